@@ -1,0 +1,114 @@
+/* Settings: one typed table a section, from which come parsing, ranges, defaults, environment names, `check`, `config`,
+ * the reference page, the sample file and what a reload may change. Loop thread; loading reads files (start-up, reload, and
+ * the tools). A section's values live in a plain struct of its owner; nobody else parses anything.
+ *
+ * Sources, strongest first: command line (`--set section.key=value`), environment (LIVECORE_SECTION_KEY), secrets file, file,
+ * default. Every string may hold ${VAR} and ${VAR:-default}. Every error is collected, none stops the check. */
+#pragma once
+
+#include "livecore/buf.h"
+#include "livecore/error.h"
+#include "livecore/log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum lc_setting_type {
+	LC_SET_BOOL,	 /* bool */
+	LC_SET_INT,	 /* int64_t, min … max */
+	LC_SET_DOUBLE,	 /* double, min … max */
+	LC_SET_DURATION, /* int64_t milliseconds; text "500ms", "5s", "2m", "24h", "0"; min … max in ms */
+	LC_SET_SIZE,	 /* int64_t bytes; text "64MB", "4KB" (1024-based), plain bytes; min … max in bytes */
+	LC_SET_STRING,	 /* char *, owned by the configuration; "" when unset */
+	LC_SET_ENUM,	 /* int, an index into choices */
+	LC_SET_LIST,	 /* struct lc_strings; YAML sequence, or comma-separated text */
+	LC_SET_MAP,	 /* struct lc_pairs; YAML mapping of scalars, in file order; no environment name */
+};
+
+struct lc_strings {
+	char **items; /* owned by the configuration */
+	size_t count;
+};
+
+struct lc_pairs {
+	struct lc_pair {
+		char *key, *value;
+	} *items; /* owned by the configuration */
+	size_t count;
+};
+
+/* How a change of a setting takes effect on reload. */
+enum lc_apply {
+	LC_APPLY_LIVE,	    /* at once */
+	LC_APPLY_RECONNECT, /* by reconnecting the feeder or client of this section */
+	LC_APPLY_RESTART,   /* reported as waiting for a restart */
+};
+
+enum { LC_SETTING_SECRET = 1, /* masked everywhere; taken from the secrets file or the environment, a
+				 value in the main file is an error that says so */
+	LC_SETTING_ENV_ALIAS = 2 };
+
+struct lc_setting {
+	const char *key;
+	enum lc_setting_type type;
+	size_t offset; /* in the section's struct */
+	const char *fallback; /* the default, as text; NULL: the zero value */
+	double min, max;	    /* both 0: no range */
+	const char *const *choices; /* LC_SET_ENUM: NULL-terminated */
+	enum lc_apply apply;
+	unsigned flags;
+	const char *help; /* one line: what it does, its unit */
+	/* Further check of text values (may be NULL): returns LC_OK or fills err with what is wrong and what to do. */
+	enum lc_err (*check)(const char *text, struct lc_error *err);
+};
+
+struct lc_section {
+	const char *name; /* "kafka": keys are written kafka.brokers and LIVECORE_KAFKA_BROKERS */
+	const char *help; /* one line for the reference */
+	const struct lc_setting *settings;
+	size_t count;
+	size_t size; /* sizeof the section's struct */
+};
+
+struct lc_config; /* the values of all sections with where each came from */
+
+struct lc_config_sources {
+	const char *file;	   /* NULL: no file (all defaults) */
+	const char *secrets;	   /* NULL: the file's sibling `secrets.yaml` when it exists */
+	const char *const *sets;   /* NULL-terminated "section.key=value" from the command line; may be NULL */
+	const char *const *environ; /* NULL-terminated "NAME=value"; NULL: no environment */
+};
+
+/* Finds the file to use: explicit (from --config; may be NULL), $LIVECORE_CONFIG, ./livecore.yaml,
+ * ~/.config/livecore/livecore.yaml, /etc/livecore/livecore.yaml. Writes the path, or "" when there is none. An explicit or
+ * $LIVECORE_CONFIG path that does not exist is LC_ERR_NOT_FOUND. */
+enum lc_err lc_config_find(const char *explicit_path, char *path, size_t size, struct lc_error *err);
+
+/* Reads and checks. All errors are appended to errors (one a line: `file:line:column: message`), and *out stays NULL when there is any.
+ * sections is borrowed for the life of the configuration. */
+enum lc_err lc_config_load(const struct lc_section *const *sections, size_t count, const struct lc_config_sources *sources,
+	struct lc_config **out, struct lc_buf *errors);
+void lc_config_destroy(struct lc_config *config);
+
+/* The section's struct, filled. The section must be one of those loaded. Valid until the configuration is destroyed. */
+const void *lc_config_section(const struct lc_config *config, const char *name);
+
+/* One change between two loads. Texts are borrowed from the configurations; secrets are "***". */
+struct lc_config_change {
+	const char *section, *key;
+	const char *before, *after;
+	enum lc_apply apply;
+};
+/* Calls each() for every setting whose value differs. */
+void lc_config_diff(const struct lc_config *before, const struct lc_config *after,
+	void (*each)(void *arg, const struct lc_config_change *change), void *arg);
+
+/* `livecore config`: every setting, its value (secrets masked) and where it came from (default, file:line, variable). */
+void lc_config_print(const struct lc_config *config, struct lc_buf *out);
+/* `livecore config --reference`: the full sample file, with every setting at its default and its help as a comment. */
+void lc_config_reference_yaml(const struct lc_section *const *sections, size_t count, struct lc_buf *out);
+/* The reference page, docs/configuration.md. */
+void lc_config_reference_markdown(const struct lc_section *const *sections, size_t count, struct lc_buf *out);
+/* `--help-config`: one line a setting. */
+void lc_config_help(const struct lc_section *const *sections, size_t count, struct lc_buf *out);
