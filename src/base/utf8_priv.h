@@ -1,0 +1,28 @@
+/* Checks UTF-8, character by character. Pure, any thread; never reads beyond len. */
+#pragma once
+
+#include <stddef.h>
+
+/* Bytes of the character at text (2-4) when it is a valid one of more than one byte (RFC 3629: no
+ * overlong form, no surrogate, nothing above U+10FFFF), else 0. len is what is left of the text. */
+static inline size_t utf8_length(const char *text, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t n = p[0] >= 0xC2 && p[0] < 0xE0   ? 2
+		   : p[0] >= 0xE0 && p[0] < 0xF0 ? 3
+		   : p[0] >= 0xF0 && p[0] < 0xF5 ? 4
+						 : 0;
+	if (n == 0 || n > len) {
+		return 0;
+	}
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xC0) != 0x80) {
+			return 0;
+		}
+	}
+	if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) ||
+		(p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F)) {
+		return 0;
+	}
+	return n;
+}
