@@ -1,0 +1,43 @@
+/* Kafka's settings: sections `kafka` and `topics`. Plain data and checks, any one thread; nothing here connects. What librdkafka
+ * is given is built from them in src/bus/kafka_conf.c, for all its users alike. */
+#pragma once
+
+#include "livecore/config.h"
+#include "livecore/journal.h"
+
+struct lc_kafka_config {
+	char *brokers; /* "" when unset: the application decides what that means */
+	char *client_id;
+	char *username, *password; /* SASL; secrets */
+	int64_t linger_ms;
+	int64_t batch_bytes;
+	int compression;	 /* index into none, gzip, snappy, lz4, zstd */
+	int64_t in_flight_bytes; /* handed to librdkafka and not yet reported */
+	int64_t buffer_bytes;	 /* of the journal's ring */
+	int64_t fetch_wait_ms;	 /* how long a broker may hold back an empty answer */
+	int64_t metadata_ms;	 /* how often partitions are looked for */
+	int64_t replication_factor;
+	int64_t retention_ms;
+	bool create_topics;
+	bool per_market;
+	struct lc_pairs properties; /* passed to librdkafka as they are, after lc_kafka_check() */
+};
+
+struct lc_topics_config {
+	char *market_data, *market_data_cn, *market_data_hk, *market_data_us;
+	char *bars, *interest, *control, *data_update, *events, *notifications;
+};
+
+extern const struct lc_section lc_kafka_section;  /* struct lc_kafka_config */
+extern const struct lc_section lc_topics_section; /* struct lc_topics_config */
+
+/* What the table cannot say: may this property be set (enable.idempotence, acks, partitioner and others may not, and err says
+ * why), does librdkafka know it and take this value, do the settings fit each other. Every problem is one line in problems.
+ * LC_OK or LC_ERR_INVALID. */
+enum lc_err lc_kafka_check(const struct lc_kafka_config *config, struct lc_buf *problems);
+
+/* The name of a topic that the journal's records go to. */
+const char *lc_kafka_topic_name(const struct lc_topics_config *topics, enum lc_topic topic);
+
+/* The version of librdkafka that runs, as text; static storage. */
+const char *lc_kafka_library_version(void);
