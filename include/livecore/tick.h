@@ -47,7 +47,13 @@ enum lc_tick_flag {
 };
 
 /* What a trade's conditions let it update (protocol 1.6.1). Snapshots and quotes: all set. */
-enum lc_tick_effect { LC_UPDATES_LAST = 1, LC_UPDATES_HIGH_LOW = 2, LC_UPDATES_VOLUME = 4, LC_UPDATES_ALL = 7 };
+enum lc_tick_effect {
+	LC_UPDATES_LAST = 1,
+	LC_UPDATES_HIGH_LOW = 2,
+	LC_UPDATES_VOLUME = 4,
+	LC_UPDATES_ALL = 7,
+	LC_UPDATES_LAST_IF_FIRST = 8, /* by a feeder only: quality makes it LC_UPDATES_LAST or nothing */
+};
 
 enum lc_status_action { LC_STATUS_INFO, LC_STATUS_HALT, LC_STATUS_RESUME };
 

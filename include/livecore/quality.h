@@ -1,0 +1,100 @@
+/* Is a tick to be believed? Each tick is passed, dropped with a reason, or held, by the rules of the vendors' reference, section
+ * 6.5; what passes is completed (flags, amount, effect) and gets its number. Pure; loop thread. It never allocates per tick,
+ * never changes a price, and never drops without a reason.
+ *
+ * How to use it, for each tick (the caller's own copy):
+ *	switch (lc_quality_judge(quality, &tick, now_ns, &reason)) {
+ *	case LC_PASS: push(&tick); break;
+ *	case LC_PASS_RELEASE: push(&tick); if (lc_quality_release(quality, tick.symbol, &held)) push(&held); break;
+ *	case LC_HOLD: break;
+ *	case LC_DROP: count(reason); break;
+ *	} */
+#pragma once
+
+#include "livecore/feeder.h"
+#include "livecore/market.h"
+
+/* Every reason for which a tick does not reach Kafka: metrics label, log line, event. */
+#define LC_DROPS(X) \
+	X(LC_DROP_NONE, "none") \
+	X(LC_DROP_NOT_FOLLOWED, "not_followed") \
+	X(LC_DROP_NO_PRICE, "no_price") \
+	X(LC_DROP_STALE, "stale") \
+	X(LC_DROP_DUPLICATE, "duplicate") \
+	X(LC_DROP_FUTURE, "future") \
+	X(LC_DROP_BAD_PRICE, "bad_price") \
+	X(LC_DROP_NEGATIVE_VOLUME, "negative_volume") \
+	X(LC_DROP_INCONSISTENT, "inconsistent") \
+	X(LC_DROP_BEYOND_VENDOR_LIMIT, "beyond_vendor_limit") \
+	X(LC_DROP_WRONG_UNIT, "wrong_unit") \
+	X(LC_DROP_VOLUME_DECREASED, "volume_decreased") \
+	X(LC_DROP_MALFORMED, "malformed") \
+	X(LC_DROP_MEMORY, "memory") \
+	X(LC_DROP_QUEUE_OLDEST, "queue_oldest") \
+	X(LC_DROP_QUEUE_NEWEST, "queue_newest") \
+	X(LC_DROP_QUEUE_FULL, "queue_full") \
+	X(LC_DROP_SHUTDOWN, "shutdown")
+
+enum lc_drop {
+#define X(name, text) name,
+	LC_DROPS(X)
+#undef X
+		LC_DROP_REASONS
+};
+
+const char *lc_drop_name(enum lc_drop reason);
+
+enum lc_verdict {
+	LC_PASS,	 /* numbered; queue it */
+	LC_PASS_RELEASE, /* the same, and a quote was waiting for this price: release it behind this tick */
+	LC_DROP,
+	LC_HOLD, /* a quote without a known price, kept inside */
+};
+
+struct lc_quality_host {
+	/* A held quote was replaced by a newer one, or its symbol was left (LC_DROP_NO_PRICE, LC_DROP_NOT_FOLLOWED); seq is 0. The tick itself
+	 * is never reported here: judge() returns its reason. */
+	void (*drop)(void *arg, const struct lc_tick *tick, enum lc_drop reason);
+	/* A feed's clock came to be more than 2 s off ours (skewed), or came back. */
+	void (*clock)(void *arg, uint8_t source, bool skewed, int64_t median_ns);
+};
+
+struct lc_quality_options {
+	const struct lc_symbols *symbols;    /* borrowed */
+	struct lc_calendar *calendar;	     /* borrowed */
+	uint64_t seed;			     /* of the repeat detection */
+	int64_t future_ns;		     /* 0: 5 s ahead of the feed's median */
+	int64_t skew_ns;		     /* 0: 2 s */
+	size_t max_held;		     /* quotes without a price; 0: 10,000 */
+	const struct lc_quality_host *host; /* borrowed; any slot may be NULL */
+	void *arg;
+};
+
+struct lc_quality;
+
+enum lc_err lc_quality_create(const struct lc_quality_options *options, struct lc_quality **out);
+void lc_quality_destroy(struct lc_quality *quality);
+
+/* A symbol is followed or left. Makes room for its state (LC_ERR_NOMEM). Numbers go on when it is followed again; what
+ * was known of its price does not, and a quote that was held is dropped. */
+enum lc_err lc_quality_follow(struct lc_quality *quality, uint32_t symbol, bool followed);
+
+/* Judges one tick at now_ns (wall time when it was received) and completes it in place. *reason is set when the verdict is LC_DROP. */
+enum lc_verdict lc_quality_judge(
+	struct lc_quality *quality, struct lc_tick *tick, int64_t now_ns, enum lc_drop *reason);
+
+/* The vendor's answer to "what is its last price": true when a quote was waiting for it (call lc_quality_release()). */
+bool lc_quality_reference(struct lc_quality *quality, const struct lc_reference *reference);
+/* Takes out the held quote of a symbol whose price is known now, numbered; false when none waits. */
+bool lc_quality_release(struct lc_quality *quality, uint32_t symbol, struct lc_tick *out);
+
+/* A polled source's events are older than their arrival by up to a round, so its median counts as skew only when it lies ahead. */
+void lc_quality_polled(struct lc_quality *quality, uint8_t source, bool polled);
+/* The feed's running median of event time - arrival; false while too few ticks came. */
+bool lc_quality_offset(const struct lc_quality *quality, uint8_t source, int64_t *median_ns, bool *skewed);
+/* A session of this feed ended: its clock is measured anew. */
+void lc_quality_source_reset(struct lc_quality *quality, uint8_t source);
+
+/* The last number given to a symbol's ticks of a kind (trade, quote, snapshot). */
+uint64_t lc_quality_seq(const struct lc_quality *quality, uint32_t symbol, enum lc_tick_kind kind);
+size_t lc_quality_held(const struct lc_quality *quality);
