@@ -20,12 +20,13 @@ struct lc_json_limits {
 
 struct lc_json_parser;
 
-enum lc_err lc_json_parser_create(const struct lc_json_limits *limits, struct lc_json_parser **out); /* limits may be NULL */
+enum lc_err lc_json_parser_create(
+	const struct lc_json_limits *limits, struct lc_json_parser **out); /* limits may be NULL */
 void lc_json_parser_destroy(struct lc_json_parser *parser);
 
-/* Parses one JSON text that fills data[0..len). capacity is how many bytes of data may be read (>= len): below len +
+/* Parses one JSON array or object (a bare scalar is an error) that fills data[0..len). capacity is how many bytes of data may be read (>= len): below len +
  * LC_JSON_PADDING the input is copied first. *root and all below it are valid until the next parse with this parser and while
  * data is unchanged. Errors: LC_ERR_INVALID (not JSON; *err says at which byte), LC_ERR_TOO_LARGE (a limit), LC_ERR_NOMEM;
  * *root is then undefined. err may be NULL. */
-enum lc_err lc_json_parse(struct lc_json_parser *parser, const char *data, size_t len, size_t capacity,
-	const struct lc_value **root, struct lc_error *err);
+enum lc_err lc_json_parse(struct lc_json_parser *parser, const char *data, size_t len,
+	size_t capacity, const struct lc_value **root, struct lc_error *err);

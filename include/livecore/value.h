@@ -33,17 +33,17 @@
 
 enum lc_value_type {
 	LC_VALUE_NULL,
-	LC_VALUE_BOOL,	 /* v.b */
+	LC_VALUE_BOOL,   /* v.b */
 	LC_VALUE_NUMBER, /* JSON: v.text, len bytes, not yet checked: use the functions below */
-	LC_VALUE_INT,	 /* msgpack, negative: v.i */
-	LC_VALUE_UINT,	 /* msgpack: v.u */
-	LC_VALUE_FLOAT,	 /* msgpack, 32 bits: v.d */
+	LC_VALUE_INT,    /* msgpack, negative: v.i */
+	LC_VALUE_UINT,   /* msgpack: v.u */
+	LC_VALUE_FLOAT,  /* msgpack, 32 bits: v.d */
 	LC_VALUE_DOUBLE, /* msgpack, 64 bits: v.d */
 	LC_VALUE_STRING, /* v.text, len bytes, unescaped; JSON: valid UTF-8; msgpack: unchecked */
-	LC_VALUE_BYTES,	 /* msgpack bin: v.text, len bytes */
-	LC_VALUE_TIME,	 /* msgpack extension -1: v.i, ns since 1970 UTC */
-	LC_VALUE_OTHER,	 /* msgpack: any other extension, or a time beyond what v.i can say */
-	LC_VALUE_ARRAY,	 /* len items, v.span values with itself */
+	LC_VALUE_BYTES,  /* msgpack bin: v.text, len bytes */
+	LC_VALUE_TIME,   /* msgpack extension -1: v.i, ns since 1970 UTC */
+	LC_VALUE_OTHER,  /* msgpack: any other extension, or a time beyond what v.i can say */
+	LC_VALUE_ARRAY,  /* len items, v.span values with itself */
 	LC_VALUE_OBJECT, /* len fields, v.span values with itself */
 };
 
@@ -79,19 +79,21 @@ static inline const struct lc_value *lc_value_next(const struct lc_value *value)
 
 /* Where the content of a container ends; where it begins when the value is not of that type, so that loops
  * over the wrong type run zero times. */
-static inline const struct lc_value *lc_value_end(const struct lc_value *value, enum lc_value_type type)
+static inline const struct lc_value *lc_value_end(
+	const struct lc_value *value, enum lc_value_type type)
 {
 	return value->type == type ? value + value->v.span : value + 1;
 }
 
 /* for each item of an array; the body may break and continue. */
-#define lc_value_each(item, array) \
-	for ((item) = (array) + 1; (item) < lc_value_end((array), LC_VALUE_ARRAY); (item) = lc_value_next(item))
+#define lc_value_each(item, array)                                                 \
+	for ((item) = (array) + 1; (item) < lc_value_end((array), LC_VALUE_ARRAY); \
+		(item) = lc_value_next(item))
 
 /* for each key and value of an object; the body may break and continue. */
-#define lc_value_each_field(key, value, object) \
+#define lc_value_each_field(key, value, object)                                       \
 	for ((key) = (object) + 1; (key) < lc_value_end((object), LC_VALUE_OBJECT) && \
-				   ((value) = lc_value_next(key), true); \
+				   ((value) = lc_value_next(key), true);              \
 		(key) = lc_value_next(value))
 
 /* A short key as a number, to switch on: its bytes, the first one highest. 0 when it is empty, longer than
@@ -117,7 +119,8 @@ static inline uint64_t lc_value_key(const struct lc_value *key)
 static inline bool lc_value_is(const struct lc_value *value, const char *text)
 {
 	size_t len = strlen(text);
-	return value->type == LC_VALUE_STRING && value->len == len && memcmp(value->v.text, text, len) == 0;
+	return value->type == LC_VALUE_STRING && value->len == len &&
+	       memcmp(value->v.text, text, len) == 0;
 }
 
 /* The value of the last field of that name, or NULL (also when object is no object). Linear: for rare messages. */
@@ -138,7 +141,8 @@ enum lc_err lc_value_int(const struct lc_value *value, int64_t *out);
 enum lc_err lc_value_uint(const struct lc_value *value, uint64_t *out);
 
 /* A msgpack time or an ISO 8601 text (naive_zone as lc_time_parse()); numbers are refused: their unit is not known. */
-enum lc_err lc_value_time(const struct lc_value *value, const struct lc_zone *naive_zone, int64_t *unix_ns);
+enum lc_err lc_value_time(
+	const struct lc_value *value, const struct lc_zone *naive_zone, int64_t *unix_ns);
 
 /* Copies a string of at most size - 1 bytes and ends it with a NUL. LC_ERR_TOO_LARGE when it is longer or holds a NUL. */
 enum lc_err lc_value_copy(const struct lc_value *value, char *out, size_t size);
