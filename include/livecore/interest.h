@@ -7,11 +7,10 @@
  * be called. Callbacks come from within name() and sweep() and must not call back into the registry's changing functions. */
 #pragma once
 
+#include "livecore/interest_type.h"
 #include "livecore/symbol.h"
 
 #define LC_PORTFOLIO_ID_MAX 128 /* bytes of an id, without NUL */
-
-enum lc_interest_type { LC_INTEREST_REPLACE, LC_INTEREST_ADD, LC_INTEREST_REMOVE };
 
 enum lc_interest_reject {
 	LC_REJECT_INVALID,    /* not a symbol of the contract */

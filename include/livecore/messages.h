@@ -4,6 +4,7 @@
 #pragma once
 
 #include "livecore/buf.h"
+#include "livecore/interest_type.h"
 #include "livecore/json.h"
 #include "livecore/log.h"
 #include "livecore/symbol.h"
@@ -85,8 +86,6 @@ struct lc_message_in {
 	int64_t record_ns;                /* the Kafka record's timestamp */
 	const struct lc_zone *naive_zone; /* of times without a zone */
 };
-
-enum lc_interest_type { LC_INTEREST_REPLACE, LC_INTEREST_ADD, LC_INTEREST_REMOVE };
 
 struct lc_interest_update {
 	struct lc_text portfolio_id; /* never empty */

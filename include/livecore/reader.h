@@ -20,6 +20,7 @@ struct lc_reader_message {
 
 enum lc_reader_start {
 	LC_START_EARLIEST,
+	LC_START_COMMITTED_OR_LATEST, /* what the group committed, else as LC_START_LATEST */
 	LC_START_LATEST, /* the end as seen when Kafka is first reached; partitions found later: the earliest */
 };
 

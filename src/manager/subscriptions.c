@@ -155,6 +155,11 @@ void lc_subscriptions_reset(struct lc_subscriptions *subs)
 	subs->counts.subscribed = subs->counts.rejected = subs->counts.over_limit = 0;
 }
 
+bool lc_subscriptions_pending(const struct lc_subscriptions *subs)
+{
+	return !subs->under_way && (subs->removals.count > 0 || subs->next < subs->order.count);
+}
+
 static bool take(struct lc_subscriptions *subs, uint32_t symbol, uint32_t *out, size_t *count)
 {
 	if (push(&subs->changing, symbol) != LC_OK) {

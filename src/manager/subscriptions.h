@@ -21,6 +21,9 @@ void lc_subscriptions_leave(struct lc_subscriptions *subs, uint32_t symbol);
 /* A session begins (or ended): nothing is subscribed, and the whole wanted set is to be given again, the rejected included. */
 void lc_subscriptions_reset(struct lc_subscriptions *subs);
 
+/* May lc_subscriptions_next() have something to give? False while a change is under way. */
+bool lc_subscriptions_pending(const struct lc_subscriptions *subs);
+
 /* Takes the next change of at most max symbols together (removals first, then additions in follow order) into the caller's arrays of max
  * entries. Returns false when there is nothing to change or a change is under way already. */
 bool lc_subscriptions_next(struct lc_subscriptions *subs, size_t max, uint32_t *add, size_t *n_add, uint32_t *remove,

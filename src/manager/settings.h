@@ -1,0 +1,71 @@
+/* The settings of the process that belong to no adapter and no feeder: plain structs, one a section, filled from the typed tables in
+ * settings.c. Adapters and feeders bring their own sections; lc_settings_sections() gives all of them. */
+#pragma once
+
+#include "livecore/config.h"
+#include "livecore/zone.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct lc_node_config {
+	char *id; /* "" : the host's name */
+};
+
+struct lc_log_config {
+	char *level; /* "info,feeder=debug" */
+	int format;  /* 0 text, 1 json */
+};
+
+struct lc_time_config {
+	int format; /* enum lc_time_format */
+	char *naive_zone;
+};
+
+struct lc_http_config {
+	bool enabled;
+	char *address;
+};
+
+struct lc_state_config {
+	char *dir;
+};
+
+struct lc_symbols_config {
+	int64_t max;
+};
+
+struct lc_routing_config {
+	struct lc_strings routes; /* "PATTERN=FEEDER", the first that matches */
+	struct lc_strings feeders; /* the feeders that run */
+};
+
+struct lc_queue_config {
+	int64_t size;
+	int policy; /* enum lc_queue_policy */
+};
+
+struct lc_interest_config {
+	int64_t ttl; /* ms */
+	char *group;
+};
+
+struct lc_control_config {
+	int64_t max_age; /* ms */
+	char *group;
+};
+
+struct lc_shutdown_config {
+	int64_t timeout; /* ms */
+};
+
+struct lc_calendar_config {
+	bool always_open;
+};
+
+/* Every section of the program: those above, Kafka's, the supervisor's and each feeder's. Static; *count is set. */
+const struct lc_section *const *lc_settings_sections(size_t *count);
+
+/* The feeder's name for a symbol by the routing table, or NULL when no pattern matches or a route names "none". fushu_ready: FuShu's
+ * URL is set; without it the default routes give Hong Kong to EastMoney. */
+const char *lc_settings_route(const struct lc_routing_config *routing, const char *symbol, bool fushu_ready);
