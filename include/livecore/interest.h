@@ -13,11 +13,12 @@
 #define LC_PORTFOLIO_ID_MAX 128 /* bytes of an id, without NUL */
 
 enum lc_interest_reject {
-	LC_REJECT_INVALID,    /* not a symbol of the contract */
-	LC_REJECT_LIMIT,      /* symbols.max is reached, or the portfolio names too many */
+	LC_REJECT_INVALID, /* not a symbol of the contract */
+	LC_REJECT_LIMIT,   /* symbols.max is reached, or the portfolio names too many */
 	LC_REJECT_MEMORY,
 };
-const char *lc_interest_reject_name(enum lc_interest_reject reason); /* "invalid_symbol", "symbol_limit", "memory" */
+const char *lc_interest_reject_name(
+	enum lc_interest_reject reason); /* "invalid_symbol", "symbol_limit", "memory" */
 
 struct lc_interest;
 
@@ -32,10 +33,10 @@ struct lc_interest_host {
 };
 
 struct lc_interest_options {
-	struct lc_symbols *symbols; /* borrowed; names are interned there */
-	size_t max_portfolios;	    /* 0: 10,000 */
-	size_t max_entries;	    /* per portfolio, tombstones included; 0: 200,000 */
-	uint64_t seed;		    /* of the hashes; random in production */
+	struct lc_symbols *symbols;          /* borrowed; names are interned there */
+	size_t max_portfolios;               /* 0: 10,000 */
+	size_t max_entries;                  /* per portfolio, tombstones included; 0: 200,000 */
+	uint64_t seed;                       /* of the hashes; random in production */
 	const struct lc_interest_host *host; /* borrowed; any slot may be NULL */
 	void *arg;
 };
@@ -45,8 +46,8 @@ void lc_interest_destroy(struct lc_interest *interest);
 
 /* Begins an update of one portfolio. Errors: LC_ERR_INVALID (empty or over-long id), LC_ERR_LIMIT (too many portfolios),
  * LC_ERR_NOMEM; then nothing has begun. */
-enum lc_err lc_interest_begin(struct lc_interest *interest, const char *portfolio, size_t len, enum lc_interest_type type,
-	int64_t timestamp_ns);
+enum lc_err lc_interest_begin(struct lc_interest *interest, const char *portfolio, size_t len,
+	enum lc_interest_type type, int64_t timestamp_ns);
 /* One symbol of the update. What is wrong with it goes to host->reject. */
 void lc_interest_name(struct lc_interest *interest, const char *text, size_t len);
 /* Ends the update: looks at up to max of the portfolio's symbols (a replace drops those it did not list). True when done. */
@@ -55,8 +56,8 @@ bool lc_interest_sweep(struct lc_interest *interest, size_t max);
 bool lc_interest_busy(const struct lc_interest *interest);
 
 /* All in one call, for short lists and tests. */
-enum lc_err lc_interest_apply(struct lc_interest *interest, const char *portfolio, enum lc_interest_type type,
-	int64_t timestamp_ns, const char *const *symbols, size_t count);
+enum lc_err lc_interest_apply(struct lc_interest *interest, const char *portfolio,
+	enum lc_interest_type type, int64_t timestamp_ns, const char *const *symbols, size_t count);
 
 /* interest.ttl: begins to forget one portfolio whose latest message is older than before_ns. False when there is none;
  * after true call lc_interest_sweep() until done, then expire() again. */
@@ -77,26 +78,28 @@ size_t lc_interest_order(const struct lc_interest *interest, uint32_t *out, size
 int lc_interest_compare(const struct lc_interest *interest, uint32_t a, uint32_t b);
 
 struct lc_interest_portfolio {
-	const char *id; /* NUL-terminated, borrowed until the portfolio is forgotten */
+	const char *id;     /* NUL-terminated, borrowed until the portfolio is forgotten */
 	int64_t replace_ns; /* the latest replace; INT64_MIN: none yet */
 	int64_t latest_ns;  /* the latest message of any type */
-	size_t entries;	    /* for lc_interest_entry(), tombstones included */
+	size_t entries;     /* for lc_interest_entry(), tombstones included */
 	size_t followed;
 	uint64_t version; /* changes whenever the portfolio changes: for saving only what did */
 };
 struct lc_interest_entry {
 	uint32_t symbol;
 	int64_t follow_ns, remove_ns; /* INT64_MIN: never */
-	int64_t since_ns;	      /* followed without a break since; INT64_MIN: not followed */
+	int64_t since_ns;             /* followed without a break since; INT64_MIN: not followed */
 };
 
 /* The whole state, by dense index, for saving and for pages; indices hold until the next change. */
 size_t lc_interest_portfolios(const struct lc_interest *interest);
-void lc_interest_portfolio(const struct lc_interest *interest, size_t index, struct lc_interest_portfolio *out);
-void lc_interest_entry(
-	const struct lc_interest *interest, size_t portfolio, size_t index, struct lc_interest_entry *out);
+void lc_interest_portfolio(
+	const struct lc_interest *interest, size_t index, struct lc_interest_portfolio *out);
+void lc_interest_entry(const struct lc_interest *interest, size_t portfolio, size_t index,
+	struct lc_interest_entry *out);
 /* Which portfolios follow a symbol: start with *cursor = 0; false at the end. */
-bool lc_interest_follower(const struct lc_interest *interest, uint32_t symbol, size_t *cursor, const char **id);
+bool lc_interest_follower(
+	const struct lc_interest *interest, uint32_t symbol, size_t *cursor, const char **id);
 
 /* Puts saved state back, without callbacks; id, replace_ns, latest_ns are read from portfolio. Only into a registry that does not
  * have the portfolio yet (LC_ERR_EXISTS). *index is what lc_interest_restore_entry() wants. */

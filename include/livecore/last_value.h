@@ -13,7 +13,7 @@ struct lc_last {
 	uint8_t source;
 	bool halted;
 	bool delayed;
-	int32_t day;	     /* trading date of open, high, low */
+	int32_t day;         /* trading date of open, high, low */
 	int64_t event_ns;    /* of the last tick or reference that was taken in */
 	int64_t received_ns; /* its arrival */
 	int64_t price_event_ns;
@@ -24,7 +24,7 @@ struct lc_last {
 	struct lc_decimal open, high, low, prev_close;
 	char exchange[4], feed[12];
 	bool session_known; /* open, high and low are those of the whole session so far */
-	bool before_open;   /* seen before today's session began, so that its first trade is the open */
+	bool before_open; /* seen before today's session began, so that its first trade is the open */
 };
 
 enum lc_err lc_last_value_create(
@@ -48,4 +48,5 @@ const struct lc_last *lc_last_value_get(const struct lc_last_value *values, uint
 
 /* The last value as a message of its own: a quote with volume 0, flag refresh and seq 0, with its old times. LC_ERR_NOT_FOUND
  * when no price is known. */
-enum lc_err lc_last_value_refresh(const struct lc_last_value *values, uint32_t symbol, struct lc_tick *out);
+enum lc_err lc_last_value_refresh(
+	const struct lc_last_value *values, uint32_t symbol, struct lc_tick *out);

@@ -9,16 +9,17 @@
 
 /* The phases of a market's day, as the message's `session` names them. */
 enum lc_session {
-	LC_SESSION_PRE,	    /* before the regular session: US from 04:00 */
+	LC_SESSION_PRE, /* before the regular session: US from 04:00 */
 	LC_SESSION_AUCTION, /* opening or closing call auction, and the pause before continuous trading */
-	LC_SESSION_OPEN,    /* continuous trading */
+	LC_SESSION_OPEN, /* continuous trading */
 	LC_SESSION_LUNCH,
 	LC_SESSION_POST, /* CN fixed-price trading, US after-hours */
 	LC_SESSION_CLOSED,
 	LC_SESSIONS
 };
 
-const char *lc_session_name(enum lc_session session); /* "pre", "auction", "open", "lunch", "post", "closed" */
+const char *lc_session_name(
+	enum lc_session session); /* "pre", "auction", "open", "lunch", "post", "closed" */
 
 struct lc_calendar;
 
@@ -38,7 +39,8 @@ int64_t lc_session_ends(struct lc_calendar *calendar, enum lc_market market, int
 int32_t lc_trading_date(struct lc_calendar *calendar, enum lc_market market, int64_t unix_ns);
 
 /* Is the market open on this local day at all? *half (may be NULL): it closes early. */
-bool lc_calendar_trades_on(const struct lc_calendar *calendar, enum lc_market market, int32_t day, bool *half);
+bool lc_calendar_trades_on(
+	const struct lc_calendar *calendar, enum lc_market market, int32_t day, bool *half);
 
 /* Is the day within the years whose holidays are known? Outside them only weekends are (event `calendar_expired`). */
 bool lc_calendar_covers(const struct lc_calendar *calendar, enum lc_market market, int32_t day);
@@ -48,7 +50,15 @@ const struct lc_zone *lc_calendar_zone(const struct lc_calendar *calendar, enum 
 
 /* --- price limits (China; other markets have none) --- */
 
-enum lc_board { LC_BOARD_NONE, LC_BOARD_MAIN, LC_BOARD_CHINEXT, LC_BOARD_STAR, LC_BOARD_BSE, LC_BOARD_ETF, LC_BOARD_ETF_WIDE };
+enum lc_board {
+	LC_BOARD_NONE,
+	LC_BOARD_MAIN,
+	LC_BOARD_CHINEXT,
+	LC_BOARD_STAR,
+	LC_BOARD_BSE,
+	LC_BOARD_ETF,
+	LC_BOARD_ETF_WIDE
+};
 
 /* The board that a code's prefix tells; LC_BOARD_NONE for indices, B shares, bonds, other funds and other markets. */
 enum lc_board lc_board_of(const struct lc_symbol *symbol);
@@ -56,7 +66,8 @@ enum lc_board lc_board_of(const struct lc_symbol *symbol);
 /* Limit prices computed from the previous close: close x (1 +- rate), rounded half up to 0.01 (ETF 0.001). False when the
  * board has no rule or prev_close is not positive. They only ever flag a price: ST state, first listing days and the
  * like cannot be told from a code. */
-bool lc_price_limits(enum lc_board board, struct lc_decimal prev_close, struct lc_decimal *up, struct lc_decimal *down);
+bool lc_price_limits(enum lc_board board, struct lc_decimal prev_close, struct lc_decimal *up,
+	struct lc_decimal *down);
 
 /* --- trade conditions (US tapes) --- */
 
@@ -68,5 +79,5 @@ struct lc_conditions_seen {
 /* What a trade with these conditions updates: enum lc_tick_effect bits, of several codes the strictest. May hold
  * LC_UPDATES_LAST_IF_FIRST instead of LC_UPDATES_LAST, which quality resolves. tape: 'A', 'B', 'C' or '\0'. An unknown code counts
  * as an ordinary one; *unknown (may be NULL) is set to it the first time (borrowed from conditions), else to NULL. */
-uint8_t lc_conditions_effect(const struct lc_conditions *conditions, char tape, struct lc_conditions_seen *seen,
-	const char **unknown);
+uint8_t lc_conditions_effect(const struct lc_conditions *conditions, char tape,
+	struct lc_conditions_seen *seen, const char **unknown);

@@ -15,24 +15,24 @@
 #include "livecore/market.h"
 
 /* Every reason for which a tick does not reach Kafka: metrics label, log line, event. */
-#define LC_DROPS(X) \
-	X(LC_DROP_NONE, "none") \
-	X(LC_DROP_NOT_FOLLOWED, "not_followed") \
-	X(LC_DROP_NO_PRICE, "no_price") \
-	X(LC_DROP_STALE, "stale") \
-	X(LC_DROP_DUPLICATE, "duplicate") \
-	X(LC_DROP_FUTURE, "future") \
-	X(LC_DROP_BAD_PRICE, "bad_price") \
-	X(LC_DROP_NEGATIVE_VOLUME, "negative_volume") \
-	X(LC_DROP_INCONSISTENT, "inconsistent") \
+#define LC_DROPS(X)                                           \
+	X(LC_DROP_NONE, "none")                               \
+	X(LC_DROP_NOT_FOLLOWED, "not_followed")               \
+	X(LC_DROP_NO_PRICE, "no_price")                       \
+	X(LC_DROP_STALE, "stale")                             \
+	X(LC_DROP_DUPLICATE, "duplicate")                     \
+	X(LC_DROP_FUTURE, "future")                           \
+	X(LC_DROP_BAD_PRICE, "bad_price")                     \
+	X(LC_DROP_NEGATIVE_VOLUME, "negative_volume")         \
+	X(LC_DROP_INCONSISTENT, "inconsistent")               \
 	X(LC_DROP_BEYOND_VENDOR_LIMIT, "beyond_vendor_limit") \
-	X(LC_DROP_WRONG_UNIT, "wrong_unit") \
-	X(LC_DROP_VOLUME_DECREASED, "volume_decreased") \
-	X(LC_DROP_MALFORMED, "malformed") \
-	X(LC_DROP_MEMORY, "memory") \
-	X(LC_DROP_QUEUE_OLDEST, "queue_oldest") \
-	X(LC_DROP_QUEUE_NEWEST, "queue_newest") \
-	X(LC_DROP_QUEUE_FULL, "queue_full") \
+	X(LC_DROP_WRONG_UNIT, "wrong_unit")                   \
+	X(LC_DROP_VOLUME_DECREASED, "volume_decreased")       \
+	X(LC_DROP_MALFORMED, "malformed")                     \
+	X(LC_DROP_MEMORY, "memory")                           \
+	X(LC_DROP_QUEUE_OLDEST, "queue_oldest")               \
+	X(LC_DROP_QUEUE_NEWEST, "queue_newest")               \
+	X(LC_DROP_QUEUE_FULL, "queue_full")                   \
 	X(LC_DROP_SHUTDOWN, "shutdown")
 
 enum lc_drop {
@@ -45,7 +45,7 @@ enum lc_drop {
 const char *lc_drop_name(enum lc_drop reason);
 
 enum lc_verdict {
-	LC_PASS,	 /* numbered; queue it */
+	LC_PASS,         /* numbered; queue it */
 	LC_PASS_RELEASE, /* the same, and a quote was waiting for this price: release it behind this tick */
 	LC_DROP,
 	LC_HOLD, /* a quote without a known price, kept inside */
@@ -60,12 +60,12 @@ struct lc_quality_host {
 };
 
 struct lc_quality_options {
-	const struct lc_symbols *symbols;    /* borrowed */
-	struct lc_calendar *calendar;	     /* borrowed */
-	uint64_t seed;			     /* of the repeat detection */
-	int64_t future_ns;		     /* 0: 5 s ahead of the feed's median */
-	int64_t skew_ns;		     /* 0: 2 s */
-	size_t max_held;		     /* quotes without a price; 0: 10,000 */
+	const struct lc_symbols *symbols;   /* borrowed */
+	struct lc_calendar *calendar;       /* borrowed */
+	uint64_t seed;                      /* of the repeat detection */
+	int64_t future_ns;                  /* 0: 5 s ahead of the feed's median */
+	int64_t skew_ns;                    /* 0: 2 s */
+	size_t max_held;                    /* quotes without a price; 0: 10,000 */
 	const struct lc_quality_host *host; /* borrowed; any slot may be NULL */
 	void *arg;
 };
@@ -91,7 +91,8 @@ bool lc_quality_release(struct lc_quality *quality, uint32_t symbol, struct lc_t
 /* A polled source's events are older than their arrival by up to a round, so its median counts as skew only when it lies ahead. */
 void lc_quality_polled(struct lc_quality *quality, uint8_t source, bool polled);
 /* The feed's running median of event time - arrival; false while too few ticks came. */
-bool lc_quality_offset(const struct lc_quality *quality, uint8_t source, int64_t *median_ns, bool *skewed);
+bool lc_quality_offset(
+	const struct lc_quality *quality, uint8_t source, int64_t *median_ns, bool *skewed);
 /* A session of this feed ended: its clock is measured anew. */
 void lc_quality_source_reset(struct lc_quality *quality, uint8_t source);
 

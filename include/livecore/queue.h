@@ -6,12 +6,13 @@
 #include "livecore/quality.h"
 
 enum lc_queue_policy {
-	LC_QUEUE_CONFLATE,    /* merge into the newest queued tick of the same symbol and kind */
+	LC_QUEUE_CONFLATE, /* merge into the newest queued tick of the same symbol and kind */
 	LC_QUEUE_DROP_OLDEST,
 	LC_QUEUE_DROP_NEWEST,
 	LC_QUEUE_BLOCK, /* the feeder stops reading */
 };
-extern const char *const lc_queue_policy_names[]; /* "conflate", "drop_oldest", …; NULL-terminated */
+extern const char
+	*const lc_queue_policy_names[]; /* "conflate", "drop_oldest", …; NULL-terminated */
 
 struct lc_queue_options {
 	size_t capacity; /* ticks; 0: 10,000 */
@@ -51,7 +52,7 @@ void lc_queue_drop_all(struct lc_queue *queue, enum lc_drop reason);
 
 struct lc_queue_stats {
 	size_t length, capacity;
-	size_t peak;	  /* the most ticks it ever held */
+	size_t peak;                               /* the most ticks it ever held */
 	uint64_t pushed, merged, dropped, blocked; /* blocked: how often */
 	size_t memory_bytes;
 };
