@@ -1,7 +1,8 @@
 /* The process's log: an event and key=value fields, as text or JSON, to one file descriptor (stderr).
  * Loop thread only. A line that repeats (same module, event and level) is collapsed: at most
  * LC_LOG_BURST a second of one kind, then `repeated=N` on the next. Values are escaped, so that what the
- * network sent cannot forge a line. Secrets are never passed in. */
+ * network sent cannot forge a line. A descriptor that takes no more never holds the loop: the line is dropped, and
+ * `dropped=N` is on the next that goes out. Secrets are never passed in. */
 #pragma once
 
 #include "livecore/decimal.h"
