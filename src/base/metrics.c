@@ -98,7 +98,8 @@ static struct series *make_series(struct lc_metrics *metrics, struct family *fam
 	return series;
 }
 
-/* Never NULL. A name that is already there as another kind, or names too long, are a programmer's error. */
+/* Never NULL. A name that is already there as another kind, or names too long, are a
+ * programmer's error. */
 static union value *find_value(struct lc_metrics *metrics, enum kind kind, const char *name,
 	const char *labels, const char *help)
 {

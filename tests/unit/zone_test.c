@@ -216,8 +216,8 @@ Test(zone, broken_footers)
 	}
 }
 
-/* Every cut and every single changed byte of a file: an error or a zone, and never a read outside (the sanitizers
- * see to that, as the copy has its exact size). */
+/* Every cut and every single changed byte of a file: an error or a zone, and never a read
+ * outside (the sanitizers see to that, as the copy has its exact size). */
 Test(zone, hostile_files)
 {
 	unsigned char file[512];
