@@ -57,8 +57,8 @@ static void on_container(struct lc_yaml_builder *b, enum lc_yaml_kind kind,
 	if (!node) {
 		return;
 	}
-	bool attached = lc_yaml_attach(b, node);
-	b->stack[b->depth++] = (struct lc_yaml_frame){.container = node, .dropped = !attached};
+	lc_yaml_attach(b, node);
+	b->stack[b->depth++] = (struct lc_yaml_frame){.container = node};
 	lc_yaml_note_anchor(b, anchor, event->start_mark, node);
 }
 
