@@ -8,8 +8,9 @@ struct lc_embedded_broker;
 struct rd_kafka_mock_cluster_s;
 
 /* Starts one broker on an ephemeral port of 127.0.0.1 with every topic of the contract. A few milliseconds; blocks. */
-enum lc_err lc_embedded_broker_create(const struct lc_kafka_config *config, const struct lc_topics_config *topics,
-	struct lc_embedded_broker **out, struct lc_error *err);
+enum lc_err lc_embedded_broker_create(const struct lc_kafka_config *config,
+	const struct lc_topics_config *topics, struct lc_embedded_broker **out,
+	struct lc_error *err);
 
 /* "127.0.0.1:PORT", for kafka.brokers. Valid until destroyed. */
 const char *lc_embedded_broker_address(const struct lc_embedded_broker *broker);

@@ -11,11 +11,11 @@ struct lc_kafka_config {
 	char *username, *password; /* SASL; secrets */
 	int64_t linger_ms;
 	int64_t batch_bytes;
-	int compression;	 /* index into none, gzip, snappy, lz4, zstd */
+	int compression;         /* index into none, gzip, snappy, lz4, zstd */
 	int64_t in_flight_bytes; /* handed to librdkafka and not yet reported */
-	int64_t buffer_bytes;	 /* of the journal's ring */
-	int64_t fetch_wait_ms;	 /* how long a broker may hold back an empty answer */
-	int64_t metadata_ms;	 /* how often partitions are looked for */
+	int64_t buffer_bytes;    /* of the journal's ring */
+	int64_t fetch_wait_ms;   /* how long a broker may hold back an empty answer */
+	int64_t metadata_ms;     /* how often partitions are looked for */
 	int64_t replication_factor;
 	int64_t retention_ms;
 	bool create_topics;

@@ -36,7 +36,7 @@ struct lc_reader_options {
 	enum lc_reader_start start; /* for partitions that positions does not name */
 	const struct lc_reader_position *positions; /* copied; may be NULL */
 	size_t position_count;
-	int budget; /* messages a turn; 0: 200 */
+	int budget;                  /* messages a turn; 0: 200 */
 	int32_t expected_partitions; /* the count last seen (0: unknown): another one is a warning */
 };
 
@@ -53,8 +53,9 @@ struct lc_reader_handlers {
 };
 
 /* Copies options and handlers; config is borrowed until stopped. LC_ERR_INVALID with err, LC_ERR_NOMEM. */
-enum lc_err lc_reader_create(struct lc_loop *loop, const struct lc_kafka_config *config, const struct lc_reader_options *options,
-	const struct lc_reader_handlers *handlers, void *arg, struct lc_reader **out, struct lc_error *err);
+enum lc_err lc_reader_create(struct lc_loop *loop, const struct lc_kafka_config *config,
+	const struct lc_reader_options *options, const struct lc_reader_handlers *handlers,
+	void *arg, struct lc_reader **out, struct lc_error *err);
 
 /* No message() until resumed; librdkafka fills a small buffer and then stops fetching. */
 void lc_reader_pause(struct lc_reader *reader);

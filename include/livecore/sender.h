@@ -15,7 +15,8 @@ struct lc_sender;
 struct lc_sender_handlers {
 	/* Kafka will never take this record (too large, not authorised, no such topic). It is reported already; record is valid
 	 * for the call. why: librdkafka's text. */
-	void (*refused)(void *arg, const struct lc_record *record, enum lc_err err, const char *why);
+	void (*refused)(
+		void *arg, const struct lc_record *record, enum lc_err err, const char *why);
 	/* A new producer replaces one that died. resets counts them. */
 	void (*producer_reset)(void *arg, const char *why, uint64_t resets);
 	/* Kafka became reachable or unreachable (first call: whichever is known first). why is "" when reachable. */
@@ -26,9 +27,10 @@ struct lc_sender_handlers {
 
 /* Everything is borrowed until stopped, but handlers, which is copied. Connects by itself; a Kafka that is absent is no error. Errors:
  * LC_ERR_INVALID (with err: what librdkafka said about the settings), LC_ERR_NOMEM. */
-enum lc_err lc_sender_create(struct lc_loop *loop, struct lc_journal *journal, const struct lc_kafka_config *config,
-	const struct lc_topics_config *topics, const struct lc_sender_handlers *handlers, void *arg,
-	struct lc_sender **out, struct lc_error *err);
+enum lc_err lc_sender_create(struct lc_loop *loop, struct lc_journal *journal,
+	const struct lc_kafka_config *config, const struct lc_topics_config *topics,
+	const struct lc_sender_handlers *handlers, void *arg, struct lc_sender **out,
+	struct lc_error *err);
 
 /* Records were appended. Cheap: call it after each append or each batch of them. */
 void lc_sender_wake(struct lc_sender *sender);
@@ -37,7 +39,8 @@ void lc_sender_wake(struct lc_sender *sender);
  * down and done is called, once, with the number of records that are not known to be on Kafka; the sender is gone when it
  * returns, and nothing points into the journal any more. A second call with a shorter deadline shortens the wait; its done
  * replaces the first. */
-void lc_sender_stop(struct lc_sender *sender, int64_t deadline_ms, void (*done)(void *arg, uint64_t unacknowledged), void *arg);
+void lc_sender_stop(struct lc_sender *sender, int64_t deadline_ms,
+	void (*done)(void *arg, uint64_t unacknowledged), void *arg);
 
 struct lc_sender_stats {
 	uint64_t produced;     /* handed to librdkafka, repeats included */
@@ -48,7 +51,8 @@ struct lc_sender_stats {
 	size_t in_flight_messages, in_flight_bytes;
 	uint64_t queued; /* records in the journal that wait to be handed over */
 	bool reachable;
-	int64_t ack_p50_ns, ack_p99_ns; /* from produce to report, upper bounds of histogram buckets */
+	int64_t ack_p50_ns,
+		ack_p99_ns; /* from produce to report, upper bounds of histogram buckets */
 };
 struct lc_sender_stats lc_sender_stats(const struct lc_sender *sender);
 
@@ -63,10 +67,12 @@ struct lc_message {
 	const char *key;
 	const void *value;
 	size_t key_len, value_len;
-	int64_t timestamp_ms; /* 0: now */
+	int64_t timestamp_ms;           /* 0: now */
 	const struct lc_pairs *headers; /* may be NULL */
 };
-typedef void (*lc_publish_cb)(void *arg, const struct lc_error *err, int32_t partition, int64_t offset);
-enum lc_err lc_publish_once(struct lc_loop *loop, const struct lc_kafka_config *config, const struct lc_message *message,
-	int64_t timeout_ms, lc_publish_cb done, void *arg, struct lc_publish **out, struct lc_error *err);
+typedef void (*lc_publish_cb)(
+	void *arg, const struct lc_error *err, int32_t partition, int64_t offset);
+enum lc_err lc_publish_once(struct lc_loop *loop, const struct lc_kafka_config *config,
+	const struct lc_message *message, int64_t timeout_ms, lc_publish_cb done, void *arg,
+	struct lc_publish **out, struct lc_error *err);
 void lc_publish_cancel(struct lc_publish *publish);

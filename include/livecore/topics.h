@@ -20,12 +20,13 @@ size_t lc_topics_wanted(const struct lc_kafka_config *config, const struct lc_to
 struct lc_topic_state {
 	struct lc_topic_spec spec;
 	int32_t existing;    /* partitions that exist; 0: the topic is missing */
-	bool created;	     /* by this call; existing is then spec.partitions */
+	bool created;        /* by this call; existing is then spec.partitions */
 	struct lc_error err; /* why it could not be created or seen; LC_OK otherwise */
 };
 
 struct lc_topics_result {
-	struct lc_error err; /* Kafka could not be asked at all (states are then meaningless), or LC_OK */
+	struct lc_error
+		err; /* Kafka could not be asked at all (states are then meaningless), or LC_OK */
 	struct lc_topic_state states[LC_TOPICS_MAX];
 	size_t count;
 	int32_t brokers;  /* of the cluster */
@@ -35,6 +36,7 @@ struct lc_topics_result {
 
 /* Asks what exists and, with create, makes what is missing. done is called once, on the loop; result is valid for the call.
  * config and topics are borrowed until then. LC_ERR_INVALID with err (settings), LC_ERR_NOMEM. */
-enum lc_err lc_topics_run(struct lc_loop *loop, const struct lc_kafka_config *config, const struct lc_topics_config *topics,
-	bool create, int64_t timeout_ms, void (*done)(void *arg, const struct lc_topics_result *result), void *arg,
+enum lc_err lc_topics_run(struct lc_loop *loop, const struct lc_kafka_config *config,
+	const struct lc_topics_config *topics, bool create, int64_t timeout_ms,
+	void (*done)(void *arg, const struct lc_topics_result *result), void *arg,
 	struct lc_error *err);

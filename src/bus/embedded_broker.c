@@ -1,0 +1,68 @@
+#include "livecore/embedded_broker.h"
+
+#include "livecore/topics.h"
+
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+#include <stdlib.h>
+
+struct lc_embedded_broker {
+	rd_kafka_t *rk; /* the cluster's host; it talks to nobody */
+	rd_kafka_mock_cluster_t *cluster;
+};
+
+enum lc_err lc_embedded_broker_create(const struct lc_kafka_config *config,
+	const struct lc_topics_config *topics, struct lc_embedded_broker **out,
+	struct lc_error *err)
+{
+	struct lc_embedded_broker *broker = calloc(1, sizeof *broker);
+	if (!broker) {
+		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
+	}
+	char text[200] = "";
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	rd_kafka_conf_set(conf, "client.id", "embedded-broker", text, sizeof text);
+	rd_kafka_conf_set(conf, "log_level", "2", text, sizeof text);
+	broker->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
+	if (!broker->rk) {
+		rd_kafka_conf_destroy(conf);
+		free(broker);
+		return lc_error_set(err, LC_ERR_IO, "the embedded broker did not start: %s", text);
+	}
+	broker->cluster = rd_kafka_mock_cluster_new(broker->rk, 1);
+	if (!broker->cluster) {
+		lc_embedded_broker_destroy(broker);
+		return lc_error_set(
+			err, LC_ERR_IO, "the embedded broker found no port on 127.0.0.1");
+	}
+	struct lc_topic_spec wanted[LC_TOPICS_MAX];
+	size_t count = lc_topics_wanted(config, topics, wanted);
+	for (size_t i = 0; i < count; i++) {
+		rd_kafka_mock_topic_create(
+			broker->cluster, wanted[i].name, wanted[i].partitions, 1);
+	}
+	*out = broker;
+	return LC_OK;
+}
+
+const char *lc_embedded_broker_address(const struct lc_embedded_broker *broker)
+{
+	return rd_kafka_mock_cluster_bootstraps(broker->cluster);
+}
+
+void lc_embedded_broker_destroy(struct lc_embedded_broker *broker)
+{
+	if (!broker) {
+		return;
+	}
+	if (broker->cluster) {
+		rd_kafka_mock_cluster_destroy(broker->cluster);
+	}
+	rd_kafka_destroy(broker->rk);
+	free(broker);
+}
+
+struct rd_kafka_mock_cluster_s *lc_embedded_broker_mock(const struct lc_embedded_broker *broker)
+{
+	return broker->cluster;
+}

@@ -1,0 +1,177 @@
+#include "bus_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <uv.h>
+
+#define IDLE_MS 1000
+
+struct event_port {
+	uv_poll_t poll;
+	struct lc_timer *idle;
+	rd_kafka_queue_t *queue; /* owned */
+	void (*on_ready)(void *arg);
+	void *arg;
+	int fd;
+};
+
+/* A client on its way out. */
+struct take_down {
+	struct lc_loop *loop;
+	rd_kafka_t *rk;
+	struct event_port *port;
+	void (*done)(void *arg);
+	void *arg;
+};
+
+static void wake_fd(int fd)
+{
+	uint64_t one = 1;
+	/* It fails only when the counter is full, and then the loop is woken anyway. */
+	while (write(fd, &one, sizeof one) < 0 && errno == EINTR) {
+	}
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+	(void)status, (void)events;
+	struct event_port *port = poll->data;
+	uint64_t count;
+	while (read(port->fd, &count, sizeof count) < 0 && errno == EINTR) {
+	}
+	port->on_ready(port->arg);
+}
+
+static void on_idle(void *arg)
+{
+	struct event_port *port = arg;
+	port->on_ready(port->arg);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct event_port *port = handle->data;
+	close(port->fd);
+	free(port);
+}
+
+enum lc_err event_port_create(struct lc_loop *loop, rd_kafka_queue_t *queue,
+	void (*on_ready)(void *arg), void *arg, struct event_port **out)
+{
+	struct event_port *port = calloc(1, sizeof *port);
+	if (!port) {
+		return LC_ERR_NOMEM;
+	}
+	port->queue = queue;
+	port->on_ready = on_ready;
+	port->arg = arg;
+	port->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (port->fd < 0) {
+		goto free_port;
+	}
+	if (lc_timer_create(loop, on_idle, port, &port->idle)) {
+		goto close_fd;
+	}
+	if (uv_poll_init(lc_loop_uv(loop), &port->poll, port->fd)) {
+		goto destroy_timer;
+	}
+	port->poll.data = port;
+	uv_poll_start(&port->poll, UV_READABLE, on_poll);
+	lc_timer_start(port->idle, IDLE_MS, IDLE_MS);
+	static const uint64_t one = 1;
+	rd_kafka_queue_io_event_enable(queue, port->fd, &one, sizeof one);
+	wake_fd(port->fd); /* what came before the line above was not told */
+	*out = port;
+	return LC_OK;
+destroy_timer:
+	lc_timer_destroy(port->idle);
+close_fd:
+	close(port->fd);
+free_port:
+	free(port);
+	return LC_ERR_IO;
+}
+
+rd_kafka_queue_t *event_port_queue(struct event_port *port)
+{
+	return port->queue;
+}
+
+void event_port_again(struct event_port *port)
+{
+	wake_fd(port->fd);
+}
+
+static void work_take_down(void *arg)
+{
+	struct take_down *down = arg;
+	/* Readers are in no group: there is nothing to leave, and so nothing to wait for. */
+	rd_kafka_destroy_flags(down->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+}
+
+static void on_taken_down(void *arg, bool cancelled)
+{
+	struct take_down *down = arg;
+	if (cancelled) {
+		work_take_down(down);
+	}
+	/* Only now: librdkafka's threads wrote to the port's descriptor until they were joined. */
+	if (down->port) {
+		uv_close((uv_handle_t *)&down->port->poll, on_closed);
+	}
+	if (down->done) {
+		down->done(down->arg);
+	}
+	free(down);
+}
+
+static void port_detach(struct event_port *port)
+{
+	uv_poll_stop(&port->poll);
+	lc_timer_destroy(port->idle);
+	rd_kafka_queue_io_event_enable(port->queue, -1, NULL, 0);
+	rd_kafka_queue_destroy(port->queue);
+}
+
+void kafka_take_down(struct lc_loop *loop, rd_kafka_t *rk, struct event_port *port,
+	void (*done)(void *arg), void *arg)
+{
+	if (port) {
+		port_detach(port);
+	}
+	struct take_down *down = malloc(sizeof *down);
+	struct take_down fallback = {loop, rk, port, done, arg};
+	if (down) {
+		*down = fallback;
+		if (!lc_loop_job(loop, work_take_down, on_taken_down, down)) {
+			return;
+		}
+		free(down);
+	}
+	/* No memory for a job: a few milliseconds on the loop are the lesser evil. */
+	work_take_down(&fallback);
+	if (port) {
+		uv_close((uv_handle_t *)&port->poll, on_closed);
+	}
+	if (done) {
+		done(arg);
+	}
+}
+
+void kafka_log_event(struct lc_loop *loop, rd_kafka_event_t *event)
+{
+	const char *facility = NULL, *text = NULL;
+	int level = 7;
+	if (rd_kafka_event_log(event, &facility, &text, &level)) {
+		return;
+	}
+	enum lc_log_level ours = level <= 3 ? LC_LOG_WARN : level <= 5 ? LC_LOG_INFO : LC_LOG_DEBUG;
+	if (facility && !strcmp(facility, "CONFWARN")) {
+		ours = LC_LOG_DEBUG; /* kafka.properties go to every kind of client: each ignores some */
+	}
+	lc_log(lc_loop_log(loop), ours, "kafka", "librdkafka", LC_S("facility", facility),
+		LC_S("text", text));
+}
