@@ -143,7 +143,8 @@ static bool only_references(const char *text, size_t len, size_t depth)
 			read_reference(text + 2, end, &reference, NULL) != LC_OK) {
 			return false;
 		}
-		if (!only_references(reference.fallback, reference.fallback_len, depth + 1)) {
+		if (reference.fallback &&
+			!only_references(reference.fallback, reference.fallback_len, depth + 1)) {
 			return false;
 		}
 		text = reference.end;
