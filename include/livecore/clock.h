@@ -11,7 +11,7 @@
 #define LC_NS_PER_S INT64_C(1000000000)
 
 struct lc_clock {
-	bool tape;	 /* true: wall time is tape_ns */
+	bool tape;       /* true: wall time is tape_ns */
 	int64_t tape_ns; /* the latest event time of the tape, never going back */
 };
 
@@ -24,5 +24,6 @@ void lc_clock_tape_advance(struct lc_clock *clock, int64_t event_ns);
 /* The machine's monotonic time. */
 int64_t lc_clock_mono_ns(void);
 
-/* CPU time used by the calling thread. About 400 ns a call: per turn of the loop, never per tick. */
+/* CPU time used by the calling thread. About 400 ns a call: per turn of the loop, never per
+ * tick. */
 int64_t lc_clock_thread_cpu_ns(void);

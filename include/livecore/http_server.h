@@ -24,17 +24,18 @@ typedef void (*lc_exchange_cb)(void *arg, struct lc_exchange *exchange);
 /* Everything is copied, but headers, which is borrowed for the server's life. Zeros mean the
  * default that the comment names. */
 struct lc_http_server_options {
-	const char *address;  /* "127.0.0.1:8080", "[::1]:8080", "0.0.0.0:8080"; ":8080" is loopback;
+	const char *address; /* "127.0.0.1:8080", "[::1]:8080", "0.0.0.0:8080"; ":8080" is loopback;
 				 port 0: any free one */
 	const char *tls_cert; /* PEM files; NULL: no TLS */
 	const char *tls_key;
-	const char *const *headers; /* names in lower case, ended by NULL, that handlers may ask for,
+	const char *const
+		*headers;         /* names in lower case, ended by NULL, that handlers may ask for,
 				       besides those of lc_exchange_header() */
-	size_t max_connections;     /* more are closed at once; 64 */
-	size_t max_header_bytes;    /* of one request, at most 60 KB; 8 KB */
-	size_t max_body_bytes;      /* of one request; 1 MB */
-	size_t max_message_bytes;   /* of one WebSocket message; 1 MB */
-	size_t max_pending_bytes;   /* of a stream or a WebSocket, not yet taken by the kernel; 1 MB */
+	size_t max_connections;   /* more are closed at once; 64 */
+	size_t max_header_bytes;  /* of one request, at most 60 KB; 8 KB */
+	size_t max_body_bytes;    /* of one request; 1 MB */
+	size_t max_message_bytes; /* of one WebSocket message; 1 MB */
+	size_t max_pending_bytes; /* of a stream or a WebSocket, not yet taken by the kernel; 1 MB */
 	int64_t request_timeout_ms; /* from the connection to a whole request; 10,000 */
 	int64_t idle_timeout_ms;    /* of a kept connection, to the next whole request; 60,000 */
 	int64_t write_timeout_ms;   /* without the client taking a byte that waits; 30,000 */
@@ -51,6 +52,10 @@ enum lc_err lc_http_server_create(struct lc_loop *loop,
  * later, when the loop holds nothing of the server any more: stop the loop only after it. NULL
  * server: nothing happens, done is not called. */
 void lc_http_server_destroy(struct lc_http_server *server, void (*done)(void *arg), void *arg);
+
+/* While held, new connections are accepted and never answered (a fault for simulators; at most 64).
+ * Releasing closes them. */
+void lc_http_server_hold(struct lc_http_server *server, bool held);
 
 /* The port in use. */
 int lc_http_server_port(const struct lc_http_server *server);
@@ -146,8 +151,7 @@ void lc_ws_peer_abort(struct lc_ws_peer *peer);
 void lc_ws_peer_mute(struct lc_ws_peer *peer, bool muted);
 /* Writes bytes past the WebSocket layer, for simulators: whole prebuilt frames, or broken ones.
  * *written may be less than len (0 when the kernel is full); use it only while nothing is pending,
- * and go on with the rest in on_drained. LC_ERR_UNSUPPORTED over TLS, LC_ERR_CLOSED. */
-enum lc_err lc_ws_peer_raw(
-	struct lc_ws_peer *peer, const void *data, size_t len, size_t *written);
+ * and go on with the rest in on_drained. LC_ERR_CLOSED. */
+enum lc_err lc_ws_peer_raw(struct lc_ws_peer *peer, const void *data, size_t len, size_t *written);
 /* True when permessage-deflate was agreed on: raw frames may still be uncompressed ones. */
 bool lc_ws_peer_deflated(const struct lc_ws_peer *peer);

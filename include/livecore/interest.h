@@ -71,8 +71,9 @@ bool lc_interest_prune(struct lc_interest *interest, int64_t before_ns, size_t m
 
 bool lc_interest_follows(const struct lc_interest *interest, uint32_t symbol);
 size_t lc_interest_count(const struct lc_interest *interest); /* symbols in the union */
-/* The union in the order symbols came to be followed: earliest first, then by name; the same after a restart. Writes
- * up to max indices, returns how many. Sorts: about 0.5 ms for 5,000, so not per update. */
+/* The union in the order symbols came to be followed: earliest first, then by name; the same after a
+ * restart. max is at least lc_interest_count(); returns how many were written. Sorts: about 0.5 ms for
+ * 5,000, so not per update. */
 size_t lc_interest_order(const struct lc_interest *interest, uint32_t *out, size_t max);
 /* Less than, equal to, greater than 0, by the same order. Both symbols are followed. */
 int lc_interest_compare(const struct lc_interest *interest, uint32_t a, uint32_t b);

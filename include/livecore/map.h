@@ -1,5 +1,5 @@
-/* A hash map from byte strings to pointers, with keys copied in. Open addressing, seeded so that a hostile
- * sender cannot choose colliding keys. One thread. Lookups never allocate. */
+/* A hash map from byte strings to pointers, with keys copied in. Open addressing, seeded so that
+ * a hostile sender cannot choose colliding keys. One thread. Lookups never allocate. */
 #pragma once
 
 #include "livecore/error.h"
@@ -22,6 +22,6 @@ enum lc_err lc_map_put(struct lc_map *map, const void *key, size_t len, void *va
 /* Takes a key out and returns its value, or NULL. */
 void *lc_map_remove(struct lc_map *map, const void *key, size_t len);
 
-/* Walks all entries in no particular order: start with *cursor = 0; returns NULL at the end. The current entry
- * may be removed during the walk; nothing may be added. */
+/* Walks all entries in no particular order: start with *cursor = 0; returns NULL at the end. The
+ * current entry may be removed during the walk; nothing may be added. */
 void *lc_map_next(const struct lc_map *map, size_t *cursor, const char **key, size_t *len);

@@ -69,7 +69,7 @@ void lc_notification_encode(const struct lc_message_context *context, const char
  * unchanged. */
 struct lc_decoder;
 
-#define LC_MESSAGE_IN_MAX ((size_t)1 << 20) /* bytes of a message that we accept */
+#define LC_MESSAGE_IN_MAX ((size_t)2 << 20) /* bytes of a message that we accept */
 #define LC_MESSAGE_SYMBOLS_MAX 100000       /* entries of symbols or codes */
 #define LC_MESSAGE_TEXT_MAX \
 	256 /* bytes of any id, name or source; longer ones are LC_ERR_INVALID */
@@ -83,7 +83,7 @@ void lc_decoder_destroy(struct lc_decoder *decoder);
 struct lc_message_in {
 	const char *data;
 	size_t len;
-	int64_t record_ns;                /* the Kafka record's timestamp */
+	int64_t record_ns; /* the Kafka record's timestamp; when it has none, when it was read */
 	const struct lc_zone *naive_zone; /* of times without a zone */
 };
 

@@ -98,7 +98,8 @@ static struct series *make_series(struct lc_metrics *metrics, struct family *fam
 	return series;
 }
 
-/* Never NULL. A name that is already there as another kind, or names too long, are a programmer's error. */
+/* Never NULL. A name that is already there as another kind, or names too long, are a
+ * programmer's error. */
 static union value *find_value(struct lc_metrics *metrics, enum kind kind, const char *name,
 	const char *labels, const char *help)
 {
@@ -222,7 +223,7 @@ enum lc_err lc_metrics_create(struct lc_metrics **out)
 	if (!metrics) {
 		return LC_ERR_NOMEM;
 	}
-	/* The names are the program's own: nobody can choose colliding ones, so a fixed seed will do. */
+	/* The names are the program's own: nobody can choose colliding ones. */
 	if (lc_map_create(1, &metrics->families) != LC_OK ||
 		lc_map_create(2, &metrics->series) != LC_OK) {
 		lc_metrics_destroy(metrics);

@@ -27,16 +27,17 @@ enum : size_t {
 
 struct lc_json_parser {
 	ondemand::parser simd;
-	size_t max_bytes, max_depth;
-	struct lc_values values;
-	char *copy; /* owned: an input that came without padding */
-	size_t copy_capacity;
-	uint8_t *strings; /* owned: texts that had escapes */
-	size_t strings_capacity;
-	uint8_t *strings_end; /* where the next one goes; NULL: this message had none yet */
-	size_t len;           /* of this message */
+	size_t max_bytes, max_depth = DEFAULT_DEPTH;
+	struct lc_values values = {};
+	char *copy = nullptr; /* owned: an input that came without padding */
+	size_t copy_capacity = 0;
+	uint8_t *strings = nullptr; /* owned: texts that had escapes */
+	size_t strings_capacity = 0;
+	uint8_t *strings_end =
+		nullptr; /* where the next one goes; NULL: this message had none yet */
+	size_t len = 0;  /* of this message */
 
-	lc_json_parser() noexcept : simd(DEFAULT_BYTES)
+	explicit lc_json_parser(size_t bytes) noexcept : simd(bytes), max_bytes(bytes)
 	{
 	}
 };
@@ -271,17 +272,18 @@ static enum lc_err describe(
 extern "C" enum lc_err lc_json_parser_create(
 	const struct lc_json_limits *limits, struct lc_json_parser **out)
 {
-	struct lc_json_parser *parser = new (std::nothrow) lc_json_parser();
-	if (parser == nullptr) {
-		return LC_ERR_NOMEM;
-	}
 	struct lc_json_limits given = {};
 	if (limits != nullptr) {
 		given = *limits;
 	}
-	parser->max_bytes = given.max_bytes != 0 ? given.max_bytes : DEFAULT_BYTES;
-	parser->max_depth = given.max_depth != 0 ? given.max_depth : DEFAULT_DEPTH;
-	parser->max_depth = parser->max_depth < MOST_DEPTH ? parser->max_depth : MOST_DEPTH;
+	size_t bytes = given.max_bytes != 0 ? given.max_bytes : DEFAULT_BYTES;
+	struct lc_json_parser *parser = new (std::nothrow) lc_json_parser(bytes);
+	if (parser == nullptr) {
+		return LC_ERR_NOMEM;
+	}
+	if (given.max_depth != 0) {
+		parser->max_depth = given.max_depth < MOST_DEPTH ? given.max_depth : MOST_DEPTH;
+	}
 	parser->values.max = given.max_values != 0 ? given.max_values : DEFAULT_VALUES;
 	*out = parser;
 	return LC_OK;

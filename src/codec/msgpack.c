@@ -117,7 +117,7 @@ static enum lc_err take_bytes(
 						       : LC_VALUE_OTHER;
 	value->v.text = reader->at;
 	value->len = token->length;
-	if (token->type == MPACK_TOKEN_EXT && token->data.ext_type == -1) {
+	if (token->type == MPACK_TOKEN_EXT && (int8_t)token->data.ext_type == -1) {
 		set_time(value, reader->at, token->length);
 	}
 	reader->at += token->length;

@@ -74,12 +74,18 @@ static void put_list(const struct lc_strings *list, struct lc_buf *out)
 
 static void put_map(const struct lc_pairs *map, struct lc_buf *out)
 {
+	struct lc_buf item;
+	lc_buf_init(&item, out->limit);
 	for (size_t i = 0; i < map->count; i++) {
+		lc_buf_clear(&item);
+		lc_buf_puts(&item, map->items[i].key);
+		lc_buf_putc(&item, '=');
+		lc_buf_puts(&item, map->items[i].value);
 		lc_buf_puts(out, i > 0 ? ", " : "");
-		put_item(map->items[i].key, out);
-		lc_buf_putc(out, '=');
-		put_item(map->items[i].value, out);
+		put_item(lc_buf_text(&item), out);
 	}
+	out->failed |= item.failed;
+	lc_buf_finish(&item);
 }
 
 void lc_config_format(const struct lc_setting *setting, const void *slot, struct lc_buf *out)

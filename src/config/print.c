@@ -7,12 +7,14 @@
 /* Longer values do not push the origins of the others to the right. */
 enum { VALUE_COLUMN_MAX = 40 };
 
-static const char *shown_value(const struct lc_setting *setting, const char *text)
+static const char *shown_value(
+	const struct lc_setting *setting, const struct lc_config_value *value)
 {
 	if (setting->flags & LC_SETTING_SECRET) {
-		return text[0] ? "***" : "(unset)";
+		bool set = value->place.source != LC_FROM_DEFAULT && value->text[0];
+		return set ? "***" : "(unset)";
 	}
-	return text[0] ? text : "\"\"";
+	return value->text[0] ? value->text : "\"\"";
 }
 
 static size_t name_width(const struct lc_section *const *sections, size_t count)
@@ -34,7 +36,7 @@ static size_t value_width(const struct lc_config *config)
 	for (size_t s = 0; s < config->count; s++) {
 		for (size_t i = 0; i < config->sections[s]->count; i++) {
 			size_t len = strlen(shown_value(
-				&config->sections[s]->settings[i], config->values[s][i].text));
+				&config->sections[s]->settings[i], &config->values[s][i]));
 			width = len > width && len <= VALUE_COLUMN_MAX ? len : width;
 		}
 	}
@@ -70,8 +72,7 @@ void lc_config_print(const struct lc_config *config, struct lc_buf *out)
 			pad(out, start, names);
 			lc_buf_puts(out, " = ");
 			start = out->len;
-			lc_config_escape(
-				out, shown_value(&section->settings[i], value->text), SIZE_MAX);
+			lc_config_escape(out, shown_value(&section->settings[i], value), SIZE_MAX);
 			pad(out, start, values);
 			put_origin(&value->place, out);
 		}

@@ -195,8 +195,6 @@ enum lc_err lc_supervisor_create(
 	feed->loop = setup->env.loop;
 	feed->since_ns = lc_loop_mono_ns(feed->loop);
 	use_config(feed, setup->config);
-	struct lc_feeder_env env = setup->env;
-	env.host_data = feed;
 	enum lc_err rc = lc_subscriptions_create(setup->max_symbols, &feed->symbols);
 	rc = rc ? rc : lc_timer_create(feed->loop, on_connect_due, feed, &feed->timer);
 	rc = rc ? rc : lc_timer_create(feed->loop, on_pump, feed, &feed->pump);
@@ -204,7 +202,7 @@ enum lc_err lc_supervisor_create(
 	if (rc) {
 		lc_error_set(err, rc, "%s: %s", feed->impl->name, lc_err_text(rc));
 	} else {
-		rc = feed->impl->create(&env, &feed->feeder, err);
+		rc = feed->impl->create(&setup->env, &feed->feeder, err);
 	}
 	if (rc) {
 		lc_supervisor_destroy(feed);

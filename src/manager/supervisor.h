@@ -32,7 +32,7 @@ extern const struct lc_section lc_supervisor_section;
 
 struct lc_supervisor;
 
-/* What the supervisor tells its owner. None is called from inside a function of this header. */
+/* What the supervisor tells its owner. The owner must not call back into the supervisor from them. */
 struct lc_supervisor_events {
 	/* Every change of state; reason is for people, "" when there is none. */
 	void (*state)(void *owner, struct lc_supervisor *feed, enum lc_feed_state from, enum lc_feed_state to,
@@ -46,7 +46,7 @@ struct lc_supervisor_events {
 
 struct lc_supervisor_setup {
 	const struct lc_feeder_impl *impl;
-	struct lc_feeder_env env; /* host and host_data are set by the supervisor's owner; see lc_supervisor_of() */
+	struct lc_feeder_env env;
 	const struct lc_supervisor_config *config; /* borrowed; lc_supervisor_configure() gives another */
 	size_t max_symbols;
 	const struct lc_supervisor_events *events;

@@ -71,7 +71,7 @@ Test(map, behaves_like_an_array)
 	for (int step = 0; step < 50000; step++) {
 		size_t i = next_random(&state) % KEYS;
 		size_t len = make_key(key, sizeof key, i);
-		/* Phases that mostly fill and mostly empty, so that long runs are built and taken down. */
+		/* Phases that mostly fill and mostly empty: long runs come and go. */
 		if (next_random(&state) % 8 < (step / 5000 % 2 ? 2 : 6)) {
 			cr_assert_eq(lc_map_put(map, key, len, &values[i]), LC_OK);
 			count += !present[i];

@@ -1,0 +1,7 @@
+#include "registry.h"
+
+/* The one place that names every vendor. */
+const struct lc_feeder_impl *const lc_feeders[] = {
+	&lc_feeder_alpaca,
+	NULL,
+};

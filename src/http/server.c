@@ -1,0 +1,466 @@
+#include "http_priv.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SWEEP_MS 100
+
+int64_t http_now_ns(const struct http_conn *conn)
+{
+	return lc_loop_mono_ns(conn->server->loop);
+}
+
+void http_conn_kill(struct http_conn *conn)
+{
+	if (conn->hang_up) {
+		return;
+	}
+	conn->hang_up = true;
+	conn->deadline_ns = INT64_MAX;
+	lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+	/* A timer that is set outside libwebsockets' own callbacks waits for its next turn. */
+	lws_cancel_service(conn->server->context);
+}
+
+static struct http_conn *conn_create(struct lc_http_server *server, struct lws *wsi)
+{
+	struct http_conn *conn = calloc(1, sizeof(*conn));
+	if (conn == NULL) {
+		return NULL;
+	}
+	conn->server = server;
+	conn->wsi = wsi;
+	conn->deadline_ns = lc_loop_mono_ns(server->loop) +
+			    server->options.request_timeout_ms * LC_NS_PER_MS;
+	http_exchange_init(conn);
+	http_peer_init(conn);
+	lc_list_append(&server->conns, &conn->node);
+	server->stats.connections++;
+	server->stats.accepted++;
+	lws_set_opaque_user_data(wsi, conn);
+	if (!lc_timer_active(server->sweep)) {
+		lc_timer_start(server->sweep, SWEEP_MS, SWEEP_MS);
+	}
+	return conn;
+}
+
+static void conn_destroy(struct http_conn *conn)
+{
+	if (conn->peer.handler != NULL) {
+		http_peer_closed(conn);
+	}
+	http_exchange_gone(conn);
+	lws_set_opaque_user_data(conn->wsi, NULL);
+	lc_list_remove(&conn->node);
+	conn->server->stats.connections--;
+	http_exchange_finish(&conn->exchange);
+	http_peer_finish(conn);
+	free(conn);
+}
+
+static void hand_over(struct http_conn *conn)
+{
+	struct lc_exchange *exchange = &conn->exchange;
+	conn->state = CONN_ANSWERING;
+	conn->deadline_ns = INT64_MAX;
+	exchange->request.body = exchange->body.data;
+	exchange->request.body_len = exchange->body.len;
+	conn->server->stats.requests++;
+	conn->server->options.on_request(conn->server->options.arg, exchange);
+}
+
+/* Parks connections that stay without an answer: libwebsockets is told to refuse them, and closes
+ * its descriptor while ours keeps the connection open. */
+static void park(struct lc_http_server *server, int fd)
+{
+	size_t most = sizeof(server->held_fds) / sizeof(server->held_fds[0]);
+	int copy = server->held_count < most ? dup(fd) : -1;
+	if (copy >= 0) {
+		server->held_fds[server->held_count++] = copy;
+	}
+}
+
+static int on_connection(struct lc_http_server *server, void *in)
+{
+	int fd = (int)(intptr_t)in;
+	if (server->held) {
+		park(server, fd);
+		return -1;
+	}
+	if (server->stats.connections >= server->options.max_connections) {
+		server->stats.refused++;
+		return -1;
+	}
+	return 0;
+}
+
+static int on_headers(struct http_conn *conn)
+{
+	lws_set_timeout(conn->wsi, NO_PENDING_TIMEOUT, 0);
+	if (conn->state != CONN_READING) {
+		return -1;
+	}
+	if (!http_request_read(conn)) {
+		return 0;
+	}
+	if (conn->exchange.body_expected == 0) {
+		hand_over(conn);
+	}
+	return 0;
+}
+
+static int on_body(struct http_conn *conn, const void *data, size_t len)
+{
+	if (conn->state != CONN_READING) {
+		return 0;
+	}
+	lc_buf_append(&conn->exchange.body, data, len);
+	return conn->exchange.body.failed ? -1 : 0;
+}
+
+static int on_body_end(struct http_conn *conn)
+{
+	if (conn->state == CONN_READING && conn->exchange.body_expected > 0) {
+		hand_over(conn);
+	}
+	return 0;
+}
+
+/* 0 goes on with the upgrade, 1 was answered and keeps the connection, -1 hangs up. The text that
+ * libwebsockets passes is not looked at: after an unknown upgrade it points to freed memory. */
+static int on_upgrade(struct http_conn *conn)
+{
+	char what[16];
+	int len = lws_hdr_copy(conn->wsi, what, sizeof(what), WSI_TOKEN_UPGRADE);
+	if (len <= 0 || strcasecmp(what, "websocket") != 0 || conn->state != CONN_READING) {
+		return -1;
+	}
+	if (http_request_read(conn)) {
+		conn->exchange.request.upgrade = true;
+		hand_over(conn);
+	}
+	if (conn->hang_up) {
+		return -1;
+	}
+	if (conn->accepted) {
+		return 0;
+	}
+	/* An upgrade cannot be answered later. */
+	if (conn->state == CONN_ANSWERING) {
+		lc_exchange_fail(&conn->exchange, 500, "upgrade was not answered");
+	}
+	if (conn->state == CONN_WRITING) {
+		http_exchange_write_now(conn);
+	}
+	return -1;
+}
+
+static int on_event(struct http_conn *conn, enum lws_callback_reasons reason, void *in, size_t len)
+{
+	switch (reason) {
+	case LWS_CALLBACK_HTTP:
+		return on_headers(conn);
+	case LWS_CALLBACK_HTTP_BODY:
+		return on_body(conn, in, len);
+	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+		return on_body_end(conn);
+	case LWS_CALLBACK_HTTP_WRITEABLE:
+		return conn->hang_up ? -1 : http_exchange_writable(conn);
+	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+		return on_upgrade(conn);
+	case LWS_CALLBACK_ESTABLISHED:
+		http_peer_open(conn);
+		return 0;
+	case LWS_CALLBACK_RECEIVE:
+		return http_peer_receive(conn, in, len);
+	case LWS_CALLBACK_SERVER_WRITEABLE:
+		return conn->hang_up ? -1 : http_peer_writable(conn);
+	case LWS_CALLBACK_CLOSED:
+		http_peer_closed(conn);
+		return 0;
+	case LWS_CALLBACK_CLOSED_HTTP:
+		http_exchange_gone(conn);
+		return 0;
+	case LWS_CALLBACK_WSI_DESTROY:
+		conn_destroy(conn);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static int on_lws(
+	struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+{
+	(void)user;
+	if (wsi == NULL || lws_get_context(wsi) == NULL) {
+		return 0;
+	}
+	struct lc_http_server *server = lws_context_user(lws_get_context(wsi));
+	if (reason == LWS_CALLBACK_FILTER_NETWORK_CONNECTION) {
+		return on_connection(server, in);
+	}
+	if (reason == LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED) {
+		return conn_create(server, wsi) != NULL ? 0 : -1;
+	}
+	struct http_conn *conn = lws_get_opaque_user_data(wsi);
+	return conn != NULL ? on_event(conn, reason, in, len) : 0;
+}
+
+static void on_sweep(void *arg)
+{
+	struct lc_http_server *server = arg;
+	int64_t now_ns = lc_loop_mono_ns(server->loop);
+	lc_list_each (node, &server->conns) {
+		struct http_conn *conn = container_of(node, struct http_conn, node);
+		if (conn->deadline_ns <= now_ns) {
+			server->stats.timeouts++;
+			http_conn_kill(conn);
+		}
+	}
+	if (lc_list_empty(&server->conns)) {
+		lc_timer_stop(server->sweep);
+	}
+}
+
+/* libwebsockets' handles close in the turns after lws_context_destroy(), which must then be called
+ * again: without the turns between it would free what libuv still uses. */
+static void on_destroy_turn(void *arg)
+{
+	struct lc_http_server *server = arg;
+	if (server->destroy_turns++ < 3) {
+		return;
+	}
+	lws_context_destroy(server->context);
+	lc_timer_destroy(server->sweep);
+	void (*done)(void *arg) = server->done;
+	void *done_arg = server->done_arg;
+	free(server);
+	if (done != NULL) {
+		done(done_arg);
+	}
+}
+
+static void apply_defaults(struct lc_http_server_options *options)
+{
+#define DEFAULT(field, value) options->field = options->field == 0 ? (value) : options->field
+	DEFAULT(max_connections, 64);
+	DEFAULT(max_header_bytes, 8192);
+	DEFAULT(max_body_bytes, 1 << 20);
+	DEFAULT(max_message_bytes, 1 << 20);
+	DEFAULT(max_pending_bytes, 1 << 20);
+	DEFAULT(request_timeout_ms, 10000);
+	DEFAULT(idle_timeout_ms, 60000);
+	DEFAULT(write_timeout_ms, 30000);
+#undef DEFAULT
+	if (options->max_header_bytes > 60 * 1024) {
+		options->max_header_bytes = 60 * 1024;
+	}
+}
+
+/* "127.0.0.1:8080", "[::1]:0", ":8080". */
+static enum lc_err parse_address(struct lc_http_server *server, struct lc_error *err)
+{
+	const char *address = server->options.address;
+	const char *colon = strrchr(address, ':');
+	char *end = NULL;
+	long port = colon != NULL && colon[1] != '\0' ? strtol(colon + 1, &end, 10) : -1;
+	size_t len = colon != NULL ? (size_t)(colon - address) : 0;
+	bool bracket = len >= 2 && address[0] == '[' && address[len - 1] == ']';
+	if (port < 0 || port > 65535 || *end != '\0' || len >= sizeof(server->host)) {
+		return lc_error_set(err, LC_ERR_INVALID,
+			"http address '%s' is not HOST:PORT (127.0.0.1:8080)", address);
+	}
+	if (len == 0) {
+		snprintf(server->host, sizeof(server->host), "127.0.0.1");
+	} else {
+		snprintf(server->host, sizeof(server->host), "%.*s", (int)(bracket ? len - 2 : len),
+			address + bracket);
+	}
+	server->port = (int)port;
+	return LC_OK;
+}
+
+/* libwebsockets does not say why it could not bind, and a context cannot be undone at once: so the
+ * address is tried before there is one. */
+static enum lc_err try_bind(const struct lc_http_server *server, struct lc_error *err)
+{
+	char port[8];
+	snprintf(port, sizeof(port), "%d", server->port);
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV};
+	struct addrinfo *found = NULL;
+	if (getaddrinfo(server->host, port, &hints, &found) != 0) {
+		return lc_error_set(err, LC_ERR_INVALID,
+			"http address '%s' is not a numeric address", server->host);
+	}
+	int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int one = 1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	bool bound = fd >= 0 && bind(fd, found->ai_addr, found->ai_addrlen) == 0 &&
+		     listen(fd, 1) == 0;
+	int error = errno;
+	freeaddrinfo(found);
+	if (fd >= 0) {
+		close(fd);
+	}
+	return bound ? LC_OK
+		     : lc_error_set(err, LC_ERR_IO, "cannot listen on %s port %d: %s", server->host,
+			       server->port, strerror(error));
+}
+
+static enum lc_err check_tls(const struct lc_http_server_options *options, struct lc_error *err)
+{
+	if (options->tls_cert == NULL) {
+		return LC_OK;
+	}
+	const char *files[] = {options->tls_cert, options->tls_key};
+	for (int i = 0; i < 2; i++) {
+		if (files[i] == NULL || access(files[i], R_OK) != 0) {
+			return lc_error_set(err, LC_ERR_INVALID, "TLS %s '%s' cannot be read",
+				i == 0 ? "certificate" : "key", files[i] != NULL ? files[i] : "");
+		}
+	}
+	return LC_OK;
+}
+
+static bool create_context(struct lc_http_server *server)
+{
+	const struct lc_http_server_options *options = &server->options;
+	void *loops[] = {lc_loop_uv(server->loop)};
+	struct lws_context_creation_info info = {
+		.port = CONTEXT_PORT_NO_LISTEN,
+		.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+			   (options->tls_cert != NULL ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0),
+		.foreign_loops = loops,
+		.user = server,
+		.pt_serv_buf_size = 65536,
+		.fd_limit_per_thread = (unsigned)options->max_connections + 32,
+		.max_http_header_data = (unsigned short)options->max_header_bytes,
+		.max_http_header_pool = (unsigned short)(options->max_connections + 1),
+		/* Our own deadlines are finer; these only have to be later. */
+		.timeout_secs = (unsigned)(options->request_timeout_ms / 1000 + 2),
+		.timeout_secs_ah_idle = (unsigned)(options->request_timeout_ms / 1000 + 2),
+	};
+	server->context = lws_create_context(&info);
+	return server->context != NULL;
+}
+
+static bool create_vhost(struct lc_http_server *server)
+{
+	static const struct lws_extension extensions[] = {
+		{"permessage-deflate", lws_extension_callback_pm_deflate, "permessage-deflate"},
+		{NULL, NULL, NULL},
+	};
+	const struct lc_http_server_options *options = &server->options;
+	server->protocols[0] = (struct lws_protocols){
+		.name = "livecore", .callback = on_lws, .rx_buffer_size = 16384};
+	/* Without DISABLE_IPV6 libwebsockets takes an IPv4 interface address for "all of them". */
+	bool v6 = strchr(server->host, ':') != NULL;
+	struct lws_context_creation_info info = {
+		.port = server->port,
+		.iface = server->host,
+		.protocols = server->protocols,
+		.extensions = options->deflate ? extensions : NULL,
+		.options = v6 ? LWS_SERVER_OPTION_IPV6_V6ONLY_MODIFY |
+					   LWS_SERVER_OPTION_IPV6_V6ONLY_VALUE
+			      : LWS_SERVER_OPTION_DISABLE_IPV6,
+		.ssl_cert_filepath = options->tls_cert,
+		.ssl_private_key_filepath = options->tls_key,
+		.alpn = "http/1.1",
+		.keepalive_timeout = (int)(options->idle_timeout_ms / 1000 + 2),
+	};
+	if (options->tls_cert != NULL) {
+		info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+	}
+	if (strcmp(server->host, "0.0.0.0") == 0) {
+		info.iface = NULL;
+	}
+	server->vhost = lws_create_vhost(server->context, &info);
+	return server->vhost != NULL;
+}
+
+enum lc_err lc_http_server_create(struct lc_loop *loop,
+	const struct lc_http_server_options *options, struct lc_http_server **out,
+	struct lc_error *err)
+{
+	*out = NULL;
+	struct lc_http_server *server = calloc(1, sizeof(*server));
+	if (server == NULL) {
+		return LC_ERR_NOMEM;
+	}
+	server->loop = loop;
+	server->options = *options;
+	apply_defaults(&server->options);
+	lc_list_init(&server->conns);
+	enum lc_err rc = parse_address(server, err);
+	if (rc == LC_OK) {
+		rc = check_tls(options, err);
+	}
+	if (rc == LC_OK) {
+		rc = try_bind(server, err);
+	}
+	if (rc == LC_OK) {
+		rc = lc_timer_create(loop, on_sweep, server, &server->sweep);
+	}
+	if (rc != LC_OK) {
+		free(server);
+		return rc;
+	}
+	lws_set_log_level(0, NULL);
+	if (!create_context(server)) {
+		lc_timer_destroy(server->sweep);
+		free(server);
+		return lc_error_set(err, LC_ERR_IO,
+			"libwebsockets did not start: is libwebsockets-evlib-uv installed?");
+	}
+	if (!create_vhost(server)) {
+		rc = lc_error_set(err, LC_ERR_IO,
+			"cannot listen on %s port %d (TLS files that do not match?)", server->host,
+			server->port);
+		lc_http_server_destroy(server, NULL, NULL);
+		return rc;
+	}
+	server->port = lws_get_vhost_listen_port(server->vhost);
+	*out = server;
+	return LC_OK;
+}
+
+void lc_http_server_destroy(struct lc_http_server *server, void (*done)(void *arg), void *arg)
+{
+	if (server == NULL) {
+		return;
+	}
+	lc_http_server_hold(server, false);
+	server->done = done;
+	server->done_arg = arg;
+	lc_timer_destroy(server->sweep);
+	lws_context_destroy(server->context);
+	enum lc_err rc = lc_timer_create(server->loop, on_destroy_turn, server, &server->sweep);
+	assert(rc == LC_OK);
+	(void)rc;
+	lc_timer_start(server->sweep, 2, 2);
+}
+
+int lc_http_server_port(const struct lc_http_server *server)
+{
+	return server->port;
+}
+
+struct lc_http_server_stats lc_http_server_stats(const struct lc_http_server *server)
+{
+	return server->stats;
+}
+
+void lc_http_server_hold(struct lc_http_server *server, bool held)
+{
+	server->held = held;
+	while (!held && server->held_count > 0) {
+		close(server->held_fds[--server->held_count]);
+	}
+}

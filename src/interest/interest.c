@@ -1,0 +1,600 @@
+#include "livecore/interest.h"
+
+#include "interest_priv.h"
+#include "livecore/map.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_PORTFOLIOS = 10000, MAX_ENTRIES = 200000 };
+
+/* What all portfolios together want of one symbol. */
+struct wanted {
+	uint32_t followers;
+	int64_t since_ns; /* the earliest of its followers' */
+};
+
+enum phase { IDLE, APPLYING, EXPIRING };
+
+struct lc_interest {
+	struct lc_interest_options options;
+	struct lc_map *by_id;
+	struct portfolio **portfolios; /* owned, each too */
+	size_t count, capacity;
+	struct wanted *wanted; /* owned; by symbol */
+	size_t n_wanted, followed;
+	uint64_t version;
+	/* The update under way. */
+	enum phase phase;
+	struct portfolio *current;
+	enum lc_interest_type type;
+	int64_t timestamp_ns;
+	uint32_t update; /* marks the entries it named */
+	size_t sweep;    /* entries below this index are still to be looked at */
+	/* Where pruning goes on. */
+	size_t prune_portfolio, prune_entry;
+};
+
+static int64_t later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static bool is_followed(const struct portfolio *portfolio, const struct entry *entry)
+{
+	return entry->follow_ns != NEVER &&
+	       entry->follow_ns >= later(entry->remove_ns, portfolio->replace_ns);
+}
+
+/* Can an entry be forgotten? It can when the portfolio's replace says all that it says. */
+static bool is_redundant(const struct portfolio *portfolio, const struct entry *entry)
+{
+	return entry->since_ns == NEVER && entry->remove_ns <= portfolio->replace_ns;
+}
+
+static enum lc_err reserve_wanted(struct lc_interest *interest, uint32_t symbol)
+{
+	if (symbol < interest->n_wanted) {
+		return LC_OK;
+	}
+	size_t count = interest->n_wanted ? interest->n_wanted : 1024;
+	while (count <= symbol) {
+		count *= 2;
+	}
+	struct wanted *wanted = realloc(interest->wanted, count * sizeof *wanted);
+	if (!wanted) {
+		return LC_ERR_NOMEM;
+	}
+	memset(wanted + interest->n_wanted, 0, (count - interest->n_wanted) * sizeof *wanted);
+	interest->wanted = wanted;
+	interest->n_wanted = count;
+	return LC_OK;
+}
+
+static void find_earliest(struct lc_interest *interest, uint32_t symbol)
+{
+	int64_t earliest = INT64_MAX;
+	for (size_t i = 0; i < interest->count; i++) {
+		const struct entry *entry = portfolio_find(interest->portfolios[i], symbol);
+		if (entry && entry->since_ns != NEVER && entry->since_ns < earliest) {
+			earliest = entry->since_ns;
+		}
+	}
+	interest->wanted[symbol].since_ns = earliest;
+}
+
+/* Counts a new follower; true when it is the first. */
+static bool join(struct lc_interest *interest, struct portfolio *portfolio, struct entry *entry,
+	int64_t since_ns)
+{
+	struct wanted *wanted = &interest->wanted[entry->symbol];
+	entry->since_ns = since_ns;
+	portfolio->followed++;
+	if (wanted->followers++ == 0) {
+		wanted->since_ns = since_ns;
+		interest->followed++;
+		return true;
+	}
+	if (since_ns < wanted->since_ns) {
+		wanted->since_ns = since_ns;
+	}
+	return false;
+}
+
+/* Takes a follower away and tells when it was the last. */
+static void part(struct lc_interest *interest, struct portfolio *portfolio, struct entry *entry)
+{
+	struct wanted *wanted = &interest->wanted[entry->symbol];
+	int64_t since_ns = entry->since_ns;
+	entry->since_ns = NEVER;
+	portfolio->followed--;
+	if (--wanted->followers == 0) {
+		interest->followed--;
+		if (interest->options.host && interest->options.host->leave) {
+			interest->options.host->leave(interest->options.arg, entry->symbol);
+		}
+	} else if (since_ns == wanted->since_ns) {
+		find_earliest(interest, entry->symbol);
+	}
+}
+
+static void move_since(struct lc_interest *interest, struct entry *entry, int64_t since_ns)
+{
+	struct wanted *wanted = &interest->wanted[entry->symbol];
+	bool was_earliest = entry->since_ns == wanted->since_ns;
+	entry->since_ns = since_ns;
+	if (since_ns < wanted->since_ns) {
+		wanted->since_ns = since_ns;
+	} else if (was_earliest) {
+		find_earliest(interest, entry->symbol);
+	}
+}
+
+static void reject(
+	struct lc_interest *interest, const char *text, size_t len, enum lc_interest_reject reason)
+{
+	if (interest->options.host && interest->options.host->reject) {
+		interest->options.host->reject(interest->options.arg, text, len, reason);
+	}
+}
+
+/* The current portfolio's entry for a name, made when there is none. NULL: rejected, or nothing that
+ * would have to be remembered. */
+static struct entry *entry_for(struct lc_interest *interest, const char *text, size_t len)
+{
+	struct portfolio *portfolio = interest->current;
+	uint32_t symbol;
+	enum lc_err rc = lc_symbols_intern(interest->options.symbols, text, len, &symbol);
+	struct entry *entry = rc == LC_OK ? portfolio_find(portfolio, symbol) : NULL;
+	if (entry) {
+		return entry;
+	}
+	if (rc == LC_OK) {
+		/* A later replace (or, for a removal, an equally late one) has decided already. */
+		bool follows = interest->type != LC_INTEREST_REMOVE;
+		if (follows ? interest->timestamp_ns < portfolio->replace_ns
+			    : interest->timestamp_ns <= portfolio->replace_ns) {
+			return NULL;
+		}
+		rc = portfolio->count < interest->options.max_entries
+			     ? reserve_wanted(interest, symbol)
+			     : LC_ERR_LIMIT;
+	}
+	if (rc == LC_OK) {
+		rc = portfolio_add(portfolio, symbol, &entry);
+	}
+	if (rc != LC_OK) {
+		reject(interest, text, len,
+			rc == LC_ERR_INVALID ? LC_REJECT_INVALID
+			: rc == LC_ERR_NOMEM ? LC_REJECT_MEMORY
+					     : LC_REJECT_LIMIT);
+	}
+	return entry;
+}
+
+static void name_followed(struct lc_interest *interest, struct entry *entry)
+{
+	const struct lc_interest_host *host = interest->options.host;
+	struct portfolio *portfolio = interest->current;
+	int64_t now = interest->timestamp_ns;
+	bool counts = now >= later(entry->remove_ns, portfolio->replace_ns);
+	entry->follow_ns = later(entry->follow_ns, now);
+	if (!counts) {
+		return;
+	}
+	bool first = false;
+	if (entry->since_ns == NEVER) {
+		first = join(interest, portfolio, entry, entry->follow_ns);
+	} else if (now < entry->since_ns) {
+		move_since(interest, entry, now);
+	}
+	if (first && host && host->follow) {
+		host->follow(interest->options.arg, entry->symbol);
+	} else if (!first && host && host->refresh) {
+		host->refresh(interest->options.arg, entry->symbol);
+	}
+}
+
+static void name_removed(struct lc_interest *interest, struct entry *entry)
+{
+	entry->remove_ns = later(entry->remove_ns, interest->timestamp_ns);
+	if (entry->since_ns == NEVER) {
+		return;
+	}
+	if (!is_followed(interest->current, entry)) {
+		part(interest, interest->current, entry);
+	} else if (entry->since_ns < interest->timestamp_ns) {
+		/* A removal that comes late: it was followed, left and followed again. */
+		move_since(interest, entry, entry->follow_ns);
+	}
+}
+
+/* After a replace: an entry that it did not list. */
+static void sweep_entry(struct lc_interest *interest, size_t index)
+{
+	struct portfolio *portfolio = interest->current;
+	struct entry *entry = &portfolio->entries[index];
+	if (entry->since_ns != NEVER && !is_followed(portfolio, entry)) {
+		part(interest, portfolio, entry);
+	} else if (entry->since_ns != NEVER && entry->named != interest->update &&
+		   entry->since_ns < interest->timestamp_ns) {
+		move_since(interest, entry, entry->follow_ns);
+	}
+	if (is_redundant(portfolio, entry)) {
+		portfolio_drop(portfolio, index);
+	}
+}
+
+static enum lc_err add_portfolio(
+	struct lc_interest *interest, const char *id, size_t len, struct portfolio **out)
+{
+	if (interest->count >= interest->options.max_portfolios) {
+		return LC_ERR_LIMIT;
+	}
+	if (interest->count == interest->capacity) {
+		size_t capacity = interest->capacity ? interest->capacity * 2 : 16;
+		struct portfolio **grown = realloc(
+			interest->portfolios, capacity * sizeof(struct portfolio *));
+		if (!grown) {
+			return LC_ERR_NOMEM;
+		}
+		interest->portfolios = grown;
+		interest->capacity = capacity;
+	}
+	struct portfolio *portfolio;
+	if (portfolio_create(id, len, &portfolio) != LC_OK) {
+		return LC_ERR_NOMEM;
+	}
+	if (lc_map_put(interest->by_id, id, len, portfolio) != LC_OK) {
+		portfolio_destroy(portfolio);
+		return LC_ERR_NOMEM;
+	}
+	portfolio->index = interest->count;
+	interest->portfolios[interest->count++] = portfolio;
+	*out = portfolio;
+	return LC_OK;
+}
+
+static void forget_portfolio(struct lc_interest *interest, struct portfolio *portfolio)
+{
+	lc_map_remove(interest->by_id, portfolio->id, strlen(portfolio->id));
+	struct portfolio *last = interest->portfolios[--interest->count];
+	last->index = portfolio->index;
+	interest->portfolios[portfolio->index] = last;
+	portfolio_destroy(portfolio);
+}
+
+static bool valid_id(const char *id, size_t len)
+{
+	return len > 0 && len <= LC_PORTFOLIO_ID_MAX && !memchr(id, '\0', len);
+}
+
+static int compare_followed(const void *a, const void *b, void *interest)
+{
+	return lc_interest_compare(interest, *(const uint32_t *)a, *(const uint32_t *)b);
+}
+
+/* Prunes one portfolio from where the last call stopped. */
+static size_t prune_some(
+	struct lc_interest *interest, struct portfolio *portfolio, int64_t before_ns, size_t max)
+{
+	size_t done = 0;
+	if (interest->prune_entry > portfolio->count) {
+		interest->prune_entry = portfolio->count;
+	}
+	while (interest->prune_entry > 0 && done < max) {
+		const struct entry *entry = &portfolio->entries[--interest->prune_entry];
+		done++;
+		if (entry->since_ns == NEVER && entry->remove_ns < before_ns) {
+			portfolio_drop(portfolio, interest->prune_entry);
+			portfolio->version = ++interest->version;
+		}
+	}
+	return done;
+}
+
+const char *lc_interest_reject_name(enum lc_interest_reject reason)
+{
+	static const char *const names[] = {"invalid_symbol", "symbol_limit", "memory"};
+	return (unsigned)reason < sizeof names / sizeof *names ? names[reason] : "unknown";
+}
+
+enum lc_err lc_interest_create(const struct lc_interest_options *options, struct lc_interest **out)
+{
+	struct lc_interest *interest = calloc(1, sizeof *interest);
+	if (!interest) {
+		return LC_ERR_NOMEM;
+	}
+	interest->options = *options;
+	if (options->max_portfolios == 0) {
+		interest->options.max_portfolios = MAX_PORTFOLIOS;
+	}
+	if (options->max_entries == 0) {
+		interest->options.max_entries = MAX_ENTRIES;
+	}
+	if (lc_map_create(options->seed, &interest->by_id) != LC_OK) {
+		free(interest);
+		return LC_ERR_NOMEM;
+	}
+	*out = interest;
+	return LC_OK;
+}
+
+void lc_interest_destroy(struct lc_interest *interest)
+{
+	if (!interest) {
+		return;
+	}
+	for (size_t i = 0; i < interest->count; i++) {
+		portfolio_destroy(interest->portfolios[i]);
+	}
+	lc_map_destroy(interest->by_id, NULL);
+	free(interest->portfolios);
+	free(interest->wanted);
+	free(interest);
+}
+
+enum lc_err lc_interest_begin(struct lc_interest *interest, const char *portfolio, size_t len,
+	enum lc_interest_type type, int64_t timestamp_ns)
+{
+	assert(interest->phase == IDLE);
+	if (!valid_id(portfolio, len)) {
+		return LC_ERR_INVALID;
+	}
+	struct portfolio *current = lc_map_get(interest->by_id, portfolio, len);
+	if (!current) {
+		enum lc_err rc = add_portfolio(interest, portfolio, len, &current);
+		if (rc != LC_OK) {
+			return rc;
+		}
+	}
+	current->latest_ns = later(current->latest_ns, timestamp_ns);
+	current->version = ++interest->version;
+	if (type == LC_INTEREST_REPLACE) {
+		current->replace_ns = later(current->replace_ns, timestamp_ns);
+	}
+	interest->phase = APPLYING;
+	interest->current = current;
+	interest->type = type;
+	interest->timestamp_ns = timestamp_ns;
+	interest->update++;
+	interest->sweep = SIZE_MAX;
+	return LC_OK;
+}
+
+void lc_interest_name(struct lc_interest *interest, const char *text, size_t len)
+{
+	assert(interest->phase == APPLYING);
+	struct entry *entry = entry_for(interest, text, len);
+	if (!entry || entry->named == interest->update) {
+		return;
+	}
+	entry->named = interest->update;
+	if (interest->type == LC_INTEREST_REMOVE) {
+		name_removed(interest, entry);
+	} else {
+		name_followed(interest, entry);
+	}
+}
+
+bool lc_interest_sweep(struct lc_interest *interest, size_t max)
+{
+	assert(interest->phase != IDLE);
+	struct portfolio *portfolio = interest->current;
+	if (interest->phase == APPLYING && interest->type != LC_INTEREST_REPLACE) {
+		interest->sweep = 0;
+	}
+	if (interest->sweep == SIZE_MAX) {
+		interest->sweep = portfolio->count;
+	}
+	/* From the end, because dropping an entry moves the last one to its place. */
+	for (; interest->sweep > 0 && max > 0; max--) {
+		size_t index = --interest->sweep;
+		if (interest->phase == APPLYING) {
+			sweep_entry(interest, index);
+			continue;
+		}
+		if (portfolio->entries[index].since_ns != NEVER) {
+			part(interest, portfolio, &portfolio->entries[index]);
+		}
+		portfolio_drop(portfolio, index);
+	}
+	if (interest->sweep > 0) {
+		return false;
+	}
+	if (interest->phase == EXPIRING) {
+		forget_portfolio(interest, portfolio);
+	}
+	interest->phase = IDLE;
+	interest->current = NULL;
+	return true;
+}
+
+bool lc_interest_busy(const struct lc_interest *interest)
+{
+	return interest->phase != IDLE;
+}
+
+enum lc_err lc_interest_apply(struct lc_interest *interest, const char *portfolio,
+	enum lc_interest_type type, int64_t timestamp_ns, const char *const *symbols, size_t count)
+{
+	enum lc_err rc = lc_interest_begin(
+		interest, portfolio, strlen(portfolio), type, timestamp_ns);
+	if (rc != LC_OK) {
+		return rc;
+	}
+	for (size_t i = 0; i < count; i++) {
+		lc_interest_name(interest, symbols[i], strlen(symbols[i]));
+	}
+	lc_interest_sweep(interest, SIZE_MAX);
+	return LC_OK;
+}
+
+bool lc_interest_expire(struct lc_interest *interest, int64_t before_ns)
+{
+	assert(interest->phase == IDLE);
+	for (size_t i = 0; i < interest->count; i++) {
+		if (interest->portfolios[i]->latest_ns < before_ns) {
+			interest->phase = EXPIRING;
+			interest->current = interest->portfolios[i];
+			interest->sweep = SIZE_MAX;
+			interest->version++;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool lc_interest_prune(struct lc_interest *interest, int64_t before_ns, size_t max)
+{
+	assert(interest->phase == IDLE);
+	while (max > 0 && interest->prune_portfolio < interest->count) {
+		struct portfolio *portfolio = interest->portfolios[interest->prune_portfolio];
+		size_t done = prune_some(interest, portfolio, before_ns, max);
+		if (interest->prune_entry > 0) {
+			return false;
+		}
+		/* A visit costs something even when there was nothing in it. */
+		max -= done > 0 ? done : 1;
+		interest->prune_portfolio++;
+		interest->prune_entry = SIZE_MAX;
+	}
+	if (interest->prune_portfolio < interest->count) {
+		return false;
+	}
+	interest->prune_portfolio = 0;
+	interest->prune_entry = SIZE_MAX;
+	return true;
+}
+
+bool lc_interest_follows(const struct lc_interest *interest, uint32_t symbol)
+{
+	return symbol < interest->n_wanted && interest->wanted[symbol].followers > 0;
+}
+
+size_t lc_interest_count(const struct lc_interest *interest)
+{
+	return interest->followed;
+}
+
+int lc_interest_compare(const struct lc_interest *interest, uint32_t a, uint32_t b)
+{
+	int64_t since_a = interest->wanted[a].since_ns;
+	int64_t since_b = interest->wanted[b].since_ns;
+	if (since_a != since_b) {
+		return since_a < since_b ? -1 : 1;
+	}
+	return strcmp(lc_symbols_get(interest->options.symbols, a)->text,
+		lc_symbols_get(interest->options.symbols, b)->text);
+}
+
+size_t lc_interest_order(const struct lc_interest *interest, uint32_t *out, size_t max)
+{
+	assert(max >= interest->followed);
+	(void)max;
+	size_t count = 0;
+	for (size_t i = 0; i < interest->n_wanted; i++) {
+		if (interest->wanted[i].followers > 0) {
+			out[count++] = (uint32_t)i;
+		}
+	}
+	/* The comparison only reads. */
+	qsort_r(out, count, sizeof *out, compare_followed, (void *)(uintptr_t)interest);
+	return count;
+}
+
+size_t lc_interest_portfolios(const struct lc_interest *interest)
+{
+	return interest->count;
+}
+
+void lc_interest_portfolio(
+	const struct lc_interest *interest, size_t index, struct lc_interest_portfolio *out)
+{
+	assert(index < interest->count);
+	const struct portfolio *portfolio = interest->portfolios[index];
+	*out = (struct lc_interest_portfolio){
+		.id = portfolio->id,
+		.replace_ns = portfolio->replace_ns,
+		.latest_ns = portfolio->latest_ns,
+		.entries = portfolio->count,
+		.followed = portfolio->followed,
+		.version = portfolio->version,
+	};
+}
+
+void lc_interest_entry(const struct lc_interest *interest, size_t portfolio, size_t index,
+	struct lc_interest_entry *out)
+{
+	assert(portfolio < interest->count && index < interest->portfolios[portfolio]->count);
+	const struct entry *entry = &interest->portfolios[portfolio]->entries[index];
+	*out = (struct lc_interest_entry){
+		entry->symbol, entry->follow_ns, entry->remove_ns, entry->since_ns};
+}
+
+bool lc_interest_follower(
+	const struct lc_interest *interest, uint32_t symbol, size_t *cursor, const char **id)
+{
+	while (*cursor < interest->count) {
+		const struct portfolio *portfolio = interest->portfolios[(*cursor)++];
+		const struct entry *entry = portfolio_find(portfolio, symbol);
+		if (entry && entry->since_ns != NEVER) {
+			*id = portfolio->id;
+			return true;
+		}
+	}
+	return false;
+}
+
+enum lc_err lc_interest_restore(
+	struct lc_interest *interest, const struct lc_interest_portfolio *portfolio, size_t *index)
+{
+	assert(interest->phase == IDLE);
+	size_t len = strlen(portfolio->id);
+	if (!valid_id(portfolio->id, len)) {
+		return LC_ERR_INVALID;
+	}
+	if (lc_map_get(interest->by_id, portfolio->id, len)) {
+		return LC_ERR_EXISTS;
+	}
+	struct portfolio *added;
+	enum lc_err rc = add_portfolio(interest, portfolio->id, len, &added);
+	if (rc != LC_OK) {
+		return rc;
+	}
+	added->replace_ns = portfolio->replace_ns;
+	added->latest_ns = portfolio->latest_ns;
+	added->version = ++interest->version;
+	*index = added->index;
+	return LC_OK;
+}
+
+enum lc_err lc_interest_restore_entry(
+	struct lc_interest *interest, size_t portfolio, const struct lc_interest_entry *saved)
+{
+	assert(interest->phase == IDLE && portfolio < interest->count);
+	struct portfolio *owner = interest->portfolios[portfolio];
+	if (saved->symbol >= lc_symbols_count(interest->options.symbols)) {
+		return LC_ERR_INVALID;
+	}
+	if (portfolio_find(owner, saved->symbol)) {
+		return LC_ERR_EXISTS;
+	}
+	if (owner->count >= interest->options.max_entries) {
+		return LC_ERR_LIMIT;
+	}
+	struct entry *entry;
+	if (reserve_wanted(interest, saved->symbol) != LC_OK ||
+		portfolio_add(owner, saved->symbol, &entry) != LC_OK) {
+		return LC_ERR_NOMEM;
+	}
+	entry->follow_ns = saved->follow_ns;
+	entry->remove_ns = saved->remove_ns;
+	/* Whether it is followed follows from the times; what was saved only says since when. */
+	if (is_followed(owner, entry)) {
+		join(interest, owner, entry,
+			saved->since_ns == NEVER ? entry->follow_ns : saved->since_ns);
+	}
+	return LC_OK;
+}

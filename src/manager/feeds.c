@@ -1,0 +1,289 @@
+/* The feeders: making them, routing symbols to them, and saying what happens to their sessions. */
+#include "manager/manager_priv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LIMIT_PORTFOLIOS_MAX 100 /* named in one symbol_limit event */
+
+static void make_metrics(struct lc_feed *feed)
+{
+	struct lc_metrics *metrics = lc_loop_metrics(feed->manager->loop);
+	char label[64], labels[160], reason[64];
+	lc_metrics_label(label, sizeof label, "feeder", feed->impl->name);
+	feed->ticks = lc_metrics_counter(metrics, "livecore_feeder_ticks_total", label, "ticks parsed");
+	feed->bad_input = lc_metrics_counter(
+		metrics, "livecore_feeder_bad_input_total", label, "messages or parts of them that could not be read");
+	feed->reconnects = lc_metrics_counter(
+		metrics, "livecore_feeder_reconnects_total", label, "sessions opened after the first");
+	for (int i = LC_DROP_NONE + 1; i < LC_DROP_REASONS; i++) {
+		lc_metrics_label(reason, sizeof reason, "reason", lc_drop_name((enum lc_drop)i));
+		snprintf(labels, sizeof labels, "%s,%s", label, reason);
+		feed->dropped[i] = lc_metrics_counter(
+			metrics, "livecore_feeder_dropped_total", labels, "ticks that do not reach Kafka, by reason");
+	}
+	feed->state = lc_metrics_gauge(metrics, "livecore_feeder_state", label,
+		"0 disconnected, 1 connecting, 2 connected, 3 reconnecting, 4 stopped");
+	feed->depth = lc_metrics_gauge(metrics, "livecore_feeder_queue_ticks", label, "ticks in the feeder's queue");
+	feed->wanted = lc_metrics_gauge(metrics, "livecore_feeder_symbols_wanted", label, "symbols to be followed");
+	feed->subscribed = lc_metrics_gauge(metrics, "livecore_feeder_symbols_subscribed", label, "symbols the vendor took");
+	feed->over_limit = lc_metrics_gauge(
+		metrics, "livecore_feeder_symbols_over_limit", label, "symbols the vendor's plan has no room for");
+	feed->latency = lc_metrics_histogram(metrics, "livecore_receive_to_publish_seconds", label,
+		"from the last byte of a tick to its place in the log for Kafka");
+}
+
+static void on_state(void *owner, struct lc_supervisor *supervisor, enum lc_feed_state from, enum lc_feed_state to,
+	const char *reason)
+{
+	struct lc_feed *feed = owner;
+	struct lc_manager *manager = feed->manager;
+	(void)supervisor;
+	*feed->state = to;
+	bool bad = to == LC_FEED_RECONNECTING || (to == LC_FEED_STOPPED && manager->phase != LC_PHASE_STOPPING);
+	lc_log(manager->log, bad ? LC_LOG_WARN : LC_LOG_INFO, "feeder", "state", LC_S("feeder", feed->impl->name),
+		LC_S("from", lc_feed_state_name(from)), LC_S("to", lc_feed_state_name(to)),
+		LC_S("reason", *reason ? reason : NULL));
+	lc_event(&manager->outbox, "feeder_state", LC_S("feeder", feed->impl->name), LC_S("from", lc_feed_state_name(from)),
+		LC_S("to", lc_feed_state_name(to)), LC_S("reason", *reason ? reason : NULL));
+}
+
+static void on_trouble(void *owner, struct lc_supervisor *supervisor, bool raised, const char *reason)
+{
+	struct lc_feed *feed = owner;
+	struct lc_manager *manager = feed->manager;
+	uint64_t failures = raised ? lc_supervisor_status(supervisor).failures_in_row : 0;
+	lc_log(manager->log, raised ? LC_LOG_ERROR : LC_LOG_INFO, "feeder", raised ? "down" : "recovered",
+		LC_S("feeder", feed->impl->name), LC_U("failures", failures), LC_S("reason", reason));
+	lc_event(&manager->outbox, "feeder_state", LC_S("feeder", feed->impl->name), LC_B("down", raised),
+		LC_U("failures", failures), LC_S("reason", reason));
+	lc_alert(&manager->outbox, raised ? "feed_down" : "resolved", raised ? LC_SEVERITY_ERROR : LC_SEVERITY_INFO,
+		LC_S("feeder", feed->impl->name), LC_S("resolves", raised ? NULL : "feed_down"), LC_U("actual", failures),
+		LC_S("reason", reason));
+}
+
+static void on_gave_up(void *owner, struct lc_supervisor *supervisor, const char *reason)
+{
+	struct lc_feed *feed = owner;
+	(void)supervisor;
+	lc_log(feed->manager->log, LC_LOG_ERROR, "feeder", "auth_failed", LC_S("feeder", feed->impl->name),
+		LC_S("reason", reason), LC_S("todo", "mend it, then send the command reload or feeder_start"));
+	lc_event(&feed->manager->outbox, "auth_failed", LC_S("feeder", feed->impl->name), LC_S("reason", reason));
+	lc_alert(&feed->manager->outbox, "auth_failed", LC_SEVERITY_ERROR, LC_S("feeder", feed->impl->name),
+		LC_S("reason", reason));
+}
+
+static void followers_json(struct lc_manager *manager, uint32_t symbol, struct lc_buf *out)
+{
+	struct lc_interest *interest = lc_interest_sync_registry(manager->interest);
+	size_t cursor = 0, n = 0;
+	const char *id;
+	lc_buf_putc(out, '[');
+	while (n < LIMIT_PORTFOLIOS_MAX && lc_interest_follower(interest, symbol, &cursor, &id)) {
+		lc_buf_puts(out, n++ > 0 ? "," : "");
+		lc_buf_json_string(out, id, strlen(id));
+	}
+	lc_buf_putc(out, ']');
+}
+
+/* The vendor refused a symbol: who wanted it must know. */
+static void on_rejected(void *owner, struct lc_supervisor *supervisor, uint32_t symbol, bool limit, const char *reason)
+{
+	struct lc_feed *feed = owner;
+	struct lc_manager *manager = feed->manager;
+	const char *text = lc_symbols_get(manager->symbols, symbol)->text;
+	(void)supervisor;
+	struct lc_buf portfolios;
+	lc_buf_init(&portfolios, 64 * 1024);
+	followers_json(manager, symbol, &portfolios);
+	lc_log(manager->log, LC_LOG_WARN, "feeder", limit ? "symbol_limit" : "symbol_rejected",
+		LC_S("feeder", feed->impl->name), LC_S("symbol", text), LC_S("reason", reason));
+	lc_event(&manager->outbox, limit ? "symbol_limit" : "interest_rejected", LC_S("feeder", feed->impl->name),
+		LC_S("symbol", text), LC_S("reason", reason), LC_J("portfolios", lc_buf_text(&portfolios)));
+	if (limit && lc_supervisor_status(supervisor).symbols.over_limit == 1) {
+		lc_alert(&manager->outbox, "symbol_limit", LC_SEVERITY_WARNING, LC_S("feeder", feed->impl->name),
+			LC_S("symbol", text), LC_S("reason", reason), LC_J("affected_portfolios", lc_buf_text(&portfolios)));
+	}
+	lc_buf_finish(&portfolios);
+}
+
+static const struct lc_supervisor_events supervisor_events = {
+	.state = on_state,
+	.trouble = on_trouble,
+	.gave_up = on_gave_up,
+	.rejected = on_rejected,
+};
+
+static bool is_enabled(const struct lc_manager *manager, const char *name)
+{
+	const struct lc_routing_config *routing = lc_config_section(manager->config, "routing");
+	for (size_t i = 0; i < routing->feeders.count; i++) {
+		if (strcmp(routing->feeders.items[i], name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static enum lc_err create_feed(struct lc_feed *feed, struct lc_error *err)
+{
+	struct lc_manager *manager = feed->manager;
+	const struct lc_queue_config *queue = lc_config_section(manager->config, "queue");
+	const struct lc_symbols_config *symbols = lc_config_section(manager->config, "symbols");
+	const struct lc_queue_options queue_options = { .capacity = (size_t)queue->size,
+		.policy = (enum lc_queue_policy)queue->policy, .drop = lc_intake_queue_drop, .arg = feed };
+	if (lc_queue_create(&queue_options, &feed->queue) != LC_OK) {
+		return lc_error_set(err, LC_ERR_NOMEM, "out of memory for the queue of %s", feed->impl->name);
+	}
+	const struct lc_supervisor_setup setup = {
+		.impl = feed->impl,
+		.env = { .loop = manager->loop, .symbols = manager->symbols, .ws = manager->ws, .http = manager->http,
+			.host = &lc_intake_host, .host_data = feed, .source = feed->index,
+			.config = lc_config_section(manager->config, feed->impl->config->name) },
+		.config = lc_config_section(manager->config, "supervisor"),
+		.max_symbols = (size_t)symbols->max,
+		.events = &supervisor_events,
+		.owner = feed,
+	};
+	return lc_supervisor_create(&setup, &feed->supervisor, err);
+}
+
+enum lc_err lc_feeds_create(struct lc_manager *manager, struct lc_error *err)
+{
+	for (size_t i = 0; lc_feeders[i] && i < LC_FEEDS_MAX; i++) {
+		struct lc_feed *feed = &manager->feeds[i];
+		feed->manager = manager;
+		feed->impl = lc_feeders[i];
+		feed->index = (uint8_t)i;
+		feed->enabled = is_enabled(manager, feed->impl->name);
+		make_metrics(feed);
+		manager->feed_count = i + 1;
+		enum lc_err rc = create_feed(feed, err);
+		if (rc != LC_OK) {
+			return rc;
+		}
+	}
+	return LC_OK;
+}
+
+void lc_feeds_destroy(struct lc_manager *manager)
+{
+	for (size_t i = 0; i < manager->feed_count; i++) {
+		lc_supervisor_destroy(manager->feeds[i].supervisor);
+		lc_queue_destroy(manager->feeds[i].queue);
+	}
+	manager->feed_count = 0;
+}
+
+struct lc_feed *lc_feeds_find(struct lc_manager *manager, const char *name)
+{
+	for (size_t i = 0; i < manager->feed_count; i++) {
+		if (strcmp(manager->feeds[i].impl->name, name) == 0) {
+			return &manager->feeds[i];
+		}
+	}
+	return NULL;
+}
+
+void lc_feeds_start(struct lc_manager *manager)
+{
+	for (size_t i = 0; i < manager->feed_count; i++) {
+		if (manager->feeds[i].enabled) {
+			lc_supervisor_start(manager->feeds[i].supervisor);
+		} else {
+			lc_supervisor_stop(manager->feeds[i].supervisor, "not among routing.feeders");
+		}
+	}
+}
+
+static uint8_t route(struct lc_manager *manager, uint32_t symbol)
+{
+	struct lc_feed *fushu = lc_feeds_find(manager, "fushu");
+	bool fushu_ready =
+		fushu && fushu->enabled && fushu->impl->usable(lc_supervisor_feeder(fushu->supervisor), NULL) == LC_OK;
+	const char *name = lc_settings_route(lc_config_section(manager->config, "routing"),
+		lc_symbols_get(manager->symbols, symbol)->text, fushu_ready);
+	struct lc_feed *feed = name ? lc_feeds_find(manager, name) : NULL;
+	return feed ? feed->index : LC_NO_FEED;
+}
+
+/* Room for a symbol's state everywhere on its way; false when memory ran out. */
+static bool make_room(struct lc_manager *manager, uint32_t symbol)
+{
+	size_t count = lc_symbols_count(manager->symbols);
+	enum lc_err rc = lc_last_value_reserve(manager->last, count);
+	for (size_t i = 0; i < manager->feed_count && rc == LC_OK; i++) {
+		rc = lc_queue_reserve(manager->feeds[i].queue, count);
+	}
+	return rc == LC_OK && lc_quality_follow(manager->quality, symbol, true) == LC_OK;
+}
+
+void lc_feeds_follow(struct lc_manager *manager, uint32_t symbol)
+{
+	const char *text = lc_symbols_get(manager->symbols, symbol)->text;
+	uint8_t index = route(manager, symbol);
+	if (index == LC_NO_FEED) {
+		lc_log(manager->log, LC_LOG_WARN, "interest", "no_route", LC_S("symbol", text));
+		lc_event(&manager->outbox, "interest_rejected", LC_S("symbol", text), LC_S("reason", "no feeder follows it: see "
+											       "routing.routes"));
+		return;
+	}
+	if (!make_room(manager, symbol) || lc_supervisor_follow(manager->feeds[index].supervisor, symbol) != LC_OK) {
+		lc_log(manager->log, LC_LOG_ERROR, "interest", "out_of_memory", LC_S("symbol", text));
+		return;
+	}
+	manager->feed_of[symbol] = index;
+}
+
+static void detach(struct lc_manager *manager, uint32_t symbol)
+{
+	uint8_t index = manager->feed_of[symbol];
+	if (index != LC_NO_FEED) {
+		lc_supervisor_leave(manager->feeds[index].supervisor, symbol);
+		manager->feed_of[symbol] = LC_NO_FEED;
+	}
+}
+
+void lc_feeds_leave(struct lc_manager *manager, uint32_t symbol)
+{
+	detach(manager, symbol);
+	lc_quality_follow(manager->quality, symbol, false);
+	lc_last_value_forget(manager->last, symbol);
+}
+
+void lc_feeds_reroute(struct lc_manager *manager)
+{
+	struct lc_interest *interest = lc_interest_sync_registry(manager->interest);
+	size_t count = lc_symbols_count(manager->symbols);
+	for (uint32_t symbol = 0; symbol < count; symbol++) {
+		if (lc_interest_follows(interest, symbol) && route(manager, symbol) != manager->feed_of[symbol]) {
+			detach(manager, symbol);
+			lc_feeds_follow(manager, symbol);
+		}
+	}
+}
+
+void lc_feeds_gauges(struct lc_manager *manager)
+{
+	for (size_t i = 0; i < manager->feed_count; i++) {
+		struct lc_feed *feed = &manager->feeds[i];
+		struct lc_supervisor_status status = lc_supervisor_status(feed->supervisor);
+		*feed->state = status.state;
+		*feed->reconnects = status.reconnects;
+		*feed->depth = (double)lc_queue_length(feed->queue);
+		*feed->wanted = (double)status.symbols.wanted;
+		*feed->subscribed = (double)status.symbols.subscribed;
+		*feed->over_limit = (double)status.symbols.over_limit;
+	}
+}
+
+void lc_symbols_json(const struct lc_manager *manager, const uint32_t *symbols, size_t count, struct lc_buf *out)
+{
+	lc_buf_putc(out, '[');
+	for (size_t i = 0; i < count; i++) {
+		lc_buf_puts(out, i > 0 ? ",\"" : "\"");
+		lc_buf_puts(out, lc_symbols_get(manager->symbols, symbols[i])->text);
+		lc_buf_putc(out, '"');
+	}
+	lc_buf_putc(out, ']');
+}

@@ -1,0 +1,191 @@
+/* From a feeder's tick to its queue: followed? believable? then numbered and queued. This runs for every tick. */
+#include "manager/manager_priv.h"
+
+#include <string.h>
+
+#define SAY_EVERY_NS (60 * LC_NS_PER_S)
+
+static const char *symbol_text(const struct lc_manager *manager, uint32_t symbol)
+{
+	return lc_symbols_get(manager->symbols, symbol)->text;
+}
+
+/* One line a minute and reason, with an example. */
+static void say_drop(struct lc_feed *feed, enum lc_drop reason, const char *symbol, int64_t mono_ns)
+{
+	struct lc_drop_note *note = &feed->notes[reason];
+	lc_log(feed->manager->log, LC_LOG_WARN, "quality", "dropped", LC_S("feeder", feed->impl->name),
+		LC_S("reason", lc_drop_name(reason)), LC_U("count", note->unsaid), LC_S("example", symbol));
+	note->unsaid = 0;
+	note->next_ns = mono_ns + SAY_EVERY_NS;
+}
+
+void lc_intake_drop(struct lc_feed *feed, const struct lc_tick *tick, enum lc_drop reason)
+{
+	uint64_t lost = 1 + tick->conflated;
+	*feed->dropped[reason] += lost;
+	feed->notes[reason].unsaid += lost;
+	if (tick->received_mono_ns >= feed->notes[reason].next_ns) {
+		say_drop(feed, reason, symbol_text(feed->manager, tick->symbol), tick->received_mono_ns);
+	}
+}
+
+void lc_intake_say_drops(struct lc_manager *manager)
+{
+	int64_t now_ns = lc_loop_mono_ns(manager->loop);
+	for (size_t i = 0; i < manager->feed_count; i++) {
+		for (int reason = 0; reason < LC_DROP_REASONS; reason++) {
+			struct lc_drop_note *note = &manager->feeds[i].notes[reason];
+			if (note->unsaid > 0 && now_ns >= note->next_ns) {
+				say_drop(&manager->feeds[i], (enum lc_drop)reason, NULL, now_ns);
+			}
+		}
+	}
+}
+
+void lc_intake_queue_drop(void *arg, const struct lc_tick *tick, enum lc_drop reason)
+{
+	struct lc_feed *feed = arg;
+	/* It will not be published, but its price is true: what comes after it must know. */
+	struct lc_tick copy = *tick;
+	lc_last_value_apply(feed->manager->last, &copy);
+	lc_intake_drop(feed, tick, reason);
+}
+
+static void push(struct lc_feed *feed, const struct lc_tick *tick)
+{
+	lc_queue_push(feed->queue, tick);
+	lc_drain_wake(feed->manager->drain);
+	if (!feed->paused && lc_queue_blocked(feed->queue)) {
+		feed->paused = true;
+		lc_supervisor_pause(feed->supervisor, true);
+	}
+}
+
+static void release_held(struct lc_feed *feed, uint32_t symbol)
+{
+	struct lc_tick held;
+	if (lc_quality_release(feed->manager->quality, symbol, &held)) {
+		push(feed, &held);
+	}
+}
+
+static void on_tick(struct lc_feeder *feeder, const struct lc_tick *seen)
+{
+	struct lc_feed *feed = feeder->env.host_data;
+	struct lc_manager *manager = feed->manager;
+	enum lc_drop reason;
+	++*feed->ticks;
+	if (manager->feed_of[seen->symbol] != feed->index) {
+		lc_intake_drop(feed, seen, LC_DROP_NOT_FOLLOWED);
+		return;
+	}
+	struct lc_tick tick = *seen;
+	lc_clock_tape_advance(lc_loop_clock(manager->loop), tick.event_ns);
+	if (manager->options.tape) {
+		tick.received_ns = lc_loop_wall_ns(manager->loop);
+	}
+	switch (lc_quality_judge(manager->quality, &tick, tick.received_ns, &reason)) {
+	case LC_PASS:
+		push(feed, &tick);
+		break;
+	case LC_PASS_RELEASE:
+		push(feed, &tick);
+		release_held(feed, tick.symbol);
+		break;
+	case LC_DROP:
+		lc_intake_drop(feed, &tick, reason);
+		break;
+	case LC_HOLD:
+		break;
+	}
+}
+
+static void on_reference(struct lc_feeder *feeder, const struct lc_reference *reference)
+{
+	struct lc_feed *feed = feeder->env.host_data;
+	struct lc_manager *manager = feed->manager;
+	if (manager->feed_of[reference->symbol] != feed->index) {
+		return;
+	}
+	lc_last_value_reference(manager->last, reference);
+	if (lc_quality_reference(manager->quality, reference)) {
+		release_held(feed, reference->symbol);
+	}
+}
+
+static void on_bad_input(struct lc_feeder *feeder, const char *reason, const char *sample, size_t len)
+{
+	struct lc_feed *feed = feeder->env.host_data;
+	int64_t now_ns = lc_loop_mono_ns(feed->manager->loop);
+	++*feed->bad_input;
+	feed->bad_note.unsaid++;
+	if (now_ns < feed->bad_note.next_ns) {
+		return;
+	}
+	char text[161];
+	size_t cut = len < sizeof text - 1 ? len : sizeof text - 1;
+	memcpy(text, sample ? sample : "", sample ? cut : 0);
+	text[sample ? cut : 0] = '\0';
+	lc_log(feed->manager->log, LC_LOG_WARN, "feeder", "bad_input", LC_S("feeder", feed->impl->name),
+		LC_S("reason", reason), LC_U("count", feed->bad_note.unsaid), LC_S("example", text));
+	feed->bad_note.unsaid = 0;
+	feed->bad_note.next_ns = now_ns + SAY_EVERY_NS;
+}
+
+static void on_up(struct lc_feeder *feeder)
+{
+	struct lc_feed *feed = feeder->env.host_data;
+	feed->paused = false;
+	lc_quality_source_reset(feed->manager->quality, feed->index);
+	lc_supervisor_on_up(feed->supervisor);
+}
+
+static void on_down(struct lc_feeder *feeder, const struct lc_down *why)
+{
+	struct lc_feed *feed = feeder->env.host_data;
+	lc_supervisor_on_down(feed->supervisor, why);
+}
+
+static void on_changed(struct lc_feeder *feeder)
+{
+	struct lc_feed *feed = feeder->env.host_data;
+	lc_supervisor_on_changed(feed->supervisor);
+}
+
+static void on_rejected(struct lc_feeder *feeder, uint32_t symbol, bool limit, const char *reason)
+{
+	struct lc_feed *feed = feeder->env.host_data;
+	lc_supervisor_on_rejected(feed->supervisor, symbol, limit, reason);
+}
+
+const struct lc_feeder_host lc_intake_host = {
+	.tick = on_tick,
+	.reference = on_reference,
+	.bad_input = on_bad_input,
+	.up = on_up,
+	.down = on_down,
+	.changed = on_changed,
+	.rejected = on_rejected,
+};
+
+static void on_quality_drop(void *arg, const struct lc_tick *tick, enum lc_drop reason)
+{
+	struct lc_manager *manager = arg;
+	lc_intake_drop(&manager->feeds[tick->source], tick, reason);
+}
+
+static void on_quality_clock(void *arg, uint8_t source, bool skewed, int64_t median_ns)
+{
+	struct lc_manager *manager = arg;
+	const char *name = manager->feeds[source].impl->name;
+	int64_t offset_ms = median_ns / LC_NS_PER_MS;
+	lc_log(manager->log, skewed ? LC_LOG_WARN : LC_LOG_INFO, "quality", "clock_skew", LC_S("feeder", name),
+		LC_B("skewed", skewed), LC_I("offset_ms", offset_ms));
+	lc_event(&manager->outbox, "clock_skew", LC_S("feeder", name), LC_B("skewed", skewed), LC_I("offset_ms", offset_ms));
+	lc_alert(&manager->outbox, skewed ? "clock_skew" : "resolved", skewed ? LC_SEVERITY_WARNING : LC_SEVERITY_INFO,
+		LC_S("feeder", name), LC_S("resolves", skewed ? NULL : "clock_skew"), LC_I("actual", offset_ms),
+		LC_I("threshold", 2000));
+}
+
+const struct lc_quality_host lc_intake_quality_host = { .drop = on_quality_drop, .clock = on_quality_clock };

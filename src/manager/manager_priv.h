@@ -1,0 +1,115 @@
+/* What the files of the manager share. Never leaves this folder. */
+#pragma once
+
+#include "livecore/http_client.h"
+#include "livecore/interest.h"
+#include "livecore/last_value.h"
+#include "livecore/manager.h"
+#include "livecore/market.h"
+#include "livecore/quality.h"
+#include "livecore/queue.h"
+#include "livecore/ws_client.h"
+#include "manager/control.h"
+#include "manager/interest_sync.h"
+#include "manager/outbox.h"
+#include "manager/settings.h"
+#include "manager/supervisor.h"
+
+#define LC_FEEDS_MAX 8
+#define LC_NO_FEED UINT8_MAX
+
+/* A reason's count since its last log line. */
+struct lc_drop_note {
+	uint64_t unsaid;
+	int64_t next_ns; /* monotonic; no line before it */
+};
+
+/* One feeder with its session and its queue. */
+struct lc_feed {
+	struct lc_manager *manager; /* borrowed */
+	const struct lc_feeder_impl *impl;
+	struct lc_supervisor *supervisor; /* owned */
+	struct lc_queue *queue;		  /* owned */
+	uint8_t index;
+	bool paused;
+	bool enabled; /* by routing.feeders */
+	uint64_t *ticks, *bad_input, *reconnects, *dropped[LC_DROP_REASONS]; /* counters */
+	double *state, *depth, *wanted, *subscribed, *over_limit;	     /* gauges */
+	struct lc_histogram *latency; /* from socket to journal */
+	struct lc_drop_note notes[LC_DROP_REASONS];
+	struct lc_drop_note bad_note;
+};
+
+enum lc_manager_phase { LC_PHASE_LOADING, LC_PHASE_RUNNING, LC_PHASE_STOPPING };
+
+struct lc_manager {
+	struct lc_loop *loop;
+	struct lc_log *log;
+	struct lc_config *config; /* owned; replaced by a reload */
+	struct lc_manager_options options;
+	enum lc_manager_phase phase;
+	int64_t started_ns;
+	char node_id[LC_MESSAGE_ID_MAX + 1], stream[LC_MESSAGE_ID_MAX + 1], state_dir[512];
+	struct lc_zone *naive_zone;
+
+	struct lc_symbols *symbols;
+	struct lc_calendar *calendar;
+	struct lc_quality *quality;
+	struct lc_last_value *last;
+	uint8_t *feed_of; /* by symbol: the feed that follows it, or LC_NO_FEED */
+
+	struct lc_feed feeds[LC_FEEDS_MAX];
+	size_t feed_count;
+	struct lc_ws_hub *ws;
+	struct lc_http *http;
+
+	struct lc_journal *journal;
+	struct lc_outbox outbox;
+	struct lc_sender *sender;
+	struct lc_drain *drain;
+	size_t next_feed; /* the drain's turn */
+
+	struct lc_interest_sync *interest;
+	struct lc_control *control;
+	struct lc_timer *minute; /* says what drops were not said yet */
+	bool kafka_reachable;
+	char kafka_reason[256];
+
+	/* stopping */
+	struct lc_timer *grace;
+	void (*stopped)(void *arg, int exit_code);
+	void *stopped_arg;
+	size_t closing; /* parts that have not answered yet */
+	uint64_t unacknowledged;
+};
+
+/* feeds.c */
+enum lc_err lc_feeds_create(struct lc_manager *manager, struct lc_error *err);
+void lc_feeds_destroy(struct lc_manager *manager);
+struct lc_feed *lc_feeds_find(struct lc_manager *manager, const char *name);
+void lc_feeds_start(struct lc_manager *manager);
+/* The union of the portfolios' sets changed. */
+void lc_feeds_follow(struct lc_manager *manager, uint32_t symbol);
+void lc_feeds_leave(struct lc_manager *manager, uint32_t symbol);
+/* Moves every followed symbol to the feeder that the routes name now. */
+void lc_feeds_reroute(struct lc_manager *manager);
+void lc_feeds_gauges(struct lc_manager *manager);
+
+/* intake.c: from a feeder's tick to its queue */
+extern const struct lc_feeder_host lc_intake_host;
+void lc_intake_drop(struct lc_feed *feed, const struct lc_tick *tick, enum lc_drop reason);
+void lc_intake_say_drops(struct lc_manager *manager);
+extern const struct lc_quality_host lc_intake_quality_host;
+/* For struct lc_queue_options: arg is the feed. */
+void lc_intake_queue_drop(void *arg, const struct lc_tick *tick, enum lc_drop reason);
+
+/* publish.c: from the queues to the journal */
+bool lc_publish_drain(void *arg);
+/* Sends a symbol's last value again. */
+void lc_publish_refresh(struct lc_manager *manager, uint32_t symbol);
+
+/* reload.c */
+enum lc_err lc_reload(struct lc_manager *manager, struct lc_buf *result, struct lc_error *err);
+
+/* How a JSON array of one symbol or more is written into events. */
+void lc_symbols_json(const struct lc_manager *manager, const uint32_t *symbols, size_t count, struct lc_buf *out);

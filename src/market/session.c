@@ -1,0 +1,205 @@
+#include "livecore/market.h"
+
+#include "market_priv.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { REMEMBERED = 2, DAY_MINUTES = 24 * 60 };
+
+/* One phase of one day: from <= instant < to. */
+struct interval {
+	int64_t from_ns, to_ns;
+	enum lc_session session;
+};
+
+struct day_span {
+	int64_t from_ns, to_ns;
+	int32_t day;
+};
+
+/* Two of each are remembered, because around a boundary the ticks of two sources alternate. */
+struct market_cache {
+	struct interval phase[REMEMBERED];
+	struct day_span date[REMEMBERED];
+	unsigned oldest_phase, oldest_date;
+};
+
+struct lc_calendar {
+	bool always_open;
+	struct lc_zone *zones[LC_MARKETS]; /* owned */
+	struct market_cache cache[LC_MARKETS];
+};
+
+static bool listed(const int32_t *days, size_t count, int32_t yyyymmdd)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (days[i] == yyyymmdd) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The instant of a minute of a local day; minute 1440 is the next day's midnight. */
+static int64_t local_ns(const struct lc_zone *zone, int32_t day, int minute)
+{
+	struct lc_civil civil = {0};
+	lc_civil_from_days(day + minute / DAY_MINUTES, &civil);
+	civil.hour = (uint8_t)(minute % DAY_MINUTES / 60);
+	civil.minute = (uint8_t)(minute % 60);
+	int64_t ns = 0;
+	enum lc_err rc = lc_civil_to_ns(zone, &civil, &ns, NULL);
+	assert(rc == LC_OK);
+	(void)rc;
+	return ns;
+}
+
+static const struct day_span *span_of(
+	struct lc_calendar *calendar, enum lc_market market, int64_t unix_ns)
+{
+	assert(market < LC_MARKETS);
+	struct market_cache *cache = &calendar->cache[market];
+	for (unsigned i = 0; i < REMEMBERED; i++) {
+		if (unix_ns >= cache->date[i].from_ns && unix_ns < cache->date[i].to_ns) {
+			return &cache->date[i];
+		}
+	}
+	const struct lc_zone *zone = calendar->zones[market];
+	struct lc_civil civil = lc_civil_from_ns(zone, unix_ns);
+	struct day_span *span = &cache->date[cache->oldest_date];
+	cache->oldest_date = (cache->oldest_date + 1) % REMEMBERED;
+	span->day = lc_days_from_civil(civil.year, civil.month, civil.day);
+	span->from_ns = local_ns(zone, span->day, 0);
+	span->to_ns = local_ns(zone, span->day, DAY_MINUTES);
+	return span;
+}
+
+/* Narrows a whole closed day to the phase that holds at the instant. */
+static void find_phase(const struct lc_calendar *calendar, enum lc_market market, int32_t day,
+	int64_t unix_ns, struct interval *phase)
+{
+	bool half = false;
+	if (!lc_calendar_trades_on(calendar, market, day, &half)) {
+		return;
+	}
+	const struct market_rules *rules = &market_rules[market];
+	const struct market_phase *phases = half ? rules->half_day : rules->day;
+	size_t count = half ? rules->n_half_day : rules->n_day;
+	for (size_t i = 0; i < count; i++) {
+		int64_t from_ns = local_ns(calendar->zones[market], day, phases[i].minute);
+		if (from_ns > unix_ns) {
+			phase->to_ns = from_ns;
+			return;
+		}
+		phase->from_ns = from_ns;
+		phase->session = (enum lc_session)phases[i].session;
+	}
+}
+
+static const struct interval *phase_of(
+	struct lc_calendar *calendar, enum lc_market market, int64_t unix_ns)
+{
+	assert(market < LC_MARKETS);
+	struct market_cache *cache = &calendar->cache[market];
+	for (unsigned i = 0; i < REMEMBERED; i++) {
+		if (unix_ns >= cache->phase[i].from_ns && unix_ns < cache->phase[i].to_ns) {
+			return &cache->phase[i];
+		}
+	}
+	const struct day_span *span = span_of(calendar, market, unix_ns);
+	struct interval *phase = &cache->phase[cache->oldest_phase];
+	cache->oldest_phase = (cache->oldest_phase + 1) % REMEMBERED;
+	*phase = (struct interval){span->from_ns, span->to_ns, LC_SESSION_CLOSED};
+	if (calendar->always_open) {
+		phase->session = LC_SESSION_OPEN;
+	} else {
+		find_phase(calendar, market, span->day, unix_ns, phase);
+	}
+	return phase;
+}
+
+const char *lc_session_name(enum lc_session session)
+{
+	static const char *const names[] = {"pre", "auction", "open", "lunch", "post", "closed"};
+	return (unsigned)session < LC_SESSIONS ? names[session] : "unknown";
+}
+
+enum lc_err lc_calendar_create(bool always_open, struct lc_calendar **out, struct lc_error *err)
+{
+	struct lc_calendar *calendar = calloc(1, sizeof *calendar);
+	if (!calendar) {
+		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
+	}
+	calendar->always_open = always_open;
+	for (int market = 0; market < LC_MARKETS; market++) {
+		enum lc_err rc = lc_zone_load(
+			market_rules[market].zone, &calendar->zones[market], err);
+		if (rc != LC_OK) {
+			lc_calendar_destroy(calendar);
+			return rc;
+		}
+	}
+	*out = calendar;
+	return LC_OK;
+}
+
+void lc_calendar_destroy(struct lc_calendar *calendar)
+{
+	if (!calendar) {
+		return;
+	}
+	for (int market = 0; market < LC_MARKETS; market++) {
+		lc_zone_destroy(calendar->zones[market]);
+	}
+	free(calendar);
+}
+
+enum lc_session lc_session_at(struct lc_calendar *calendar, enum lc_market market, int64_t unix_ns)
+{
+	return phase_of(calendar, market, unix_ns)->session;
+}
+
+int64_t lc_session_ends(struct lc_calendar *calendar, enum lc_market market, int64_t unix_ns)
+{
+	return phase_of(calendar, market, unix_ns)->to_ns;
+}
+
+int32_t lc_trading_date(struct lc_calendar *calendar, enum lc_market market, int64_t unix_ns)
+{
+	return span_of(calendar, market, unix_ns)->day;
+}
+
+bool lc_calendar_trades_on(
+	const struct lc_calendar *calendar, enum lc_market market, int32_t day, bool *half)
+{
+	assert(market < LC_MARKETS);
+	const struct market_rules *rules = &market_rules[market];
+	struct lc_civil civil = {0};
+	lc_civil_from_days(day, &civil);
+	int32_t yyyymmdd = civil.year * 10000 + civil.month * 100 + civil.day;
+	bool early = listed(rules->half, rules->n_half, yyyymmdd) && !calendar->always_open;
+	if (half) {
+		*half = early;
+	}
+	if (calendar->always_open) {
+		return true;
+	}
+	bool weekend = civil.weekday == 0 || civil.weekday == 6;
+	return !weekend && !listed(rules->closed, rules->n_closed, yyyymmdd);
+}
+
+bool lc_calendar_covers(const struct lc_calendar *calendar, enum lc_market market, int32_t day)
+{
+	assert(market < LC_MARKETS);
+	struct lc_civil civil = {0};
+	lc_civil_from_days(day, &civil);
+	return calendar->always_open || (civil.year >= market_rules[market].first_year &&
+						civil.year <= market_rules[market].last_year);
+}
+
+const struct lc_zone *lc_calendar_zone(const struct lc_calendar *calendar, enum lc_market market)
+{
+	assert(market < LC_MARKETS);
+	return calendar->zones[market];
+}
