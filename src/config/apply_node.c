@@ -15,7 +15,8 @@ static struct lc_config_target target_at(
 	return at;
 }
 
-/* A scalar node's text with its variables in place, in the configuration's arena; NULL after a complaint. */
+/* A scalar node's text with its variables in place, in the configuration's arena; NULL after a
+ * complaint. */
 static const char *resolve(struct lc_config_loader *loader, const struct lc_config_target *target,
 	const struct lc_yaml_node *node)
 {

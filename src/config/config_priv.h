@@ -1,11 +1,13 @@
-/* What the files of this folder share: the memory, the errors, the YAML tree and the loaded values. */
+/* What the files of this folder share: the memory, the errors, the YAML tree and the loaded
+ * values. */
 #pragma once
 
 #include "livecore/config.h"
 
 #include <stdarg.h>
 
-/* Memory that goes in one piece. Allocations are zeroed; it is wiped when it goes, as it held secrets. */
+/* Memory that goes in one piece. Allocations are zeroed; it is wiped when it goes, as it held
+ * secrets. */
 struct lc_config_arena {
 	struct lc_config_chunk *chunks; /* owned; the newest first */
 	size_t total;                   /* bytes handed out */
@@ -51,8 +53,8 @@ void lc_config_complain(struct lc_config_report *report, struct lc_config_place 
 	const char *format, ...) __attribute__((format(printf, 3, 4)));
 void lc_config_report_write(const struct lc_config_report *report, struct lc_buf *out);
 
-/* Appends at most max bytes of text with control characters as \xNN, so that a file cannot drive the
- * terminal. */
+/* Appends at most max bytes of text with control characters as \xNN, so that a file cannot drive
+ * the terminal. */
 void lc_config_escape(struct lc_buf *buf, const char *text, size_t max);
 /* The same into out[size], which it returns. */
 const char *lc_config_shown(const char *text, char *out, size_t size);
@@ -87,23 +89,24 @@ struct lc_yaml_node {
 	struct lc_yaml_node *first, *last, *next;
 };
 
-/* Parses data (UTF-8, checked) into a tree in arena. *root is NULL for an empty document. place says
- * the source and the name. Returns false after a complaint that leaves no tree; a duplicate key is
- * complained about and left out of the tree. */
+/* Parses data (UTF-8, checked) into a tree in arena. *root is NULL for an empty document. place
+ * says the source and the name. Returns false after a complaint that leaves no tree; a duplicate
+ * key is complained about and left out of the tree. */
 bool lc_yaml_parse(struct lc_config_arena *arena, struct lc_config_report *report,
 	struct lc_config_place place, const char *data, size_t size, struct lc_yaml_node **root);
 /* A plain `~`, `null` or nothing. */
 bool lc_yaml_is_null(const struct lc_yaml_node *node);
 
-/* Reads a regular file of at most LC_CONFIG_FILE_MAX bytes into arena. Returns false after a complaint.
- * secret: also refuses a file that others may read or write, or that is not ours or root's. */
+/* Reads a regular file of at most LC_CONFIG_FILE_MAX bytes into arena. Returns false after a
+ * complaint. secret: also refuses a file that others may read or write, or that is not ours or
+ * root's. */
 bool lc_config_read_file(struct lc_config_arena *arena, struct lc_config_report *report,
 	struct lc_config_place place, bool secret, char **data, size_t *size);
 
 /* The value of a variable in a NULL-terminated "NAME=value" array (may be NULL), or NULL. */
 const char *lc_config_getenv(const char *const *environ, const char *name, size_t len);
-/* Replaces ${VAR}, ${VAR:-default} and $$ in text, appending to out. LC_ERR_INVALID and a sentence when
- * a variable is not set or the syntax is broken. */
+/* Replaces ${VAR}, ${VAR:-default} and $$ in text, appending to out. LC_ERR_INVALID and a sentence
+ * when a variable is not set or the syntax is broken. */
 enum lc_err lc_config_substitute(
 	const char *text, const char *const *environ, struct lc_buf *out, struct lc_error *err);
 /* Whether text is nothing but references to variables (their defaults included): what a secret in
@@ -112,15 +115,16 @@ bool lc_config_only_references(const char *text);
 /* LIVECORE_SECTION_KEY into out. */
 void lc_config_env_name(const char *section, const char *key, char *out, size_t size);
 
-/* Reads text as a bool, number, duration, size or choice and stores it at slot. err says what is wrong,
- * without the setting's name. */
+/* Reads text as a bool, number, duration, size or choice and stores it at slot. err says what is
+ * wrong, without the setting's name. */
 enum lc_err lc_config_parse_scalar(
 	const struct lc_setting *setting, const char *text, void *slot, struct lc_error *err);
 /* Cuts comma-separated text into items; an item in double quotes may hold commas, \" and \\. */
 enum lc_err lc_config_split(struct lc_config_arena *arena, const char *text, struct lc_strings *out,
 	struct lc_error *err);
 
-/* The canonical text of a value: equal values have equal texts. For people and for lc_config_diff(). */
+/* The canonical text of a value: equal values have equal texts. For people and for
+ * lc_config_diff(). */
 void lc_config_format(const struct lc_setting *setting, const void *slot, struct lc_buf *out);
 void lc_config_format_duration(int64_t ms, struct lc_buf *out);
 void lc_config_format_size(int64_t bytes, struct lc_buf *out);
@@ -156,6 +160,7 @@ struct lc_config_loader {
 	const char *const *environ;
 	const char *main_name, *secrets_name; /* for messages; NULL: none */
 	const char *secrets_key;              /* the value of secrets_file:, or NULL */
+	bool secrets_given; /* from the caller or a variable, which beat secrets_file: */
 };
 
 /* Sets one setting from text or from a node, complaining at place. */

@@ -30,7 +30,8 @@ struct reference {
 	const char *end; /* behind the closing brace */
 };
 
-/* Where the brace that closes a reference is, its fallback's own references passed over; or NULL. */
+/* Where the brace that closes a reference is, its fallback's own references passed over; or
+ * NULL. */
 static const char *find_close(const char *at, const char *end)
 {
 	size_t depth = 0;

@@ -91,18 +91,20 @@ static const char *beside(struct lc_config_loader *loader, const char *file, con
 	return lc_config_take(&loader->scratch, &buf);
 }
 
-/* The secrets file to read, or NULL. *sibling: where secrets may be put, read only when it is there. */
+/* The secrets file to read, or NULL. *sibling: where secrets may be put, read only when it is
+ * there. */
 static const char *find_secrets(
 	struct lc_config_loader *loader, const struct lc_config_sources *sources, bool *sibling)
 {
 	static const char variable[] = "LIVECORE_SECRETS";
 	*sibling = false;
-	if (sources->secrets) {
-		return sources->secrets;
+	const char *given = sources->secrets;
+	if (!given) {
+		given = lc_config_getenv(sources->environ, variable, sizeof variable - 1);
 	}
-	const char *value = lc_config_getenv(sources->environ, variable, sizeof variable - 1);
-	if (value && value[0]) {
-		return value;
+	loader->secrets_given = given && given[0];
+	if (loader->secrets_given) {
+		return given;
 	}
 	if (!sources->file) {
 		return NULL;

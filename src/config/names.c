@@ -181,6 +181,9 @@ static void apply_secrets_key(struct lc_config_loader *loader, const struct lc_y
 	lc_buf_init(&text, 4096);
 	if (lc_config_substitute(node->text, loader->environ, &text, &err) == LC_OK) {
 		loader->secrets_key = lc_config_take(&loader->scratch, &text);
+		if (!loader->secrets_given) {
+			loader->secrets_name = loader->secrets_key;
+		}
 	} else {
 		lc_config_complain(&loader->report, at_value(place, node), "%s", err.text);
 		lc_buf_finish(&text);

@@ -123,8 +123,8 @@ static void put_yaml_setting(const struct lc_config *config, size_t s, size_t i,
 	lc_buf_putc(out, '\n');
 }
 
-/* The defaults as a configuration; NULL when memory runs out or a default does not pass its own rules,
- * which then stands in out. */
+/* The defaults as a configuration; NULL when memory runs out or a default does not pass its own
+ * rules, which then stands in out. */
 static struct lc_config *load_defaults(
 	const struct lc_section *const *sections, size_t count, struct lc_buf *out)
 {

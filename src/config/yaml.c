@@ -1,4 +1,5 @@
-/* YAML to a tree with positions, over libyaml's events: what a document may hold is bounded here. */
+/* YAML to a tree with positions, over libyaml's events: what a document may hold is bounded
+ * here. */
 #include "config/yaml_priv.h"
 
 #include <string.h>

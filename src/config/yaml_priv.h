@@ -39,7 +39,8 @@ bool lc_yaml_wants_key(struct lc_yaml_builder *b);
 /* NULL, and failed, when memory or the count of values is used up. */
 struct lc_yaml_node *lc_yaml_node_new(
 	struct lc_yaml_builder *b, enum lc_yaml_kind kind, yaml_mark_t mark);
-/* Puts a node into the open container, or complains and leaves it out when its key is a duplicate. */
+/* Puts a node into the open container, or complains and leaves it out when its key is a
+ * duplicate. */
 void lc_yaml_attach(struct lc_yaml_builder *b, struct lc_yaml_node *node);
 /* name may be NULL: no anchor. */
 void lc_yaml_note_anchor(struct lc_yaml_builder *b, const yaml_char_t *name, yaml_mark_t mark,

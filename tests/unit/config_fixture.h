@@ -1,5 +1,5 @@
-/* A table with a setting of every type, and loads of it from memory and from files, for the tests of
- * the configuration. */
+/* A table with a setting of every type, and loads of it from memory and from files, for the tests
+ * of the configuration. */
 #pragma once
 
 #include "config/config_priv.h"

@@ -146,6 +146,9 @@ Test(config_secrets, the_main_file_holds_references_only)
 	snprintf(secrets, sizeof secrets, "move it to %s/secrets.yaml", dir);
 	assert_error_has(&l, secrets);
 	release(&l);
+	l = load_text("secrets_file: keys.yaml\nkafka: {password: x}\n");
+	assert_error_has(&l, "move it to keys.yaml (chmod 600)");
+	release(&l);
 }
 
 Test(config_secrets, not_on_the_command_line)
