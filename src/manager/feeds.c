@@ -107,14 +107,24 @@ static void on_rejected(void *owner, struct lc_supervisor *supervisor, uint32_t 
 	lc_buf_finish(&portfolios);
 }
 
+static void on_closed(void *owner, struct lc_supervisor *supervisor)
+{
+	struct lc_feed *feed = owner;
+	(void)supervisor;
+	if (feed->manager->phase == LC_PHASE_STOPPING) {
+		lc_stop_advance(feed->manager);
+	}
+}
+
 static const struct lc_supervisor_events supervisor_events = {
 	.state = on_state,
 	.trouble = on_trouble,
 	.gave_up = on_gave_up,
 	.rejected = on_rejected,
+	.closed = on_closed,
 };
 
-static bool is_enabled(const struct lc_manager *manager, const char *name)
+bool lc_feeds_enabled(const struct lc_manager *manager, const char *name)
 {
 	const struct lc_routing_config *routing = lc_config_section(manager->config, "routing");
 	for (size_t i = 0; i < routing->feeders.count; i++) {
@@ -155,7 +165,7 @@ enum lc_err lc_feeds_create(struct lc_manager *manager, struct lc_error *err)
 		feed->manager = manager;
 		feed->impl = lc_feeders[i];
 		feed->index = (uint8_t)i;
-		feed->enabled = is_enabled(manager, feed->impl->name);
+		feed->enabled = lc_feeds_enabled(manager, feed->impl->name);
 		make_metrics(feed);
 		manager->feed_count = i + 1;
 		enum lc_err rc = create_feed(feed, err);

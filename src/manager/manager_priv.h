@@ -45,11 +45,15 @@ enum lc_manager_phase { LC_PHASE_LOADING, LC_PHASE_RUNNING, LC_PHASE_STOPPING };
 struct lc_manager {
 	struct lc_loop *loop;
 	struct lc_log *log;
-	struct lc_config *config; /* owned; replaced by a reload */
+	struct lc_config *config;	/* owned; replaced by a reload */
+	struct lc_config *first_config; /* owned; what waits for a restart still points into it */
+	struct lc_config *old_config;	/* owned during a reload */
+	struct lc_kafka_config kafka;	/* of the first, with the brokers in use */
 	struct lc_manager_options options;
 	enum lc_manager_phase phase;
 	int64_t started_ns;
 	char node_id[LC_MESSAGE_ID_MAX + 1], stream[LC_MESSAGE_ID_MAX + 1], state_dir[512];
+	char brokers[256], interest_group[256], control_group[256];
 	struct lc_zone *naive_zone;
 
 	struct lc_symbols *symbols;
@@ -75,17 +79,20 @@ struct lc_manager {
 	bool kafka_reachable;
 	char kafka_reason[256];
 
-	/* stopping */
-	struct lc_timer *grace;
+	/* stopping, see stop.c */
+	struct lc_timer *stop_timer;
+	int64_t stop_ns, deadline_ns; /* monotonic */
+	int closing;	     /* parts that have been told to close and have not answered */
+	bool sender_stopping, hubs_closing;
+	uint64_t unacknowledged;
 	void (*stopped)(void *arg, int exit_code);
 	void *stopped_arg;
-	size_t closing; /* parts that have not answered yet */
-	uint64_t unacknowledged;
 };
 
 /* feeds.c */
 enum lc_err lc_feeds_create(struct lc_manager *manager, struct lc_error *err);
 void lc_feeds_destroy(struct lc_manager *manager);
+bool lc_feeds_enabled(const struct lc_manager *manager, const char *name); /* by routing.feeders */
 struct lc_feed *lc_feeds_find(struct lc_manager *manager, const char *name);
 void lc_feeds_start(struct lc_manager *manager);
 /* The union of the portfolios' sets changed. */
@@ -107,6 +114,11 @@ void lc_intake_queue_drop(void *arg, const struct lc_tick *tick, enum lc_drop re
 bool lc_publish_drain(void *arg);
 /* Sends a symbol's last value again. */
 void lc_publish_refresh(struct lc_manager *manager, uint32_t symbol);
+
+/* stop.c: goes on with stopping as far as it can now */
+void lc_stop_advance(struct lc_manager *manager);
+/* manager.c: frees what has no open handles any more */
+void lc_manager_free(struct lc_manager *manager);
 
 /* reload.c */
 enum lc_err lc_reload(struct lc_manager *manager, struct lc_buf *result, struct lc_error *err);

@@ -39,8 +39,9 @@ void lc_outbox_event(struct lc_outbox *outbox, const char *type, const struct lc
 void lc_outbox_alert(struct lc_outbox *outbox, const char *alert_type, enum lc_severity severity, const struct lc_field *data);
 
 /* lc_event(outbox, "feeder_state", LC_S("feeder", name), …) and the same for alerts. */
-#define lc_event(outbox, type, ...) \
-	lc_outbox_event((outbox), (type), (const struct lc_field[]){ __VA_ARGS__ __VA_OPT__(, ) { .type = LC_FIELD_END } })
-#define lc_alert(outbox, type, severity, ...) \
-	lc_outbox_alert((outbox), (type), (severity), \
+#define lc_event(outbox, what, ...) \
+	lc_outbox_event((outbox), (what), \
+		(const struct lc_field[]){ __VA_ARGS__ __VA_OPT__(, ) { .type = LC_FIELD_END } })
+#define lc_alert(outbox, what, severity, ...) \
+	lc_outbox_alert((outbox), (what), (severity), \
 		(const struct lc_field[]){ __VA_ARGS__ __VA_OPT__(, ) { .type = LC_FIELD_END } })

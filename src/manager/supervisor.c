@@ -320,6 +320,8 @@ void lc_supervisor_on_down(struct lc_supervisor *feed, const struct lc_down *why
 		if (feed->restart) {
 			feed->restart = false;
 			lc_supervisor_start(feed);
+		} else {
+			feed->events->closed(feed->owner, feed);
 		}
 		return;
 	}
@@ -356,6 +358,11 @@ struct lc_supervisor_status lc_supervisor_status(const struct lc_supervisor *fee
 		.symbols = lc_subscriptions_counts(feed->symbols),
 		.changes_pending = lc_timer_active(feed->pump),
 	};
+}
+
+bool lc_supervisor_open(const struct lc_supervisor *feed)
+{
+	return feed->open;
 }
 
 struct lc_feeder *lc_supervisor_feeder(struct lc_supervisor *feed)

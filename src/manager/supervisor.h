@@ -42,6 +42,8 @@ struct lc_supervisor_events {
 	/* Trying is pointless until a reload or feeder_start: wrong key, feed not in the plan. */
 	void (*gave_up)(void *owner, struct lc_supervisor *feed, const char *reason);
 	void (*rejected)(void *owner, struct lc_supervisor *feed, uint32_t symbol, bool limit, const char *reason);
+	/* STOPPED, and its session is closed: it may be destroyed. */
+	void (*closed)(void *owner, struct lc_supervisor *feed);
 };
 
 struct lc_supervisor_setup {
@@ -86,5 +88,7 @@ struct lc_supervisor_status {
 	bool changes_pending;
 };
 struct lc_supervisor_status lc_supervisor_status(const struct lc_supervisor *feed);
+/* Is a session open, or still closing? */
+bool lc_supervisor_open(const struct lc_supervisor *feed);
 struct lc_feeder *lc_supervisor_feeder(struct lc_supervisor *feed);
 const struct lc_subscriptions *lc_supervisor_subscriptions(const struct lc_supervisor *feed);

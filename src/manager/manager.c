@@ -1,0 +1,346 @@
+#include "livecore/manager.h"
+
+#include "livecore/topics.h"
+#include "manager/manager_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MINUTE_MS 60000
+
+/* --- who we are --- */
+
+static enum lc_err name_node(struct lc_manager *manager, struct lc_error *err)
+{
+	const struct lc_node_config *node = lc_config_section(manager->config, "node");
+	char host[LC_MESSAGE_ID_MAX + 1] = "";
+	if (node->id[0] == '\0' && (gethostname(host, sizeof host - 1) != 0 || host[0] == '\0')) {
+		return lc_error_set(err, LC_ERR_INVALID, "this host has no name: set node.id");
+	}
+	snprintf(manager->node_id, sizeof manager->node_id, "%s", node->id[0] ? node->id : host);
+	return LC_OK;
+}
+
+/* A name for this process's life: the second it began and some randomness, in base 32. Short, since every message carries it. */
+static void name_stream(struct lc_manager *manager)
+{
+	static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
+	uint64_t value = (uint64_t)(lc_loop_wall_ns(manager->loop) / LC_NS_PER_S) << 20;
+	value |= lc_loop_random(manager->loop) & 0xfffff;
+	size_t len = 0;
+	for (int shift = 50; shift >= 0; shift -= 5) {
+		manager->stream[len++] = digits[value >> shift & 31];
+	}
+	manager->stream[len] = '\0';
+}
+
+static enum lc_err find_state_dir(struct lc_manager *manager, struct lc_error *err)
+{
+	const struct lc_state_config *state = lc_config_section(manager->config, "state");
+	const char *systemd = getenv("STATE_DIRECTORY"), *home = getenv("HOME");
+	if (state->dir[0]) {
+		snprintf(manager->state_dir, sizeof manager->state_dir, "%s", state->dir);
+	} else if (systemd && *systemd) {
+		snprintf(manager->state_dir, sizeof manager->state_dir, "%s", systemd);
+	} else if (home && *home) {
+		snprintf(manager->state_dir, sizeof manager->state_dir, "%s/.local/state/livecore", home);
+	} else {
+		return lc_error_set(err, LC_ERR_INVALID, "no home directory to keep state in: set state.dir");
+	}
+	return LC_OK;
+}
+
+static enum lc_err identify(struct lc_manager *manager, struct lc_error *err)
+{
+	const struct lc_time_config *time = lc_config_section(manager->config, "time");
+	enum lc_err rc = name_node(manager, err);
+	rc = rc ? rc : find_state_dir(manager, err);
+	name_stream(manager);
+	return rc ? rc : lc_zone_load(time->naive_zone, &manager->naive_zone, err);
+}
+
+/* --- the pure core --- */
+
+static enum lc_err create_core(struct lc_manager *manager, struct lc_error *err)
+{
+	const struct lc_symbols_config *symbols = lc_config_section(manager->config, "symbols");
+	const struct lc_calendar_config *calendar = lc_config_section(manager->config, "calendar");
+	size_t max = (size_t)symbols->max;
+	enum lc_err rc = lc_calendar_create(calendar->always_open, &manager->calendar, err);
+	if (rc != LC_OK) {
+		return rc;
+	}
+	rc = lc_symbols_create(max, lc_loop_random(manager->loop), &manager->symbols);
+	const struct lc_quality_options quality = { .symbols = manager->symbols, .calendar = manager->calendar,
+		.seed = lc_loop_random(manager->loop), .host = &lc_intake_quality_host, .arg = manager };
+	rc = rc ? rc : lc_quality_create(&quality, &manager->quality);
+	rc = rc ? rc : lc_last_value_create(manager->symbols, manager->calendar, &manager->last);
+	manager->feed_of = malloc(max);
+	if (rc != LC_OK || !manager->feed_of) {
+		return lc_error_set(err, LC_ERR_NOMEM, "out of memory for %zu symbols: lower symbols.max", max);
+	}
+	memset(manager->feed_of, LC_NO_FEED, max);
+	return LC_OK;
+}
+
+/* --- towards Kafka --- */
+
+static void on_refused(void *arg, const struct lc_record *record, enum lc_err code, const char *why)
+{
+	struct lc_manager *manager = arg;
+	lc_log(manager->log, LC_LOG_ERROR, "kafka", "refused", LC_S("error", why), LC_S("kind", lc_err_text(code)),
+		LC_U("bytes", record->value_len));
+	if (record->schema != LC_SCHEMA_PRICE_UPDATE) {
+		return; /* an event about an event that Kafka refuses would be refused too */
+	}
+	char symbol[LC_SYMBOL_MAX];
+	snprintf(symbol, sizeof symbol, "%.*s", (int)record->key_len, record->key);
+	lc_event(&manager->outbox, "gap_opened", LC_S("cause", "refused"), LC_S("symbol", symbol), LC_S("evidence", why));
+}
+
+static void on_producer_reset(void *arg, const char *why, uint64_t resets)
+{
+	struct lc_manager *manager = arg;
+	lc_log(manager->log, LC_LOG_WARN, "kafka", "producer_reset", LC_S("reason", why), LC_U("resets", resets));
+	lc_event(&manager->outbox, "producer_reset", LC_S("reason", why), LC_U("resets", resets));
+}
+
+static void on_reachable(void *arg, bool reachable, const char *why)
+{
+	struct lc_manager *manager = arg;
+	manager->kafka_reachable = reachable;
+	snprintf(manager->kafka_reason, sizeof manager->kafka_reason, "%s", reachable ? "" : why);
+	lc_log(manager->log, reachable ? LC_LOG_INFO : LC_LOG_WARN, "kafka", reachable ? "reachable" : "unreachable",
+		LC_S("brokers", manager->kafka.brokers), LC_S("reason", reachable ? NULL : why));
+}
+
+static void on_progress(void *arg)
+{
+	struct lc_manager *manager = arg;
+	lc_drain_wake(manager->drain);
+	if (manager->phase == LC_PHASE_STOPPING) {
+		lc_stop_advance(manager);
+	}
+}
+
+static void fill_context(struct lc_manager *manager, struct lc_message_context *context)
+{
+	const struct lc_time_config *time = lc_config_section(manager->config, "time");
+	*context = (struct lc_message_context){ .time_format = (enum lc_time_format)time->format,
+		.naive_zone = manager->naive_zone, .node_id = manager->node_id, .stream = manager->stream };
+	for (int market = 0; market < LC_MARKETS; market++) {
+		context->zones[market] = lc_calendar_zone(manager->calendar, (enum lc_market)market);
+	}
+}
+
+static enum lc_err create_output(struct lc_manager *manager, struct lc_error *err)
+{
+	static const struct lc_sender_handlers handlers = { .refused = on_refused, .producer_reset = on_producer_reset,
+		.reachable = on_reachable, .progress = on_progress };
+	struct lc_message_context context;
+	fill_context(manager, &context);
+	enum lc_err rc = lc_journal_create((size_t)manager->kafka.buffer_bytes, &manager->journal);
+	rc = rc ? rc : lc_drain_create(manager->loop, lc_publish_drain, manager, &manager->drain);
+	if (rc != LC_OK) {
+		return lc_error_set(err, rc, "out of memory for kafka.buffer");
+	}
+	lc_outbox_init(&manager->outbox, manager->loop, manager->journal, &context, manager->kafka.per_market);
+	rc = lc_sender_create(manager->loop, manager->journal, &manager->kafka, lc_config_section(manager->config, "topics"),
+		&handlers, manager, &manager->sender, err);
+	manager->outbox.sender = manager->sender;
+	snprintf(manager->kafka_reason, sizeof manager->kafka_reason, "not reached yet");
+	return rc;
+}
+
+/* --- from Kafka --- */
+
+static void on_follow(void *arg, uint32_t symbol)
+{
+	lc_feeds_follow(arg, symbol);
+}
+
+static void on_leave(void *arg, uint32_t symbol)
+{
+	lc_feeds_leave(arg, symbol);
+}
+
+static void on_refresh(void *arg, uint32_t symbol)
+{
+	lc_publish_refresh(arg, symbol);
+}
+
+static void on_interest_ready(void *arg)
+{
+	struct lc_manager *manager = arg;
+	manager->phase = manager->phase == LC_PHASE_LOADING ? LC_PHASE_RUNNING : manager->phase;
+}
+
+static const struct lc_interest_sync_host interest_host = {
+	.follow = on_follow, .leave = on_leave, .refresh = on_refresh, .ready = on_interest_ready };
+
+static enum lc_err on_heartbeat(void *owner, struct lc_buf *result, struct lc_error *err)
+{
+	struct lc_manager *manager = owner;
+	struct lc_manager_totals totals = lc_manager_totals(manager);
+	(void)err;
+	lc_buf_printf(result, "{\"followed\":%llu,\"published\":%llu,\"acknowledged\":%llu}",
+		(unsigned long long)totals.followed, (unsigned long long)totals.published,
+		(unsigned long long)totals.acknowledged);
+	return LC_OK;
+}
+
+static enum lc_err on_reload_command(void *owner, struct lc_buf *result, struct lc_error *err)
+{
+	return lc_reload(owner, result, err);
+}
+
+static enum lc_err on_feeder_command(void *owner, const char *name, bool start, struct lc_buf *result, struct lc_error *err)
+{
+	struct lc_manager *manager = owner;
+	struct lc_feed *feed = lc_feeds_find(manager, name);
+	if (!feed) {
+		return lc_error_set(err, LC_ERR_NOT_FOUND, "there is no feeder \"%s\"", name);
+	}
+	if (start) {
+		enum lc_err rc = feed->impl->usable(lc_supervisor_feeder(feed->supervisor), err);
+		if (rc != LC_OK) {
+			return rc;
+		}
+		lc_supervisor_start(feed->supervisor);
+	} else {
+		lc_supervisor_stop(feed->supervisor, "stopped by command");
+	}
+	lc_buf_printf(result, "{\"feeder\":\"%s\",\"state\":\"%s\"}", feed->impl->name,
+		lc_feed_state_name(lc_supervisor_status(feed->supervisor).state));
+	return LC_OK;
+}
+
+static const struct lc_control_actions control_actions = {
+	.heartbeat = on_heartbeat, .reload = on_reload_command, .feeder = on_feeder_command };
+
+static enum lc_err create_input(struct lc_manager *manager, struct lc_error *err)
+{
+	const struct lc_topics_config *topics = lc_config_section(manager->config, "topics");
+	const struct lc_interest_config *interest = lc_config_section(manager->config, "interest");
+	const struct lc_control_config *control = lc_config_section(manager->config, "control");
+	snprintf(manager->interest_group, sizeof manager->interest_group, "%s%s", interest->group, manager->node_id);
+	snprintf(manager->control_group, sizeof manager->control_group, "%s%s", control->group, manager->node_id);
+	const struct lc_interest_sync_setup interest_setup = { .loop = manager->loop, .kafka = &manager->kafka,
+		.topic = topics->interest, .group = manager->interest_group, .state_dir = manager->state_dir,
+		.naive_zone = manager->naive_zone, .symbols = manager->symbols, .ttl_ms = interest->ttl,
+		.outbox = &manager->outbox, .host = &interest_host, .arg = manager };
+	const struct lc_control_setup control_setup = { .loop = manager->loop, .kafka = &manager->kafka,
+		.topic = topics->control, .group = manager->control_group, .naive_zone = manager->naive_zone,
+		.max_age_ms = control->max_age, .outbox = &manager->outbox, .actions = &control_actions, .owner = manager };
+	enum lc_err rc = lc_interest_sync_create(&interest_setup, &manager->interest, err);
+	return rc ? rc : lc_control_create(&control_setup, &manager->control, err);
+}
+
+/* --- making it --- */
+
+static void on_minute(void *arg)
+{
+	lc_intake_say_drops(arg);
+}
+
+static void say_started(struct lc_manager *manager)
+{
+	lc_event(&manager->outbox, "started", LC_S("role", "manager"), LC_S("version", LC_VERSION), LC_I("pid", getpid()));
+	lc_log(manager->log, LC_LOG_INFO, "manager", "started", LC_S("version", LC_VERSION), LC_S("node", manager->node_id),
+		LC_S("stream", manager->stream), LC_S("brokers", manager->kafka.brokers), LC_S("state", manager->state_dir));
+}
+
+static void on_topics(void *arg, const struct lc_topics_result *result)
+{
+	struct lc_manager *manager = arg;
+	if (result->err.code != LC_OK) {
+		lc_log(manager->log, LC_LOG_WARN, "kafka", "topics_not_checked", LC_S("error", result->err.text));
+	}
+	for (size_t i = 0; i < result->count; i++) {
+		const struct lc_topic_state *state = &result->states[i];
+		if (state->created || state->err.code != LC_OK) {
+			lc_log(manager->log, state->created ? LC_LOG_INFO : LC_LOG_WARN, "kafka",
+				state->created ? "topic_created" : "topic_not_created", LC_S("topic", state->spec.name),
+				LC_I("partitions", state->spec.partitions),
+				LC_S("error", state->err.code != LC_OK ? state->err.text : NULL));
+		}
+	}
+}
+
+static enum lc_err create_parts(struct lc_manager *manager, struct lc_error *err)
+{
+	enum lc_err rc = identify(manager, err);
+	rc = rc ? rc : create_core(manager, err);
+	rc = rc ? rc : create_output(manager, err);
+	rc = rc ? rc : lc_ws_hub_create(manager->loop, &manager->ws, err);
+	rc = rc ? rc : lc_http_create(manager->loop, NULL, &manager->http, err);
+	rc = rc ? rc : lc_feeds_create(manager, err);
+	rc = rc ? rc : create_input(manager, err);
+	if (rc == LC_OK && lc_timer_create(manager->loop, on_minute, manager, &manager->minute) != LC_OK) {
+		rc = lc_error_set(err, LC_ERR_NOMEM, "out of memory");
+	}
+	return rc;
+}
+
+static void nothing(void *arg, int exit_code)
+{
+	(void)arg;
+	(void)exit_code;
+}
+
+enum lc_err lc_manager_create(struct lc_loop *loop, struct lc_config *config, const struct lc_manager_options *options,
+	struct lc_manager **out, struct lc_error *err)
+{
+	struct lc_manager *manager = calloc(1, sizeof *manager);
+	if (!manager) {
+		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
+	}
+	manager->loop = loop;
+	manager->log = lc_loop_log(loop);
+	manager->options = *options;
+	manager->config = manager->first_config = config;
+	manager->started_ns = lc_loop_mono_ns(loop);
+	manager->kafka = *(const struct lc_kafka_config *)lc_config_section(config, "kafka");
+	if (options->brokers) {
+		snprintf(manager->brokers, sizeof manager->brokers, "%s", options->brokers);
+		manager->kafka.brokers = manager->brokers;
+	}
+	enum lc_err rc = create_parts(manager, err);
+	if (rc != LC_OK) {
+		manager->first_config = manager->config = NULL; /* it stays the caller's */
+		lc_manager_stop(manager, nothing, NULL);
+		return rc;
+	}
+	lc_timer_start(manager->minute, MINUTE_MS, MINUTE_MS);
+	say_started(manager);
+	lc_feeds_start(manager);
+	if (manager->kafka.create_topics) {
+		lc_topics_run(loop, &manager->kafka, lc_config_section(config, "topics"), true, MINUTE_MS, on_topics, manager, NULL);
+	}
+	*out = manager;
+	return LC_OK;
+}
+
+void lc_manager_free(struct lc_manager *manager)
+{
+	lc_feeds_destroy(manager);
+	lc_timer_destroy(manager->minute);
+	lc_timer_destroy(manager->stop_timer);
+	lc_drain_destroy(manager->drain);
+	lc_outbox_finish(&manager->outbox);
+	lc_journal_destroy(manager->journal);
+	lc_quality_destroy(manager->quality);
+	lc_last_value_destroy(manager->last);
+	lc_symbols_destroy(manager->symbols);
+	lc_calendar_destroy(manager->calendar);
+	lc_zone_destroy(manager->naive_zone);
+	free(manager->feed_of);
+	if (manager->config != manager->first_config) {
+		lc_config_destroy(manager->config);
+	}
+	lc_config_destroy(manager->first_config);
+	free(manager);
+}

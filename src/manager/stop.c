@@ -1,0 +1,177 @@
+/* Stopping: the feeders first, then what is queued, then Kafka until all is acknowledged, then the clients. Each step begins when the one before has
+ * ended or time is over; lc_stop_advance() looks where we are. */
+#include "manager/manager_priv.h"
+
+#define CHECK_MS 20
+#define FEEDERS_MS 2000 /* a vendor that does not answer our close does not hold up the rest */
+
+static bool feeders_closed(const struct lc_manager *manager)
+{
+	for (size_t i = 0; i < manager->feed_count; i++) {
+		if (manager->feeds[i].supervisor && lc_supervisor_open(manager->feeds[i].supervisor)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool queues_empty(const struct lc_manager *manager)
+{
+	for (size_t i = 0; i < manager->feed_count; i++) {
+		if (manager->feeds[i].queue && lc_queue_length(manager->feeds[i].queue) > 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Time is over: what is still queued is lost, and said. */
+static void give_up_queues(struct lc_manager *manager)
+{
+	for (size_t i = 0; i < manager->feed_count; i++) {
+		if (manager->feeds[i].queue) {
+			lc_queue_drop_all(manager->feeds[i].queue, LC_DROP_SHUTDOWN);
+		}
+	}
+	lc_intake_say_drops(manager);
+}
+
+static int64_t left_ms(const struct lc_manager *manager)
+{
+	int64_t left_ns = manager->deadline_ns - lc_loop_mono_ns(manager->loop);
+	return left_ns > 0 ? left_ns / LC_NS_PER_MS : 0;
+}
+
+static void on_part_closed(void *arg)
+{
+	struct lc_manager *manager = arg;
+	manager->closing--;
+	lc_stop_advance(manager);
+}
+
+static void on_sender_stopped(void *arg, uint64_t unacknowledged)
+{
+	struct lc_manager *manager = arg;
+	manager->sender = NULL;
+	manager->outbox.sender = NULL;
+	manager->unacknowledged = unacknowledged;
+	if (unacknowledged > 0) {
+		lc_log(manager->log, LC_LOG_ERROR, "manager", "not_delivered", LC_U("records", unacknowledged),
+			LC_S("reason", "Kafka did not acknowledge them in time"));
+	}
+	lc_stop_advance(manager);
+}
+
+static void stop_sender(struct lc_manager *manager)
+{
+	manager->sender_stopping = true;
+	if (manager->sender) {
+		lc_sender_stop(manager->sender, left_ms(manager), on_sender_stopped, manager);
+	} else {
+		lc_stop_advance(manager);
+	}
+}
+
+static void close_hubs(struct lc_manager *manager)
+{
+	manager->hubs_closing = true;
+	manager->closing += (manager->ws != NULL) + (manager->http != NULL);
+	lc_ws_hub_destroy(manager->ws, on_part_closed, manager);
+	lc_http_destroy(manager->http, on_part_closed, manager);
+	if (!manager->ws && !manager->http) {
+		lc_stop_advance(manager);
+	}
+}
+
+static void finish(struct lc_manager *manager)
+{
+	void (*stopped)(void *, int) = manager->stopped;
+	void *arg = manager->stopped_arg;
+	int code = manager->unacknowledged > 0;
+	lc_log(manager->log, LC_LOG_INFO, "manager", "stopped", LC_U("unacknowledged", manager->unacknowledged));
+	lc_manager_free(manager);
+	stopped(arg, code);
+}
+
+void lc_stop_advance(struct lc_manager *manager)
+{
+	bool late = left_ms(manager) == 0;
+	if (manager->hubs_closing) {
+		if (manager->closing == 0 && feeders_closed(manager)) {
+			finish(manager);
+		}
+		return;
+	}
+	if (manager->sender_stopping) {
+		if (!manager->sender && manager->closing == 0) {
+			close_hubs(manager);
+		}
+		return;
+	}
+	int64_t now_ns = lc_loop_mono_ns(manager->loop);
+	bool feeders_late = now_ns > manager->stop_ns + FEEDERS_MS * LC_NS_PER_MS;
+	if (!feeders_closed(manager) && !late && !feeders_late) {
+		return;
+	}
+	if (!queues_empty(manager) && !late) {
+		lc_drain_wake(manager->drain);
+		return;
+	}
+	give_up_queues(manager);
+	stop_sender(manager);
+}
+
+static void on_check(void *arg)
+{
+	struct lc_manager *manager = arg;
+	if (!manager->sender_stopping) {
+		lc_stop_advance(manager);
+	}
+}
+
+static void close_inputs(struct lc_manager *manager)
+{
+	manager->closing += (manager->interest != NULL) + (manager->control != NULL);
+	if (manager->control) {
+		lc_control_stop(manager->control, on_part_closed, manager);
+		manager->control = NULL;
+	}
+	if (manager->interest) {
+		lc_interest_sync_stop(manager->interest, on_part_closed, manager);
+		manager->interest = NULL;
+	}
+	for (size_t i = 0; i < manager->feed_count; i++) {
+		if (manager->feeds[i].supervisor) {
+			lc_supervisor_stop(manager->feeds[i].supervisor, "stopping");
+		}
+	}
+}
+
+void lc_manager_stop(struct lc_manager *manager, void (*stopped)(void *arg, int exit_code), void *arg)
+{
+	manager->stopped = stopped;
+	manager->stopped_arg = arg;
+	int64_t now_ns = lc_loop_mono_ns(manager->loop);
+	if (manager->phase == LC_PHASE_STOPPING) { /* asked again: no more waiting */
+		manager->deadline_ns = now_ns;
+		if (manager->sender && manager->sender_stopping) {
+			lc_sender_stop(manager->sender, 0, on_sender_stopped, manager);
+		}
+		return;
+	}
+	manager->phase = LC_PHASE_STOPPING;
+	manager->stop_ns = now_ns;
+	manager->deadline_ns = now_ns;
+	if (manager->config) {
+		const struct lc_shutdown_config *shutdown = lc_config_section(manager->config, "shutdown");
+		manager->deadline_ns += shutdown->timeout * LC_NS_PER_MS;
+	}
+	if (manager->outbox.sender) {
+		lc_log(manager->log, LC_LOG_INFO, "manager", "stopping");
+		lc_event(&manager->outbox, "stopping", LC_S("role", "manager"));
+	}
+	close_inputs(manager);
+	if (lc_timer_create(manager->loop, on_check, manager, &manager->stop_timer) == LC_OK) {
+		lc_timer_start(manager->stop_timer, 0, CHECK_MS);
+	}
+}
