@@ -199,6 +199,9 @@ static void count_off(struct lc_msgpack_reader *reader)
 static enum lc_err read_all(struct lc_msgpack_reader *reader)
 {
 	do {
+		if (reader->left == 0) {
+			return LC_ERR_INVALID; /* libmpack reads on, past the end */
+		}
 		mpack_tokbuf_t tokens;
 		mpack_token_t token;
 		mpack_tokbuf_init(

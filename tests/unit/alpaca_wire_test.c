@@ -39,11 +39,23 @@ struct sample {
 	const char *reason[16];
 };
 
+/* Texts point into the parser, which reads the next line over them. */
+static void keep(struct lc_text *text, char copy[64])
+{
+	cr_assert_lt(text->len, 64u);
+	text->data = text->data ? memcpy(copy, text->data, text->len) : NULL;
+}
+
 static void take(struct sample *sample, const struct lc_value *item)
 {
 	size_t i = sample->count++;
 	cr_assert_lt(i, 16u);
 	sample->code[i] = lc_alpaca_parse(item, &seen, &sample->msg[i], &sample->reason[i]);
+	if (sample->code[i] == LC_OK) {
+		static char copies[16][64];
+		bool control = sample->msg[i].type >= LC_ALPACA_SUCCESS;
+		keep(control ? &sample->msg[i].u.control.text : &sample->msg[i].symbol, copies[i]);
+	}
 }
 
 static struct sample load(const char *name)
@@ -516,7 +528,6 @@ Test(alpaca_wire, malformed_elements)
 	} cases[] = {
 		{"[]", LC_ERR_INVALID, "malformed"},
 		{"{}", LC_ERR_INVALID, "malformed"},
-		{"7", LC_ERR_INVALID, "malformed"},
 		{"{\"T\":7}", LC_ERR_INVALID, "malformed"},
 		{"{\"T\":\"zz\"}", LC_ERR_UNSUPPORTED, "unknown_type"},
 		{"{\"T\":\"\"}", LC_ERR_UNSUPPORTED, "unknown_type"},
