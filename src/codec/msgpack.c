@@ -206,7 +206,9 @@ static enum lc_err read_all(struct lc_msgpack_reader *reader)
 		mpack_token_t token;
 		mpack_tokbuf_init(
 			&tokens); /* anew each time: the bytes of strings we take ourselves */
-		if (mpack_read(&tokens, &reader->at, &reader->left, &token) != MPACK_OK) {
+		/* mpack_read() must not be called without a byte: it would read on. */
+		if (reader->left == 0 ||
+			mpack_read(&tokens, &reader->at, &reader->left, &token) != MPACK_OK) {
 			return LC_ERR_INVALID;
 		}
 		enum lc_err rc = add_value(reader, &token);

@@ -212,6 +212,8 @@ Test(msgpack, headers_are_not_believed)
 	cr_assert_eq(READ("\xc9\xff\xff\xff\xff\xff", &root), LC_ERR_INVALID);
 	cr_assert_eq(READ("\xc1", &root), LC_ERR_INVALID, "a byte that does not exist");
 	cr_assert_eq(READ("\x01\x02", &root), LC_ERR_INVALID, "something left over");
+	cr_assert_eq(
+		READ("\x92\x91\x01", &root), LC_ERR_INVALID, "the inner one took the last byte");
 	cr_assert_eq(READ("\x81\x01", &root), LC_ERR_INVALID);
 	cr_assert_eq(READ("", &root), LC_ERR_INVALID);
 	char deep[1000];
