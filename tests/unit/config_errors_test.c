@@ -1,8 +1,6 @@
 /* Every mistake a file, a variable or a command line can hold, its position and its sentence. */
 #include "config_fixture.h"
 
-#include <sanitizer/lsan_interface.h>
-
 struct mistake {
 	const char *yaml, *errors;
 };
@@ -278,8 +276,8 @@ Test(config_errors, expansion_is_bounded)
 	static char variable[64 * 1024 + 3], yaml[64 * 1024];
 	memset(variable, 'x', sizeof variable - 1);
 	memcpy(variable, "V=", 2);
-	const char *const environ[] = {variable, NULL};
-	struct loaded l = load_with("kafka: {client_id: '${V}${V}${V}${V}${V}'}", environ, NULL);
+	const char *const vars[] = {variable, NULL};
+	struct loaded l = load_with("kafka: {client_id: '${V}${V}${V}${V}${V}'}", vars, NULL);
 	assert_errors(&l, "t.yaml:1:20: kafka.client_id: longer than 262144 bytes\n");
 	release(&l);
 	size_t len = (size_t)sprintf(yaml, "kafka: {brokers: [");
@@ -287,7 +285,7 @@ Test(config_errors, expansion_is_bounded)
 		len += (size_t)sprintf(yaml + len, "'${V}',");
 	}
 	sprintf(yaml + len, "]}");
-	l = load_with(yaml, environ, NULL);
+	l = load_with(yaml, vars, NULL);
 	cr_assert_eq(l.code, LC_ERR_NOMEM);
 	assert_error_has(&l, "out of memory, or the files are too large");
 	release(&l);
@@ -295,10 +293,10 @@ Test(config_errors, expansion_is_bounded)
 
 Test(config_errors, all_are_collected_in_order)
 {
-	static const char *const environ[] = {"LIVECORE_KAFKA_LINGER=x", NULL};
+	static const char *const vars[] = {"LIVECORE_KAFKA_LINGER=x", NULL};
 	static const char *const sets[] = {"kafka.ratio=7", NULL};
 	struct loaded l = load_with(
-		"kafka:\n  linger: 1\n  partitions: 0\n  linger: 2\n  zzz: 1\n", environ, sets);
+		"kafka:\n  linger: 1\n  partitions: 0\n  linger: 2\n  zzz: 1\n", vars, sets);
 	assert_errors(&l,
 		"t.yaml:2:11: kafka.linger: \"1\" has no unit: write a duration, as 500ms, "
 		"5s, 2m, 24h or 0\n"
@@ -332,8 +330,8 @@ Test(config_errors, environment_and_command_line)
 			"LIVECORE_KAFKA_CLIENT_ID: kafka.client_id: the value is not UTF-8\n"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		const char *const environ[] = {"PATH=x", cases[i].variable, NULL};
-		struct loaded l = load_with("", environ, NULL);
+		const char *const vars[] = {"PATH=x", cases[i].variable, NULL};
+		struct loaded l = load_with("", vars, NULL);
 		assert_errors(&l, cases[i].errors);
 		release(&l);
 	}

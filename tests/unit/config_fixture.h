@@ -118,10 +118,10 @@ static UNUSED struct loaded finish_load(struct loaded loaded)
 }
 
 static UNUSED struct loaded load_bytes(
-	const char *yaml, size_t size, const char *const *environ, const char *const *sets)
+	const char *yaml, size_t size, const char *const *vars, const char *const *sets)
 {
 	struct loaded loaded = {0};
-	const struct lc_config_sources sources = {.environ = environ, .sets = sets};
+	const struct lc_config_sources sources = {.environ = vars, .sets = sets};
 	lc_buf_init(&loaded.errors, 64 * 1024);
 	loaded.code = lc_config_load_memory(test_sections, TEST_SECTIONS, &sources, "t.yaml", yaml,
 		size, &loaded.config, &loaded.errors);
@@ -129,9 +129,9 @@ static UNUSED struct loaded load_bytes(
 }
 
 static UNUSED struct loaded load_with(
-	const char *yaml, const char *const *environ, const char *const *sets)
+	const char *yaml, const char *const *vars, const char *const *sets)
 {
-	return load_bytes(yaml, strlen(yaml), environ, sets);
+	return load_bytes(yaml, strlen(yaml), vars, sets);
 }
 
 static UNUSED struct loaded load_text(const char *yaml)

@@ -3,15 +3,15 @@
 
 Test(config_print, one_line_a_setting_with_its_origin)
 {
-	static const char *const environ[] = {"PW=p", "LIVECORE_KAFKA_LINGER=90s", NULL};
-	static const char *const short_environ[] = {"PW=p", "LIVECORE_KAFKA_LINGER=30s", NULL};
+	static const char *const vars[] = {"PW=p", "LIVECORE_KAFKA_LINGER=90s", NULL};
+	static const char *const short_vars[] = {"PW=p", "LIVECORE_KAFKA_LINGER=30s", NULL};
 	static const char *const sets[] = {"kafka.ratio=0.250", NULL};
-	struct loaded bad = load_with("", environ, NULL);
+	struct loaded bad = load_with("", vars, NULL);
 	assert_error_has(&bad, "90s is out of range");
 	release(&bad);
 	struct loaded l = load_with("kafka:\n  brokers:\n    - a:1\n    - b:2\n"
 				    "  client_id: \"x\\ny\"\n  properties: {}\n  password: ${PW}\n",
-		short_environ, sets);
+		short_vars, sets);
 	assert_good(&l);
 	struct lc_buf out;
 	lc_buf_init(&out, 1 << 16);
@@ -63,8 +63,8 @@ Test(config_print, the_reference_file_loads_to_the_defaults)
 		}
 	}
 	static const char *const parts[] = {"\n# The bus.\nkafka:\n  # Where Kafka is.\n",
-		"  # (duration, 0 to 1m; changes apply at restart; LIVECORE_KAFKA_LINGER)\n"
-		"  linger: 5ms\n",
+		("  # (duration, 0 to 1m; changes apply at restart; LIVECORE_KAFKA_LINGER)\n"
+		 "  linger: 5ms\n"),
 		"  client_id: \"live$$core: x\"\n", "  symbols: [\"*.SH\", \"a, b\", \"null\"]\n",
 		"  # (one of none, lz4, zstd; changes apply on reload, by reconnecting; ",
 		"    socket.keepalive.enable: true\n    a: \"\\\\b\"\n", "  # password:\n"};
@@ -83,9 +83,9 @@ Test(config_print, the_page_has_a_row_a_setting)
 	lc_buf_init(&page, 1 << 16);
 	lc_config_reference_markdown(test_sections, TEST_SECTIONS, &page);
 	static const char *const parts[] = {"## kafka\n\nThe bus.\n\n| key | ",
-		"| `linger` | duration, 0 to 1m | `5ms` | `LIVECORE_KAFKA_LINGER` | at restart | "
-		"How "
-		"long a batch waits. |\n",
+		("| `linger` | duration, 0 to 1m | `5ms` | `LIVECORE_KAFKA_LINGER` | at restart | "
+		 "How "
+		 "long a batch waits. |\n"),
 		"| `brokers` | list |  | `LIVECORE_KAFKA_BROKERS` | on reload | ",
 		"| `properties` | mapping | `socket.keepalive.enable=true, \"a=\\\\b\"` |  | ",
 		"What the broker's log calls us \\| us. |\n",

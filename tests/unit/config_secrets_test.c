@@ -18,9 +18,9 @@ static void teardown(void)
 
 TestSuite(config_secrets, .init = setup, .fini = teardown);
 
-static struct loaded load_files(const char *const *environ)
+static struct loaded load_files(const char *const *vars)
 {
-	return load_sources(&(struct lc_config_sources){.file = file, .environ = environ});
+	return load_sources(&(struct lc_config_sources){.file = file, .environ = vars});
 }
 
 Test(config_secrets, must_be_closed_to_others)
@@ -67,17 +67,17 @@ Test(config_secrets, the_file_is_named_in_three_ways)
 	write_file(
 		secrets, sizeof secrets, dir, "secrets.yaml", "kafka: {password: sibling}", 0600);
 	snprintf(variable, sizeof variable, "LIVECORE_SECRETS=%s", other);
-	const char *const environ[] = {variable, NULL};
+	const char *const vars[] = {variable, NULL};
 	struct loaded l = load_files(NULL);
 	assert_good(&l);
 	cr_assert_str_eq(l.kafka->password, "sibling");
 	release(&l);
-	l = load_files(environ);
+	l = load_files(vars);
 	assert_good(&l);
 	cr_assert_str_eq(l.kafka->password, "other");
 	release(&l);
 	l = load_sources(
-		&(struct lc_config_sources){.file = file, .secrets = secrets, .environ = environ});
+		&(struct lc_config_sources){.file = file, .secrets = secrets, .environ = vars});
 	assert_good(&l);
 	cr_assert_str_eq(l.kafka->password, "sibling");
 	release(&l);
@@ -92,7 +92,7 @@ Test(config_secrets, the_file_is_named_in_three_ways)
 	l = load_files(NULL);
 	assert_error_has(&l, "other.yaml: cannot be opened");
 	release(&l);
-	l = load_sources(&(struct lc_config_sources){.environ = environ});
+	l = load_sources(&(struct lc_config_sources){.environ = vars});
 	assert_error_has(&l, "other.yaml: cannot be opened");
 	release(&l);
 }
@@ -114,13 +114,13 @@ Test(config_secrets, the_secrets_file_holds_nothing_else)
 
 Test(config_secrets, the_main_file_holds_references_only)
 {
-	static const char *const environ[] = {"PW=p", "PX=q", NULL};
+	static const char *const vars[] = {"PW=p", "PX=q", NULL};
 	static const char *const good[] = {
 		"'${PW}'", "'${PW}${PX}'", "'${NOPE:-}'", "'${NOPE:-${PW}}'", "''", "~"};
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
 		char yaml[128];
 		snprintf(yaml, sizeof yaml, "kafka: {password: %s}", good[i]);
-		struct loaded l = load_with(yaml, environ, NULL);
+		struct loaded l = load_with(yaml, vars, NULL);
 		assert_good(&l);
 		release(&l);
 	}
@@ -129,7 +129,7 @@ Test(config_secrets, the_main_file_holds_references_only)
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		char yaml[128];
 		snprintf(yaml, sizeof yaml, "kafka: {password: %s}", bad[i]);
-		struct loaded l = load_with(yaml, environ, NULL);
+		struct loaded l = load_with(yaml, vars, NULL);
 		assert_errors(&l,
 			"t.yaml:1:19: kafka.password: a secret must not stand in this file: "
 			"move it to secrets.yaml (chmod 600), or write ${VARIABLE}, or set "
@@ -163,12 +163,12 @@ Test(config_secrets, not_on_the_command_line)
 
 Test(config_secrets, no_error_shows_one)
 {
-	static const char *const environ[] = {"LIVECORE_ALPACA_SECRET=hunter2",
+	static const char *const vars[] = {"LIVECORE_ALPACA_SECRET=hunter2",
 		"LIVECORE_ALPACA_PIN=hunter2", "LIVECORE_ALPACA_TOKENS=\"hunter2", "PW=hunter2",
 		NULL};
 	struct loaded l = load_with("kafka: {password: hunter2}\n"
 				    "alpaca: {secret: '${PW}', tokens: hunter2, pin: '${PW}'}\n",
-		environ, NULL);
+		vars, NULL);
 	cr_assert_eq(l.code, LC_ERR_INVALID);
 	cr_assert_null(strstr(lc_buf_text(&l.errors), "hunter2"), "%s", lc_buf_text(&l.errors));
 	assert_error_has(&l, "LIVECORE_ALPACA_PIN: alpaca.pin: the value is not valid (a secret is "
@@ -178,11 +178,11 @@ Test(config_secrets, no_error_shows_one)
 
 Test(config_secrets, nothing_prints_one)
 {
-	static const char *const environ[] = {"LIVECORE_KAFKA_PASSWORD=hunter2",
+	static const char *const vars[] = {"LIVECORE_KAFKA_PASSWORD=hunter2",
 		"LIVECORE_ALPACA_TOKENS=hunter2,x", "LIVECORE_ALPACA_PIN=4711", NULL};
 	struct lc_buf out;
 	lc_buf_init(&out, 1 << 16);
-	struct loaded l = load_with("", environ, NULL);
+	struct loaded l = load_with("", vars, NULL);
 	assert_good(&l);
 	cr_assert_eq(l.alpaca->pin, 4711);
 	cr_assert_eq(l.alpaca->tokens.count, 2);

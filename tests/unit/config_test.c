@@ -126,8 +126,8 @@ Test(config, a_list_may_be_text)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		char variable[128];
 		snprintf(variable, sizeof variable, "LIVECORE_KAFKA_BROKERS=%s", cases[i].text);
-		const char *const environ[] = {variable, NULL};
-		struct loaded l = load_with("", environ, NULL);
+		const char *const vars[] = {variable, NULL};
+		struct loaded l = load_with("", vars, NULL);
 		assert_good(&l);
 		cr_assert_eq(l.kafka->brokers.count, cases[i].count, "%s", cases[i].text);
 		for (size_t k = 0; k < cases[i].count; k++) {
@@ -146,7 +146,7 @@ Test(config, the_stronger_source_wins)
 		"kafka: {partitions: 2, password: '${PW}'}\nalpaca: {key: '${PW}'}\n", 0644);
 	write_file(secrets, sizeof secrets, dir, "secrets.yaml",
 		"kafka: {password: from-secrets}\nalpaca: {key: from-secrets}\n", 0600);
-	const char *const environ[] = {"PW=from-file", "LIVECORE_KAFKA_PARTITIONS=3",
+	const char *const vars[] = {"PW=from-file", "LIVECORE_KAFKA_PARTITIONS=3",
 		"LIVECORE_KAFKA_PASSWORD=from-env", "LIVECORE_KAFKA_LINGER=", "HOME=/", NULL};
 	const char *const plain[] = {"PW=from-file", NULL};
 	const char *const sets[] = {"kafka.partitions=4", "kafka.client_id=a=b$c", NULL};
@@ -157,7 +157,7 @@ Test(config, the_stronger_source_wins)
 	cr_assert_str_eq(l.kafka->password, "from-secrets");
 	release(&l);
 
-	struct lc_config_sources all = {.file = file, .environ = environ};
+	struct lc_config_sources all = {.file = file, .environ = vars};
 	l = load_sources(&all);
 	assert_good(&l);
 	cr_assert_eq(l.kafka->partitions, 3);
@@ -184,7 +184,7 @@ Test(config, the_stronger_source_wins)
 
 Test(config, variables_inside_of_values)
 {
-	static const char *const environ[] = {
+	static const char *const vars[] = {
 		"HOST=kafka", "PORT=9", "EMPTY=", "A_1=x${HOST}", "HOSTS=long", NULL};
 	static const struct {
 		const char *text, *expected;
@@ -206,14 +206,14 @@ Test(config, variables_inside_of_values)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		char yaml[128];
 		snprintf(yaml, sizeof yaml, "kafka: {client_id: '%s'}", cases[i].text);
-		struct loaded l = load_with(yaml, environ, NULL);
+		struct loaded l = load_with(yaml, vars, NULL);
 		assert_good(&l);
 		cr_assert_str_eq(l.kafka->client_id, cases[i].expected, "%s", cases[i].text);
 		release(&l);
 	}
 	struct loaded l = load_with("kafka:\n  brokers: ${HOST}:${PORT}, b:${PORT}\n"
 				    "  partitions: ${PORT}\n  properties: {p: 'x${PORT}'}\n",
-		environ, NULL);
+		vars, NULL);
 	assert_good(&l);
 	cr_assert_eq(l.kafka->brokers.count, 2);
 	cr_assert_str_eq(l.kafka->brokers.items[1], "b:9");
