@@ -28,14 +28,6 @@ struct lc_down {
 	struct lc_error error; /* what happened and, for STOP, what a person should do */
 };
 
-/* What the newly followed symbol's state was before its first tick, from a request to the vendor. */
-struct lc_reference {
-	uint32_t symbol;
-	uint32_t has; /* LC_HAS_PRICE, OPEN, HIGH, LOW, VOLUME, AMOUNT, PREV_CLOSE */
-	int64_t event_ns;
-	struct lc_decimal price, open, high, low, volume, amount, prev_close;
-};
-
 /* What a feeder may call. All on the loop thread, never from inside a slot of the feeder itself but for `changed`. */
 struct lc_feeder_host {
 	/* One tick, complete but for seq. tick is the feeder's, read during the call. */

@@ -2,7 +2,6 @@
  * Updated as ticks leave the queue, so that what a message carries is what was published before it. Pure; loop thread. */
 #pragma once
 
-#include "livecore/feeder.h"
 #include "livecore/market.h"
 
 struct lc_last_value;

@@ -11,7 +11,6 @@
  *	} */
 #pragma once
 
-#include "livecore/feeder.h"
 #include "livecore/market.h"
 
 /* Every reason for which a tick does not reach Kafka: metrics label, log line, event. */

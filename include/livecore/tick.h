@@ -108,4 +108,12 @@ struct lc_tick {
 	} u;
 };
 
+/* What the newly followed symbol's state was before its first tick, from a request to the vendor. */
+struct lc_reference {
+	uint32_t symbol;
+	uint32_t has; /* LC_HAS_PRICE, OPEN, HIGH, LOW, VOLUME, AMOUNT, PREV_CLOSE */
+	int64_t event_ns;
+	struct lc_decimal price, open, high, low, volume, amount, prev_close;
+};
+
 const char *lc_tick_kind_name(enum lc_tick_kind kind); /* "trade", "quote", "snapshot", … */

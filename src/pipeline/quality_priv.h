@@ -1,0 +1,68 @@
+/* The parts of quality: a feed's clock, the detection of repeats, and one symbol's state. Loop thread;
+ * nothing here calls back. */
+#pragma once
+
+#include "livecore/quality.h"
+
+/* --- how far a feed's clock is from ours --- */
+
+enum { CLOCK_WINDOW = 63, CLOCK_MIN_SAMPLES = 9 };
+
+struct feed_clock {
+	int64_t ring[CLOCK_WINDOW];   /* event time - arrival, in order of arrival */
+	int64_t sorted[CLOCK_WINDOW]; /* the same by size */
+	unsigned count, next;
+	int64_t sampled_ns;
+	bool skewed, polled;
+};
+
+/* Takes a sample, at most one every 20 ms once the window is full. True when it was taken. */
+bool feed_clock_sample(struct feed_clock *clock, int64_t offset_ns, int64_t now_ns);
+bool feed_clock_median(const struct feed_clock *clock, int64_t *median_ns);
+void feed_clock_reset(struct feed_clock *clock);
+/* True when `skewed` changed. */
+bool feed_clock_judge(struct feed_clock *clock, int64_t skew_ns);
+
+/* --- repeats --- */
+
+enum { REPEAT_SETS = 16, REPEAT_WAYS = 8 };
+
+/* The last trades of one symbol by fingerprint; a set is one cache line, newest first. */
+struct repeats {
+	uint64_t sets[REPEAT_SETS][REPEAT_WAYS];
+};
+
+bool repeats_contain(const struct repeats *repeats, uint64_t fingerprint);
+void repeats_add(struct repeats *repeats, uint64_t fingerprint);
+
+/* What makes a trade that trade: exchange, tape, id and day. Never 0. */
+uint64_t trade_fingerprint(const struct lc_tick *tick, int32_t day, uint64_t seed);
+/* All that a quote or snapshot says, its event time included. */
+uint64_t content_fingerprint(const struct lc_tick *tick, uint64_t seed);
+
+/* --- one symbol --- */
+
+enum { NUMBERED_KINDS = LC_TICK_SNAPSHOT + 1 };
+
+struct symbol_state {
+	bool followed, has_price, wrong_unit, has_volume, has_computed, has_vendor;
+	uint8_t market, board;
+	uint8_t decreases;                /* snapshots in a row whose volume went back */
+	int32_t day;                      /* of what follows: volume, limits */
+	int32_t last_day;                 /* on which an eligible price was seen last */
+	int64_t event_ns[NUMBERED_KINDS]; /* of the newest tick; INT64_MIN: none */
+	uint64_t content[NUMBERED_KINDS]; /* of the newest quote and snapshot */
+	uint64_t seq[NUMBERED_KINDS];
+	struct lc_decimal volume;
+	struct lc_decimal vendor_up, vendor_down;
+	struct lc_decimal prev_close, up, down; /* computed from prev_close */
+	struct repeats *repeats;                /* owned; made with the first trade */
+	struct lc_tick *held; /* owned; the newest quote while no price is known */
+};
+
+/* The rules that look at one tick and its symbol; LC_DROP_NONE when it passes. They clear fields that
+ * say nothing (a price of 0 for "none"). */
+enum lc_drop check_values(struct lc_tick *tick, uint8_t market);
+enum lc_drop check_snapshot(struct symbol_state *state, const struct lc_tick *tick);
+/* Vendor limits drop; computed ones set LC_FLAG_BEYOND_LIMIT. */
+enum lc_drop check_limits(struct symbol_state *state, struct lc_tick *tick);
