@@ -1,0 +1,79 @@
+#include "app/args.h"
+#include "app/commands.h"
+#include "livecore/kafka.h"
+#include "livecore/sim.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int command_version(int argc, char **argv);
+static int command_sim(int argc, char **argv);
+
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+} commands[] = {
+	{ "run", lc_command_run, "follow vendors and publish on Kafka, as the settings say" },
+	{ "demo", lc_command_demo, "the whole on this machine: simulated vendors, embedded broker, live table" },
+	{ "check", lc_command_check, "check a settings file; with --connect, try everything it names" },
+	{ "config", lc_command_config, "the settings in force and where each came from" },
+	{ "topics", lc_command_topics, "Kafka's topics: what exists, and creating what is missing" },
+	{ "watch", lc_command_watch, "prices from Kafka, readable" },
+	{ "subscribe", lc_command_subscribe, "say which symbols a portfolio follows" },
+	{ "command", lc_command_command, "send a control command, and wait for its answer" },
+	{ "status", lc_command_status, "what a running livecore says of itself" },
+	{ "probe", lc_command_probe, "live or ready? for a container's health check" },
+	{ "sim", command_sim, "a vendor's simulator: alpaca, eastmoney or fushu" },
+	{ "version", command_version, "versions of livecore and its libraries" },
+};
+
+static int usage(FILE *out)
+{
+	fputs("livecore: market data from vendors to Kafka\n\nusage: livecore COMMAND [OPTIONS]\n\n", out);
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
+	}
+	fputs("\nlivecore COMMAND --help says more. Exit codes: 0 done, 1 failed, 2 usage or settings.\n", out);
+	return out == stdout ? LC_EXIT_OK : LC_EXIT_USAGE;
+}
+
+static int command_version(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	printf("livecore %s\nlibrdkafka %s\n", LC_VERSION, lc_kafka_library_version());
+	return LC_EXIT_OK;
+}
+
+static int command_sim(int argc, char **argv)
+{
+	if (argc < 2) {
+		fputs("livecore: name the vendor: livecore sim alpaca|eastmoney|fushu [OPTIONS]\n", stderr);
+		return LC_EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0) {
+		puts("usage: livecore sim VENDOR [OPTIONS]\n\nVENDOR is alpaca, eastmoney or fushu; livecore sim VENDOR --help lists its "
+		     "options.");
+		return LC_EXIT_OK;
+	}
+	return lc_sim_main(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		return usage(stderr);
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+		return usage(stdout);
+	}
+	const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+		if (strcmp(commands[i].name, name) == 0) {
+			return commands[i].run(argc - 1, argv + 1);
+		}
+	}
+	fprintf(stderr, "livecore: there is no command \"%s\"\n", argv[1]);
+	return usage(stderr);
+}
