@@ -4,3 +4,4 @@
 #include "livecore/feeder.h"
 
 extern const struct lc_feeder_impl lc_feeder_alpaca;
+extern const struct lc_feeder_impl lc_feeder_fushu;
