@@ -74,7 +74,7 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
 	}
 }
 
-static void on_exit(uv_process_t *process, int64_t status, int signo)
+static void on_child_exit(uv_process_t *process, int64_t status, int signo)
 {
 	struct lc_child *child = process->data;
 	child->running = false;
@@ -92,7 +92,7 @@ static int spawn(struct lc_loop *loop, struct lc_child *child, const char *const
 		{ .flags = (uv_stdio_flags)(UV_CREATE_PIPE | UV_WRITABLE_PIPE), .data.stream = (uv_stream_t *)&child->output },
 		{ .flags = UV_INHERIT_FD, .data.fd = 2 },
 	};
-	uv_process_options_t options = { .file = args[0], .exit_cb = on_exit, .stdio = stdio, .stdio_count = 3,
+	uv_process_options_t options = { .file = args[0], .exit_cb = on_child_exit, .stdio = stdio, .stdio_count = 3,
 		.flags = UV_PROCESS_DETACHED };
 	memcpy(&options.args, &args, sizeof args); /* libuv does not write to them, but does not say const */
 	return uv_spawn(lc_loop_uv(loop), &child->process, &options);
