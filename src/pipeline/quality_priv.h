@@ -25,9 +25,9 @@ bool feed_clock_judge(struct feed_clock *clock, int64_t skew_ns);
 
 /* --- repeats --- */
 
-enum { REPEAT_SETS = 16, REPEAT_WAYS = 8 };
+enum { REPEAT_SETS = 8, REPEAT_WAYS = 16 };
 
-/* The last trades of one symbol by fingerprint; a set is one cache line, newest first. */
+/* The last trades of one symbol by fingerprint; a set is two cache lines, newest first. */
 struct repeats {
 	uint64_t sets[REPEAT_SETS][REPEAT_WAYS];
 };
