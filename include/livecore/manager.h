@@ -16,12 +16,13 @@ struct lc_manager_options {
 	bool tape; /* the core's clock follows the ticks' event times */
 };
 
-/* Takes config over when it succeeds. Connects, reads the interest topic to its end, then follows. err says what to do. */
+/* Takes config over when it succeeds. Connects, reads the interest topic to its end, then follows. When it fails, err says what to do, config stays the
+ * caller's, and what was opened is in *out, to be stopped (NULL: nothing was). */
 enum lc_err lc_manager_create(struct lc_loop *loop, struct lc_config *config, const struct lc_manager_options *options,
 	struct lc_manager **out, struct lc_error *err);
 
 /* Feeders first, then the queues, then Kafka until acknowledged, within shutdown.timeout. stopped is called once, later, with the exit code: 0, or 1 when
- * something that was accepted is not known to be on Kafka; the manager is gone when it returns. Calling it again ends the
+ * something that was accepted is not known to be on Kafka; the manager may be asked for totals in it and is gone when it returns. Calling it again ends the
  * waiting at once. */
 void lc_manager_stop(struct lc_manager *manager, void (*stopped)(void *arg, int exit_code), void *arg);
 
@@ -39,7 +40,11 @@ void lc_manager_status(struct lc_manager *manager, struct lc_buf *out);
 void lc_manager_gauges(struct lc_manager *manager);
 
 struct lc_manager_totals {
-	uint64_t ticks, published, acknowledged, unacknowledged, refused, reconnects, dropped, merged;
+	uint64_t ticks;  /* parsed */
+	uint64_t prices; /* PriceUpdates accepted */
+	/* Records of every kind: accepted = acknowledged + refused + unacknowledged. */
+	uint64_t published, acknowledged, refused, unacknowledged;
+	uint64_t reconnects, dropped, merged;
 	uint64_t followed;
 	size_t queued;
 };

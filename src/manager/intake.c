@@ -81,9 +81,9 @@ static void on_tick(struct lc_feeder *feeder, const struct lc_tick *seen)
 		return;
 	}
 	struct lc_tick tick = *seen;
-	lc_clock_tape_advance(lc_loop_clock(manager->loop), tick.event_ns);
-	if (manager->options.tape) {
-		tick.received_ns = lc_loop_wall_ns(manager->loop);
+	if (manager->options.tape) { /* each feed's own tape: they may be of different days */
+		lc_clock_tape_advance(lc_loop_clock(manager->loop), tick.event_ns);
+		tick.received_ns = tick.event_ns;
 	}
 	switch (lc_quality_judge(manager->quality, &tick, tick.received_ns, &reason)) {
 	case LC_PASS:

@@ -91,6 +91,7 @@ static enum lc_err create_core(struct lc_manager *manager, struct lc_error *err)
 static void on_refused(void *arg, const struct lc_record *record, enum lc_err code, const char *why)
 {
 	struct lc_manager *manager = arg;
+	manager->refused++;
 	lc_log(manager->log, LC_LOG_ERROR, "kafka", "refused", LC_S("error", why), LC_S("kind", lc_err_text(code)),
 		LC_U("bytes", record->value_len));
 	if (record->schema != LC_SCHEMA_PRICE_UPDATE) {
@@ -285,12 +286,6 @@ static enum lc_err create_parts(struct lc_manager *manager, struct lc_error *err
 	return rc;
 }
 
-static void nothing(void *arg, int exit_code)
-{
-	(void)arg;
-	(void)exit_code;
-}
-
 enum lc_err lc_manager_create(struct lc_loop *loop, struct lc_config *config, const struct lc_manager_options *options,
 	struct lc_manager **out, struct lc_error *err)
 {
@@ -311,7 +306,7 @@ enum lc_err lc_manager_create(struct lc_loop *loop, struct lc_config *config, co
 	enum lc_err rc = create_parts(manager, err);
 	if (rc != LC_OK) {
 		manager->first_config = manager->config = NULL; /* it stays the caller's */
-		lc_manager_stop(manager, nothing, NULL);
+		*out = manager;
 		return rc;
 	}
 	lc_timer_start(manager->minute, MINUTE_MS, MINUTE_MS);

@@ -77,6 +77,7 @@ struct lc_manager {
 	struct lc_control *control;
 	struct lc_timer *minute; /* says what drops were not said yet */
 	bool kafka_reachable;
+	uint64_t refused; /* records that Kafka refused for good */
 	char kafka_reason[256];
 
 	/* stopping, see stop.c */

@@ -67,14 +67,14 @@ enum lc_ready lc_manager_ready(struct lc_manager *manager, struct lc_buf *out)
 
 struct lc_manager_totals lc_manager_totals(struct lc_manager *manager)
 {
-	struct lc_manager_totals totals = { .published = *manager->outbox.prices };
 	struct lc_journal_stats journal = lc_journal_stats(manager->journal);
-	if (manager->sender) {
-		struct lc_sender_stats sender = lc_sender_stats(manager->sender);
-		totals.acknowledged = sender.acknowledged;
-		totals.refused = sender.refused;
-	}
-	totals.unacknowledged = journal.appended - journal.reported;
+	struct lc_manager_totals totals = {
+		.prices = *manager->outbox.prices,
+		.published = journal.appended,
+		.acknowledged = journal.reported - manager->refused,
+		.refused = manager->refused,
+		.unacknowledged = journal.appended - journal.reported,
+	};
 	totals.followed = manager->interest ? lc_interest_count(lc_interest_sync_registry(manager->interest)) : 0;
 	for (size_t i = 0; i < manager->feed_count; i++) {
 		struct lc_feed *feed = &manager->feeds[i];
@@ -204,9 +204,6 @@ size_t lc_manager_feeds(struct lc_manager *manager, struct lc_feed_view *out, si
 			.reason = status.reason, .ticks = *feed->ticks, .reconnects = status.reconnects, .queued = queue.length,
 			.queue_capacity = queue.capacity, .wanted = status.symbols.wanted,
 			.subscribed = status.symbols.subscribed };
-		if (status.reason[0] == '\0') {
-			out[n].reason = "";
-		}
 	}
 	return n;
 }

@@ -89,8 +89,8 @@ static void finish(struct lc_manager *manager)
 	void *arg = manager->stopped_arg;
 	int code = manager->unacknowledged > 0;
 	lc_log(manager->log, LC_LOG_INFO, "manager", "stopped", LC_U("unacknowledged", manager->unacknowledged));
-	lc_manager_free(manager);
 	stopped(arg, code);
+	lc_manager_free(manager);
 }
 
 void lc_stop_advance(struct lc_manager *manager)

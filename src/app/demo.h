@@ -1,0 +1,39 @@
+/* The parts of `livecore demo`. Loop thread. */
+#pragma once
+
+#include "app/service.h"
+#include "livecore/child.h"
+
+#define LC_DEMO_SIMS 3
+
+/* One simulator, a process of its own. */
+struct lc_demo_sim {
+	struct lc_demo_sims *sims; /* borrowed */
+	struct lc_child *child;
+	char url[256]; /* what it printed; "" until then */
+};
+
+struct lc_demo_sims {
+	struct lc_loop *loop;
+	struct lc_demo_sim sim[LC_DEMO_SIMS]; /* alpaca, eastmoney, fushu */
+	const char *tape_dir;		      /* NULL: a random walk */
+	const char *speed;
+	bool failed; /* one ended before it listened */
+	void (*ready)(void *arg);
+	void *arg;
+};
+
+/* Starts the simulators; ready is called once all of them listen, or when one failed. */
+enum lc_err lc_demo_sims_start(struct lc_demo_sims *sims, struct lc_error *err);
+void lc_demo_sims_stop(struct lc_demo_sims *sims);
+/* The settings that point at them, as "section.key=value"; texts stay valid while sims does. */
+void lc_demo_sims_settings(struct lc_demo_sims *sims, struct lc_texts *sets);
+
+/* How the demo shows itself: a live table on a terminal, a line a second elsewhere. */
+struct lc_demo_view;
+enum lc_err lc_demo_view_create(struct lc_service *service, const char *brokers, bool quiet, struct lc_demo_view **out);
+/* Leaves the terminal as it was. */
+void lc_demo_view_destroy(struct lc_demo_view *view);
+
+/* The one line of --json. The manager has stopped and can still be asked. */
+void lc_demo_print_json(struct lc_service *service);

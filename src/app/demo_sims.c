@@ -1,0 +1,108 @@
+#include "app/demo.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	const char *vendor, *tape;
+} vendors[LC_DEMO_SIMS] = {
+	{ "alpaca", "day-us-ibm-20131011-tick-trades.csv" },
+	{ "eastmoney", "day-cn-sh688293-20230323-snapshots.csv" },
+	{ "fushu", NULL }, /* no recorded day is known */
+};
+
+static void check_ready(struct lc_demo_sims *sims)
+{
+	for (size_t i = 0; i < LC_DEMO_SIMS; i++) {
+		if (sims->sim[i].url[0] == '\0' && !sims->failed) {
+			return;
+		}
+	}
+	if (sims->ready) {
+		void (*ready)(void *) = sims->ready;
+		sims->ready = NULL;
+		ready(sims->arg);
+	}
+}
+
+static void on_line(void *arg, const char *text)
+{
+	struct lc_demo_sim *sim = arg;
+	const char *url = strstr(text, "url=");
+	if (strncmp(text, "listening ", 10) == 0 && url) {
+		snprintf(sim->url, sizeof sim->url, "%.*s", (int)strcspn(url + 4, " "), url + 4);
+		check_ready(sim->sims);
+	}
+}
+
+static void on_exited(void *arg, int64_t status, int signo)
+{
+	struct lc_demo_sim *sim = arg;
+	struct lc_demo_sims *sims = sim->sims;
+	lc_log(lc_loop_log(sims->loop), LC_LOG_ERROR, "demo", "simulator_ended", LC_S("vendor", vendors[sim - sims->sim].vendor),
+		LC_I("status", status), LC_I("signal", signo));
+	sims->failed = true;
+	check_ready(sims);
+}
+
+enum lc_err lc_demo_sims_start(struct lc_demo_sims *sims, struct lc_error *err)
+{
+	static const struct lc_child_handler handler = { .line = on_line, .exited = on_exited };
+	for (size_t i = 0; i < LC_DEMO_SIMS; i++) {
+		char tape[4096];
+		const char *args[16] = { "/proc/self/exe", "sim", vendors[i].vendor, "--port", "0", "--exit-with-stdin" };
+		size_t n = 6;
+		if (sims->tape_dir && vendors[i].tape) {
+			snprintf(tape, sizeof tape, "%s/%s", sims->tape_dir, vendors[i].tape);
+			args[n++] = "--tape";
+			args[n++] = tape;
+			args[n++] = "--speed";
+			args[n++] = sims->speed;
+		}
+		sims->sim[i].sims = sims;
+		enum lc_err rc = lc_child_start(sims->loop, args, &handler, &sims->sim[i], &sims->sim[i].child, err);
+		if (rc != LC_OK) {
+			return rc;
+		}
+	}
+	return LC_OK;
+}
+
+void lc_demo_sims_stop(struct lc_demo_sims *sims)
+{
+	for (size_t i = 0; i < LC_DEMO_SIMS; i++) {
+		lc_child_destroy(sims->sim[i].child, NULL, NULL);
+		sims->sim[i].child = NULL;
+	}
+}
+
+static void add(struct lc_texts *sets, const char *text)
+{
+	if (sets->count < LC_TEXTS_MAX) {
+		sets->items[sets->count++] = text;
+	}
+}
+
+/* scheme://host:port of a URL. */
+static void origin_of(const char *url, const char *scheme, char *out, size_t size)
+{
+	const char *host = strstr(url, "://");
+	host = host ? host + 3 : url;
+	snprintf(out, size, "%s://%.*s", scheme, (int)strcspn(host, "/"), host);
+}
+
+void lc_demo_sims_settings(struct lc_demo_sims *sims, struct lc_texts *sets)
+{
+	static char texts[4][512]; /* live as long as the process: the demo runs once */
+	char origin[300];
+	origin_of(sims->sim[0].url, "http", origin, sizeof origin);
+	snprintf(texts[0], sizeof texts[0], "alpaca.url=%s", sims->sim[0].url);
+	snprintf(texts[1], sizeof texts[1], "alpaca.data_url=%s", origin);
+	origin_of(sims->sim[1].url, "http", origin, sizeof origin);
+	snprintf(texts[2], sizeof texts[2], "eastmoney.url=%s", origin);
+	snprintf(texts[3], sizeof texts[3], "fushu.url=%s", sims->sim[2].url);
+	for (size_t i = 0; i < 4; i++) {
+		add(sets, texts[i]);
+	}
+}

@@ -1,0 +1,217 @@
+#include "app/demo.h"
+
+#include "livecore/tick.h"
+
+#include <curses.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SCREEN_MS 250
+#define LINE_MS 1000
+#define ROWS_MAX 200
+
+struct lc_demo_view {
+	struct lc_service *service; /* borrowed */
+	struct lc_timer *timer;
+	char brokers[128];
+	bool screen; /* a terminal: ncurses; else a line a second */
+	bool quiet;
+	uint64_t ticks_before[8], published_before;
+	int64_t at_ns;
+	SCREEN *terminal;
+};
+
+/* Ticks a second of each feeder since the last call. */
+static void rates(struct lc_demo_view *view, const struct lc_feed_view *feeds, size_t count, double seconds, double *out)
+{
+	for (size_t i = 0; i < count && i < 8; i++) {
+		out[i] = seconds > 0 ? (double)(feeds[i].ticks - view->ticks_before[i]) / seconds : 0;
+		view->ticks_before[i] = feeds[i].ticks;
+	}
+}
+
+static double since_last(struct lc_demo_view *view)
+{
+	int64_t now_ns = lc_clock_mono_ns();
+	double seconds = view->at_ns ? (double)(now_ns - view->at_ns) / 1e9 : 0;
+	view->at_ns = now_ns;
+	return seconds;
+}
+
+static void print_line(struct lc_demo_view *view)
+{
+	struct lc_manager_totals totals = lc_manager_totals(view->service->manager);
+	struct lc_feed_view feeds[8];
+	double rate[8] = { 0 }, seconds = since_last(view);
+	size_t count = lc_manager_feeds(view->service->manager, feeds, 8);
+	rates(view, feeds, count, seconds, rate);
+	printf("followed=%llu ticks=%llu published=%llu acknowledged=%llu unacknowledged=%llu queued=%zu dropped=%llu "
+	       "reconnects=%llu",
+		(unsigned long long)totals.followed, (unsigned long long)totals.ticks, (unsigned long long)totals.published,
+		(unsigned long long)totals.acknowledged, (unsigned long long)totals.unacknowledged, totals.queued,
+		(unsigned long long)totals.dropped, (unsigned long long)totals.reconnects);
+	for (size_t i = 0; i < count; i++) {
+		printf(" %s=%s %s_rate=%.0f", feeds[i].name, feeds[i].state, feeds[i].name, rate[i]);
+	}
+	putchar('\n');
+	fflush(stdout);
+}
+
+static void format_decimal(char *out, size_t size, bool known, struct lc_decimal value)
+{
+	char text[LC_DECIMAL_TEXT_MAX];
+	snprintf(out, size, "%.*s", known ? (int)lc_decimal_format(value, text) : 1, known ? text : "-");
+}
+
+static void draw_quote(int row, const struct lc_quote_view *quote, int64_t now_ns)
+{
+	char price[32], bid[32], ask[32], change[32] = "-", age[32] = "-";
+	format_decimal(price, sizeof price, quote->has & LC_HAS_PRICE, quote->price);
+	format_decimal(bid, sizeof bid, quote->has & LC_HAS_BID, quote->bid);
+	format_decimal(ask, sizeof ask, quote->has & LC_HAS_ASK, quote->ask);
+	if ((quote->has & LC_HAS_PRICE) && (quote->has & LC_HAS_PREV_CLOSE) && !lc_decimal_is_zero(quote->prev_close)) {
+		double before = lc_decimal_to_double(quote->prev_close);
+		snprintf(change, sizeof change, "%+.2f%%", (lc_decimal_to_double(quote->price) / before - 1) * 100);
+	}
+	if (quote->received_ns > 0) {
+		snprintf(age, sizeof age, "%.1fs", (double)(now_ns - quote->received_ns) / 1e9);
+	}
+	int colour = change[0] == '+' ? COLOR_PAIR(1) : change[0] == '-' && change[1] ? COLOR_PAIR(2) : 0;
+	mvprintw(row, 0, "%-12s %-10s ", quote->symbol, quote->feeder);
+	attron(colour);
+	printw("%12s %9s", price, change);
+	attroff(colour);
+	printw(" %12s %12s %8s%s", bid, ask, age, quote->halted ? "  halted" : "");
+}
+
+static int draw_feeds(struct lc_demo_view *view, int row, double seconds)
+{
+	struct lc_feed_view feeds[8];
+	double rate[8] = { 0 };
+	size_t count = lc_manager_feeds(view->service->manager, feeds, 8);
+	rates(view, feeds, count, seconds, rate);
+	mvprintw(row++, 0, "%-12s %-14s %10s %9s %8s %13s", "feeder", "state", "ticks/s", "symbols", "queue", "reconnects");
+	for (size_t i = 0; i < count; i++) {
+		mvprintw(row++, 0, "%-12s %-14s %10.0f %4zu/%-4zu %8zu %13llu  %.40s", feeds[i].name, feeds[i].state, rate[i],
+			feeds[i].subscribed, feeds[i].wanted, feeds[i].queued, (unsigned long long)feeds[i].reconnects,
+			feeds[i].reason);
+	}
+	return row + 1;
+}
+
+static void draw_screen(struct lc_demo_view *view)
+{
+	static struct lc_quote_view quotes[ROWS_MAX]; /* too large for the stack; used by this function alone */
+	struct lc_manager_totals totals = lc_manager_totals(view->service->manager);
+	double seconds = since_last(view);
+	int row = 0;
+	erase();
+	mvprintw(row++, 0, "livecore demo   Kafka: %s   http: 127.0.0.1:%d", view->brokers,
+		view->service->api ? lc_api_port(view->service->api) : 0);
+	mvprintw(row++, 0, "published %llu (%.0f/s)   acknowledged %llu   on their way %llu   dropped %llu",
+		(unsigned long long)totals.published,
+		seconds > 0 ? (double)(totals.published - view->published_before) / seconds : 0,
+		(unsigned long long)totals.acknowledged, (unsigned long long)totals.unacknowledged,
+		(unsigned long long)totals.dropped);
+	view->published_before = totals.published;
+	mvprintw(row++, 0, "from another terminal: kcat -C -b %s -t ginkgo.live.market.data", view->brokers);
+	row = draw_feeds(view, row + 1, seconds);
+	mvprintw(row++, 0, "%-12s %-10s %12s %9s %12s %12s %8s", "symbol", "feeder", "price", "change", "bid", "ask", "age");
+	size_t room = LINES - row - 1 > 0 ? (size_t)(LINES - row - 1) : 0;
+	size_t count = lc_manager_quotes(view->service->manager, 0, quotes, room < ROWS_MAX ? room : ROWS_MAX);
+	int64_t now_ns = lc_loop_wall_ns(view->service->process->loop);
+	for (size_t i = 0; i < count; i++) {
+		draw_quote(row++, &quotes[i], now_ns);
+	}
+	mvprintw(LINES - 1, 0, "Ctrl-C ends it");
+	refresh();
+}
+
+static void on_tick(void *arg)
+{
+	struct lc_demo_view *view = arg;
+	if (!view->service->manager) {
+		return;
+	}
+	if (view->screen) {
+		draw_screen(view);
+	} else if (!view->quiet) {
+		print_line(view);
+	}
+}
+
+static void open_screen(struct lc_demo_view *view)
+{
+	view->terminal = newterm(NULL, stdout, stdin);
+	view->screen = view->terminal != NULL;
+	if (!view->screen) {
+		return;
+	}
+	set_term(view->terminal);
+	curs_set(0);
+	noecho();
+	if (has_colors()) {
+		start_color();
+		use_default_colors();
+		init_pair(1, COLOR_GREEN, -1);
+		init_pair(2, COLOR_RED, -1);
+	}
+}
+
+enum lc_err lc_demo_view_create(struct lc_service *service, const char *brokers, bool quiet, struct lc_demo_view **out)
+{
+	struct lc_demo_view *view = calloc(1, sizeof *view);
+	if (!view) {
+		return LC_ERR_NOMEM;
+	}
+	view->service = service;
+	view->quiet = quiet;
+	snprintf(view->brokers, sizeof view->brokers, "%s", brokers);
+	if (lc_timer_create(service->process->loop, on_tick, view, &view->timer) != LC_OK) {
+		free(view);
+		return LC_ERR_NOMEM;
+	}
+	if (!quiet && isatty(STDOUT_FILENO) && isatty(STDIN_FILENO)) {
+		open_screen(view);
+	}
+	lc_timer_start(view->timer, view->screen ? SCREEN_MS : LINE_MS, view->screen ? SCREEN_MS : LINE_MS);
+	*out = view;
+	return LC_OK;
+}
+
+void lc_demo_view_destroy(struct lc_demo_view *view)
+{
+	if (!view) {
+		return;
+	}
+	if (view->screen) {
+		endwin();
+		delscreen(view->terminal);
+	}
+	lc_timer_destroy(view->timer);
+	free(view);
+}
+
+static void print_reason(void *arg, const char *reason, uint64_t count)
+{
+	bool *first = arg;
+	printf("%s\"%s\":%llu", *first ? "" : ",", reason, (unsigned long long)count);
+	*first = false;
+}
+
+void lc_demo_print_json(struct lc_service *service)
+{
+	struct lc_manager_totals totals = lc_manager_totals(service->manager);
+	bool first = true;
+	printf("{\"published\":%llu,\"acknowledged\":%llu,\"unacknowledged\":%llu,\"refused\":%llu,\"prices\":%llu,"
+	       "\"ticks\":%llu,\"merged\":%llu,\"reconnects\":%llu,\"dropped\":{",
+		(unsigned long long)totals.published, (unsigned long long)totals.acknowledged,
+		(unsigned long long)totals.unacknowledged, (unsigned long long)totals.refused,
+		(unsigned long long)totals.prices, (unsigned long long)totals.ticks, (unsigned long long)totals.merged,
+		(unsigned long long)totals.reconnects);
+	lc_manager_drops(service->manager, print_reason, &first);
+	printf("}}\n");
+	fflush(stdout);
+}

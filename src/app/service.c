@@ -1,0 +1,107 @@
+#include "app/service.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void end(struct lc_service *service)
+{
+	if (service->ended) {
+		service->ended(service->arg);
+	} else {
+		lc_loop_stop(service->process->loop);
+	}
+}
+
+static void on_api_gone(void *arg)
+{
+	end(arg);
+}
+
+static void on_manager_stopped(void *arg, int exit_code)
+{
+	struct lc_service *service = arg;
+	service->exit_code = service->exit_code ? service->exit_code : exit_code;
+	service->totals = lc_manager_totals(service->manager);
+	if (service->stopped) {
+		service->stopped(service->arg);
+	}
+	service->manager = NULL;
+	if (service->api) {
+		lc_api_detach(service->api);
+		lc_api_destroy(service->api, on_api_gone, service);
+		service->api = NULL;
+	} else {
+		end(service);
+	}
+}
+
+static void on_stop_signal(void *arg, int signo)
+{
+	struct lc_service *service = arg;
+	lc_log(service->process->log, LC_LOG_INFO, "app", "signal", LC_S("name", signo == SIGTERM ? "SIGTERM" : "SIGINT"));
+	if (service->stopping && !service->manager) {
+		_Exit(128 + signo);
+	}
+	lc_service_stop(service);
+}
+
+static void on_reload_signal(void *arg, int signo)
+{
+	struct lc_service *service = arg;
+	(void)signo;
+	if (service->manager && !service->stopping) {
+		lc_manager_reload(service->manager);
+	}
+}
+
+int lc_service_start(struct lc_service *service, struct lc_process *process, const char *brokers, bool tape)
+{
+	const struct lc_http_config *http = lc_config_section(process->config, "http");
+	const struct lc_manager_options options = {
+		.load = lc_process_reload, .arg = process, .brokers = brokers, .tape = tape };
+	struct lc_error err;
+	service->process = process;
+	if (tape) {
+		*lc_loop_clock(process->loop) = (struct lc_clock){ .tape = true };
+	}
+	enum lc_err rc = lc_manager_create(process->loop, process->config, &options, &service->manager, &err);
+	if (rc != LC_OK) {
+		fprintf(stderr, "livecore: %s\n", err.text);
+		service->exit_code = LC_EXIT_FAILED;
+		return rc == LC_ERR_INVALID ? LC_EXIT_USAGE : LC_EXIT_FAILED;
+	}
+	process->config = NULL; /* the manager's now */
+	if (http->enabled &&
+		lc_api_create(process->loop, http->address, service->manager, &service->api, &err) != LC_OK) {
+		fprintf(stderr, "livecore: http.address: %s\n", err.text);
+		service->exit_code = LC_EXIT_FAILED;
+		return LC_EXIT_FAILED;
+	}
+	if (service->api) {
+		lc_log(process->log, LC_LOG_INFO, "http", "listening", LC_S("address", http->address),
+			LC_I("port", lc_api_port(service->api)));
+	}
+	return -1;
+}
+
+int lc_service_on_signals(struct lc_service *service)
+{
+	struct lc_loop *loop = service->process->loop;
+	enum lc_err rc = lc_loop_on_signal(loop, SIGTERM, on_stop_signal, service);
+	rc = rc ? rc : lc_loop_on_signal(loop, SIGINT, on_stop_signal, service);
+	rc = rc ? rc : lc_loop_on_signal(loop, SIGHUP, on_reload_signal, service);
+	if (rc != LC_OK) {
+		fprintf(stderr, "livecore: signals: %s\n", lc_err_text(rc));
+		return LC_EXIT_FAILED;
+	}
+	return -1;
+}
+
+void lc_service_stop(struct lc_service *service)
+{
+	service->stopping = true;
+	if (service->manager) {
+		lc_manager_stop(service->manager, on_manager_stopped, service);
+	}
+}
