@@ -1,0 +1,465 @@
+#include "store/interest_db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SCHEMA_VERSION 1
+#define BUSY_MS 2000 /* someone looks into the file with another program */
+
+/* NORMAL is enough with a WAL: a power cut may lose the last save, but sets and offsets go back together. */
+static const char settings_sql[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;";
+
+static const char schema_sql[] = "BEGIN IMMEDIATE;"
+				 "CREATE TABLE portfolios(id TEXT PRIMARY KEY, replace_ns INTEGER "
+				 "NOT NULL, latest_ns INTEGER NOT NULL) WITHOUT ROWID;"
+				 "CREATE TABLE entries(portfolio TEXT NOT NULL, symbol TEXT NOT "
+				 "NULL, follow_ns INTEGER NOT NULL,"
+				 " remove_ns INTEGER NOT NULL, since_ns INTEGER NOT NULL, PRIMARY "
+				 "KEY(portfolio, symbol)) WITHOUT ROWID;"
+				 "CREATE TABLE offsets(topic TEXT NOT NULL, partition INTEGER NOT "
+				 "NULL, next INTEGER NOT NULL,"
+				 " PRIMARY KEY(topic, partition)) WITHOUT ROWID;"
+				 "PRAGMA user_version=1;"
+				 "COMMIT;";
+
+/* --- the directory and its lock --- */
+
+static void path_of(const struct interest_db *db, const char *name, char out[PATH_MAX])
+{
+	snprintf(out, PATH_MAX, "%s/%s", db->dir, name);
+}
+
+static int make_directories(const char *dir)
+{
+	char path[PATH_MAX];
+	snprintf(path, sizeof path, "%s", dir);
+	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(path, 0700) != 0 && errno != EEXIST && errno != EROFS &&
+			errno != EACCES) {
+			return -1;
+		}
+		*slash = '/';
+	}
+	return mkdir(path, 0700) != 0 && errno != EEXIST ? -1 : 0;
+}
+
+static enum lc_err directory_error(const struct interest_db *db, int code, struct lc_error *err)
+{
+	return lc_error_set(err, LC_ERR_IO,
+		"state directory %.120s: %s: make it writable for this user or name another one",
+		db->dir, strerror(code));
+}
+
+static enum lc_err locked_error(const struct interest_db *db, int fd, struct lc_error *err)
+{
+	char pid[24] = "";
+	ssize_t len = pread(fd, pid, sizeof pid - 1, 0);
+	pid[len > 0 ? strcspn(pid, "\n") : 0] = '\0';
+	return lc_error_set(err, LC_ERR_EXISTS,
+		"state directory %.120s is in use by another livecore (process %s): stop that one, "
+		"or give this one a directory of its own",
+		db->dir, pid[0] ? pid : "unknown");
+}
+
+/* flock, not a file's existence: the kernel lets go of it however the process ends. */
+static enum lc_err take_lock(struct interest_db *db, struct lc_error *err)
+{
+	char path[PATH_MAX], pid[24];
+	if (make_directories(db->dir) != 0) {
+		return directory_error(db, errno, err);
+	}
+	path_of(db, "lock", path);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		return directory_error(db, errno, err);
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		enum lc_err rc = errno == EWOULDBLOCK ? locked_error(db, fd, err)
+						      : directory_error(db, errno, err);
+		close(fd);
+		return rc;
+	}
+	int len = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
+	if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)len, 0) != len) {
+		enum lc_err rc = directory_error(db, errno, err);
+		close(fd);
+		return rc;
+	}
+	db->lock_fd = fd;
+	return LC_OK;
+}
+
+/* --- opening --- */
+
+static bool damaged(int rc)
+{
+	return (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
+}
+
+static enum lc_err sqlite_error(const struct interest_db *db, struct lc_error *err)
+{
+	const char *why = db->sqlite ? sqlite3_errmsg(db->sqlite) : "out of memory";
+	return lc_error_set(err, LC_ERR_IO,
+		"%.120s/interest.db: %s: is the disk full, or the file not writable for this user?",
+		db->dir, why);
+}
+
+static int close_file(struct interest_db *db)
+{
+	int rc = sqlite3_close(db->sqlite);
+	db->sqlite = NULL;
+	return rc;
+}
+
+static int on_check_row(void *arg, int count, char **values, char **names)
+{
+	(void)names;
+	bool *sound = arg;
+	*sound = count == 1 && values[0] && strcmp(values[0], "ok") == 0;
+	return 0;
+}
+
+static int on_version_row(void *arg, int count, char **values, char **names)
+{
+	(void)names;
+	int *version = arg;
+	*version = count == 1 && values[0] ? atoi(values[0]) : 0;
+	return 0;
+}
+
+/* Returns SQLite's code; SQLITE_MISMATCH with err set: the file is from a newer program. */
+static int prepare_file(struct interest_db *db, struct lc_error *err)
+{
+	bool sound = false;
+	int version = 0;
+	sqlite3_extended_result_codes(db->sqlite, 1);
+	sqlite3_busy_timeout(db->sqlite, BUSY_MS);
+	int rc = sqlite3_exec(db->sqlite, settings_sql, NULL, NULL, NULL);
+	rc = rc ? rc
+		: sqlite3_exec(db->sqlite, "PRAGMA quick_check(1)", on_check_row, &sound, NULL);
+	rc = rc ? rc
+		: sqlite3_exec(db->sqlite, "PRAGMA user_version", on_version_row, &version, NULL);
+	if (rc != SQLITE_OK) {
+		return rc;
+	}
+	if (!sound) {
+		return SQLITE_CORRUPT;
+	}
+	if (version > SCHEMA_VERSION) {
+		lc_error_set(err, LC_ERR_UNSUPPORTED,
+			"%.120s/interest.db is version %d, this livecore knows up to %d: run the "
+			"newer livecore, or move the file away",
+			db->dir, version, SCHEMA_VERSION);
+		return SQLITE_MISMATCH;
+	}
+	return version == 0 ? sqlite3_exec(db->sqlite, schema_sql, NULL, NULL, NULL) : SQLITE_OK;
+}
+
+static int open_file(struct interest_db *db, struct lc_error *err)
+{
+	char path[PATH_MAX];
+	path_of(db, "interest.db", path);
+	/* SQLite would make it readable for everyone; who follows what is nobody else's business. */
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0) {
+		close(fd);
+	}
+	int rc = sqlite3_open_v2(path, &db->sqlite,
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	return rc ? rc : prepare_file(db, err);
+}
+
+/* A damaged WAL goes with its file: applied to the new one it would damage that too. */
+static int set_aside(struct interest_db *db, int64_t wall_ns)
+{
+	static const char *const suffixes[] = {"", "-wal", "-shm"};
+	char stamp[32], from[PATH_MAX], to[PATH_MAX], name[64];
+	time_t seconds = (time_t)(wall_ns / LC_NS_PER_S);
+	struct tm utc;
+	gmtime_r(&seconds, &utc);
+	strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &utc);
+	close_file(db);
+	for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+		snprintf(name, sizeof name, "interest.db%s", suffixes[i]);
+		path_of(db, name, from);
+		snprintf(name, sizeof name, "interest.db.damaged-%s%s", stamp, suffixes[i]);
+		path_of(db, name, to);
+		if (rename(from, to) != 0 && errno != ENOENT) {
+			return -1;
+		}
+		if (i == 0) {
+			memcpy(db->set_aside, to, sizeof to);
+		}
+	}
+	return 0;
+}
+
+static enum lc_err start_afresh(struct interest_db *db, int64_t wall_ns, struct lc_error *err)
+{
+	if (set_aside(db, wall_ns) != 0) {
+		return directory_error(db, errno, err);
+	}
+	return open_file(db, err) == SQLITE_OK ? LC_OK : sqlite_error(db, err);
+}
+
+/* --- loading --- */
+
+/* Makes room for one more of `size` bytes each, in steps, and returns it zeroed; NULL: out of memory. */
+static void *grow(void **items, size_t count, size_t size)
+{
+	if ((count & (count - 1)) == 0) {
+		void *grown = realloc(*items, (count ? count * 2 : 1) * size);
+		if (!grown) {
+			return NULL;
+		}
+		*items = grown;
+	}
+	return memset((char *)*items + count * size, 0, size);
+}
+
+static int load_entries(sqlite3_stmt *query, struct lc_saved_portfolio *portfolio)
+{
+	int rc = sqlite3_bind_text(query, 1, portfolio->id, -1, SQLITE_STATIC);
+	while (rc == SQLITE_OK && (rc = sqlite3_step(query)) == SQLITE_ROW) {
+		void *items = portfolio->entries;
+		struct lc_saved_entry *entry = grow(&items, portfolio->count, sizeof *entry);
+		if (!entry) {
+			return SQLITE_NOMEM;
+		}
+		portfolio->entries = items;
+		portfolio->count++;
+		const unsigned char *symbol = sqlite3_column_text(query, 0);
+		if (!symbol || strlen((const char *)symbol) >= sizeof entry->symbol) {
+			return SQLITE_CORRUPT;
+		}
+		strcpy(entry->symbol, (const char *)symbol);
+		entry->follow_ns = sqlite3_column_int64(query, 1);
+		entry->remove_ns = sqlite3_column_int64(query, 2);
+		entry->since_ns = sqlite3_column_int64(query, 3);
+		rc = SQLITE_OK;
+	}
+	sqlite3_reset(query);
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int load_portfolios(struct interest_db *db, sqlite3_stmt *query, sqlite3_stmt *entries,
+	struct lc_saved_interest *out)
+{
+	int rc;
+	(void)db;
+	while ((rc = sqlite3_step(query)) == SQLITE_ROW) {
+		void *items = out->portfolios;
+		struct lc_saved_portfolio *portfolio = grow(
+			&items, out->portfolio_count, sizeof *portfolio);
+		if (!portfolio) {
+			return SQLITE_NOMEM;
+		}
+		out->portfolios = items;
+		out->portfolio_count++;
+		const unsigned char *id = sqlite3_column_text(query, 0);
+		portfolio->id = id ? strdup((const char *)id) : NULL;
+		if (!portfolio->id) {
+			return id ? SQLITE_NOMEM : SQLITE_CORRUPT;
+		}
+		portfolio->replace_ns = sqlite3_column_int64(query, 1);
+		portfolio->latest_ns = sqlite3_column_int64(query, 2);
+		if ((rc = load_entries(entries, portfolio)) != SQLITE_OK) {
+			return rc;
+		}
+	}
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int load_offsets(sqlite3_stmt *query, struct lc_saved_interest *out)
+{
+	int rc;
+	while ((rc = sqlite3_step(query)) == SQLITE_ROW) {
+		void *items = out->offsets;
+		struct lc_saved_offset *offset = grow(&items, out->offset_count, sizeof *offset);
+		if (!offset) {
+			return SQLITE_NOMEM;
+		}
+		out->offsets = items;
+		out->offset_count++;
+		const unsigned char *topic = sqlite3_column_text(query, 0);
+		snprintf(out->topic, sizeof out->topic, "%s", topic ? (const char *)topic : "");
+		offset->partition = sqlite3_column_int(query, 1);
+		offset->next = sqlite3_column_int64(query, 2);
+	}
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int load(struct interest_db *db, struct lc_saved_interest *out)
+{
+	sqlite3_stmt *portfolios = NULL, *entries = NULL, *offsets = NULL;
+	int rc = sqlite3_prepare_v2(db->sqlite, "SELECT id, replace_ns, latest_ns FROM portfolios",
+		-1, &portfolios, NULL);
+	rc = rc ? rc
+		: sqlite3_prepare_v2(db->sqlite,
+			  "SELECT symbol, follow_ns, remove_ns, since_ns FROM entries WHERE "
+			  "portfolio = ?",
+			  -1, &entries, NULL);
+	rc = rc ? rc
+		: sqlite3_prepare_v2(db->sqlite, "SELECT topic, partition, next FROM offsets", -1,
+			  &offsets, NULL);
+	rc = rc ? rc : load_portfolios(db, portfolios, entries, out);
+	rc = rc ? rc : load_offsets(offsets, out);
+	sqlite3_finalize(portfolios);
+	sqlite3_finalize(entries);
+	sqlite3_finalize(offsets);
+	return rc;
+}
+
+/* --- saving --- */
+
+/* Binds what types says (t: text, i: int64) and runs the statement. */
+static int run(sqlite3_stmt *statement, const char *types, ...)
+{
+	va_list args;
+	int rc = SQLITE_OK;
+	va_start(args, types);
+	for (int i = 0; rc == SQLITE_OK && types[i]; i++) {
+		rc = types[i] == 't' ? sqlite3_bind_text(statement, i + 1,
+					       va_arg(args, const char *), -1, SQLITE_STATIC)
+				     : sqlite3_bind_int64(statement, i + 1, va_arg(args, int64_t));
+	}
+	va_end(args);
+	rc = rc ? rc : sqlite3_step(statement);
+	sqlite3_reset(statement);
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+enum statement {
+	FORGET_ENTRIES,
+	FORGET_PORTFOLIO,
+	PUT_PORTFOLIO,
+	PUT_ENTRY,
+	PUT_OFFSET,
+	STATEMENTS
+};
+
+static int save_portfolio(
+	sqlite3_stmt *const *statements, const struct lc_saved_portfolio *portfolio)
+{
+	int rc = run(statements[FORGET_ENTRIES], "t", portfolio->id);
+	if (portfolio->gone) {
+		return rc ? rc : run(statements[FORGET_PORTFOLIO], "t", portfolio->id);
+	}
+	rc = rc ? rc
+		: run(statements[PUT_PORTFOLIO], "tii", portfolio->id, portfolio->replace_ns,
+			  portfolio->latest_ns);
+	for (size_t i = 0; rc == SQLITE_OK && i < portfolio->count; i++) {
+		const struct lc_saved_entry *entry = &portfolio->entries[i];
+		rc = run(statements[PUT_ENTRY], "ttiii", portfolio->id, entry->symbol,
+			entry->follow_ns, entry->remove_ns, entry->since_ns);
+	}
+	return rc;
+}
+
+static int save_all(struct interest_db *db, const struct lc_saved_interest *saved)
+{
+	static const char *const sql[STATEMENTS] = {
+		[FORGET_ENTRIES] = "DELETE FROM entries WHERE portfolio = ?",
+		[FORGET_PORTFOLIO] = "DELETE FROM portfolios WHERE id = ?",
+		[PUT_PORTFOLIO] = "REPLACE INTO portfolios VALUES(?, ?, ?)",
+		[PUT_ENTRY] = "REPLACE INTO entries VALUES(?, ?, ?, ?, ?)",
+		[PUT_OFFSET] = "REPLACE INTO offsets VALUES(?, ?, ?)",
+	};
+	sqlite3_stmt *statements[STATEMENTS] = {NULL};
+	int rc = sqlite3_exec(db->sqlite, "DELETE FROM offsets", NULL, NULL, NULL);
+	for (size_t i = 0; rc == SQLITE_OK && i < STATEMENTS; i++) {
+		rc = sqlite3_prepare_v2(db->sqlite, sql[i], -1, &statements[i], NULL);
+	}
+	for (size_t i = 0; rc == SQLITE_OK && i < saved->portfolio_count; i++) {
+		rc = save_portfolio(statements, &saved->portfolios[i]);
+	}
+	for (size_t i = 0; rc == SQLITE_OK && i < saved->offset_count; i++) {
+		rc = run(statements[PUT_OFFSET], "tii", saved->topic,
+			(int64_t)saved->offsets[i].partition, saved->offsets[i].next);
+	}
+	for (size_t i = 0; i < STATEMENTS; i++) {
+		sqlite3_finalize(statements[i]);
+	}
+	return rc;
+}
+
+/* --- */
+
+void interest_db_clear(struct lc_saved_interest *saved)
+{
+	for (size_t i = 0; i < saved->portfolio_count; i++) {
+		free(saved->portfolios[i].id);
+		free(saved->portfolios[i].entries);
+	}
+	free(saved->portfolios);
+	free(saved->offsets);
+	*saved = (struct lc_saved_interest){0};
+}
+
+enum lc_err interest_db_open(struct interest_db *db, int64_t wall_ns, struct lc_saved_interest *out,
+	struct lc_error *err)
+{
+	enum lc_err result = take_lock(db, err);
+	if (result != LC_OK) {
+		return result;
+	}
+	int rc = open_file(db, err);
+	rc = rc ? rc : load(db, out);
+	if (damaged(rc)) {
+		interest_db_clear(out);
+		result = start_afresh(db, wall_ns, err);
+	} else if (rc == SQLITE_MISMATCH) {
+		result = LC_ERR_UNSUPPORTED;
+	} else if (rc != SQLITE_OK) {
+		result = sqlite_error(db, err);
+	}
+	if (result != LC_OK) {
+		interest_db_clear(out);
+		interest_db_close(db);
+	}
+	return result;
+}
+
+enum lc_err interest_db_save(struct interest_db *db, int64_t wall_ns,
+	const struct lc_saved_interest *saved, struct lc_error *err)
+{
+	if (!db->sqlite) {
+		return lc_error_set(err, LC_ERR_CLOSED,
+			"%.120s/interest.db could not be opened: nothing is stored", db->dir);
+	}
+	int rc = sqlite3_exec(db->sqlite, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+	rc = rc ? rc : save_all(db, saved);
+	rc = rc ? rc : sqlite3_exec(db->sqlite, "COMMIT", NULL, NULL, NULL);
+	if (rc == SQLITE_OK) {
+		return LC_OK;
+	}
+	enum lc_err result = sqlite_error(db, err); /* before ROLLBACK replaces the text */
+	if (damaged(rc)) {
+		struct lc_error afresh;
+		if (start_afresh(db, wall_ns, &afresh) != LC_OK) {
+			*err = afresh;
+		}
+	} else if (!sqlite3_get_autocommit(db->sqlite)) {
+		sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
+	}
+	return result;
+}
+
+void interest_db_close(struct interest_db *db)
+{
+	close_file(db);
+	if (db->lock_fd >= 0) {
+		close(db->lock_fd);
+		db->lock_fd = -1;
+	}
+}
