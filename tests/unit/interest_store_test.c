@@ -2,6 +2,7 @@
 #include "loop_fixture.h"
 
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +137,17 @@ static void reopen(struct bench *b)
 	cr_assert_eq(b->err.code, LC_OK, "%s", b->err.text);
 }
 
+/* What another program does to the file while the store is closed. */
+static void run_sql(const struct bench *b, const char *sql)
+{
+	char path[160];
+	sqlite3 *db;
+	snprintf(path, sizeof path, "%s/interest.db", b->dir);
+	cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+	cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	cr_assert_eq(sqlite3_close(db), SQLITE_OK);
+}
+
 Test(interest_store, a_first_start_is_empty_and_private)
 {
 	struct bench b;
@@ -228,20 +240,14 @@ Test(interest_store, a_save_replaces_its_portfolios_and_leaves_the_others)
 Test(interest_store, sets_and_offsets_move_together_or_not_at_all)
 {
 	struct bench b;
-	char command[512];
 	bench_open(&b);
 	open_store(&b);
 	struct lc_saved_interest *saved = make_saved(1, 2);
 	add_portfolio(saved, "p", 3);
 	save(&b, saved);
 	close_store(&b);
-	snprintf(command, sizeof command,
-		"python3 -c \"import sqlite3; c = sqlite3.connect('%s/interest.db'); "
-		"c.execute('CREATE TRIGGER t BEFORE INSERT ON offsets "
-		"WHEN new.partition = 1 BEGIN SELECT RAISE(ABORT, \\\"no more\\\"); END'); "
-		"c.commit()\"",
-		b.dir);
-	cr_assert_eq(system(command), 0);
+	run_sql(&b, "CREATE TRIGGER t BEFORE INSERT ON offsets WHEN new.partition = 1 "
+		    "BEGIN SELECT RAISE(ABORT, 'no more'); END");
 	open_store(&b);
 	saved = make_saved(2, 2);
 	add_portfolio(saved, "p", 1);
@@ -314,15 +320,10 @@ Test(interest_store, a_damaged_file_is_set_aside)
 Test(interest_store, a_newer_file_is_left_alone)
 {
 	struct bench b;
-	char command[512];
 	bench_open(&b);
 	open_store(&b);
 	close_store(&b);
-	snprintf(command, sizeof command,
-		"python3 -c \"import sqlite3; sqlite3.connect('%s/interest.db').execute('PRAGMA "
-		"user_version=99')\"",
-		b.dir);
-	cr_assert_eq(system(command), 0);
+	run_sql(&b, "PRAGMA user_version=99");
 	open_store(&b);
 	cr_assert_eq(b.err.code, LC_ERR_UNSUPPORTED);
 	cr_assert(strstr(b.err.text, "version 99"), "%s", b.err.text);
