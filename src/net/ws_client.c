@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Nothing of lws's own keep-alive: it counts in seconds and would close what we paused. */
 static const lws_retry_bo_t no_validity = {0};
@@ -202,6 +203,10 @@ static enum lc_err start(
 	enum lc_err code = copy_url(ws, options->url, err);
 	if (code == LC_OK) {
 		code = copy_headers(ws, options->headers, err);
+	}
+	if (code == LC_OK && options->ca_file && access(options->ca_file, R_OK) != 0) {
+		/* lws would go on without it. */
+		code = lc_error_set(err, LC_ERR_INVALID, "cannot read %s", options->ca_file);
 	}
 	if (code == LC_OK) {
 		code = lc_ws_vhost(ws->hub, options->ca_file, &ws->vhost, err);

@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What lws calls LWS_WRITE_CLOSE in a header that it does not install; 4 in 4.1 and 4.3, and free in its public enum. */
+#define WRITE_CLOSE ((enum lws_write_protocol)4)
+
 /* Seconds, -1 for a date (RFC 9110 10.2.3); at most a day, so that nobody is put off for ever. */
 static int retry_after(struct lws *wsi)
 {
@@ -189,6 +192,24 @@ static int write_message(struct lc_ws *ws, struct lws *wsi)
 	return written < 0 ? -1 : 0;
 }
 
+/* Not by lws_close_reason() and a failing callback: 4.1.6 then closed the socket without sending anything. */
+static int write_close(struct lc_ws *ws, struct lws *wsi)
+{
+	unsigned char data[LWS_PRE + 2 + sizeof ws->close_reason];
+	size_t len = strlen(ws->close_reason);
+	data[LWS_PRE] = (unsigned char)(ws->close_code >> 8);
+	data[LWS_PRE + 1] = (unsigned char)ws->close_code;
+	memcpy(data + LWS_PRE + 2, ws->close_reason, len);
+	ws->close_sent = true;
+	return lws_write(wsi, data + LWS_PRE, len + 2, WRITE_CLOSE) < 0 ? -1 : 0;
+}
+
+static bool more_to_write(const struct lc_ws *ws)
+{
+	return ws->ping_due || !lc_list_empty(&ws->tx) ||
+	       (ws->state == WS_CLOSING && !ws->close_sent);
+}
+
 /* One write a call is all that lws allows. */
 static int on_writeable(struct lc_ws *ws, struct lws *wsi)
 {
@@ -197,12 +218,10 @@ static int on_writeable(struct lc_ws *ws, struct lws *wsi)
 		rc = write_ping(ws, wsi);
 	} else if (!lc_list_empty(&ws->tx)) {
 		rc = write_message(ws, wsi);
-	} else if (ws->state == WS_CLOSING) {
-		lws_close_reason(wsi, (enum lws_close_status)ws->close_code,
-			(unsigned char *)ws->close_reason, strlen(ws->close_reason));
-		return -1;
+	} else if (ws->state == WS_CLOSING && !ws->close_sent) {
+		return write_close(ws, wsi);
 	}
-	if (rc == 0 && (ws->ping_due || !lc_list_empty(&ws->tx) || ws->state == WS_CLOSING)) {
+	if (rc == 0 && more_to_write(ws)) {
 		lws_callback_on_writable(wsi);
 	}
 	return rc;
@@ -233,7 +252,7 @@ static int on_event(
 		return on_writeable(ws, wsi);
 	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
 		on_peer_close(ws, in, len);
-		break;
+		return ws->close_sent ? -1 : 0; /* it answers ours, or lws is to answer it */
 	case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
 		lws_set_opaque_user_data(wsi, NULL);
 		on_connection_error(ws, in, len);

@@ -79,6 +79,7 @@ struct lc_ws {
 
 	struct lc_list tx;
 	size_t tx_bytes;
+	bool close_sent;
 	int close_code;
 	char close_reason[124];
 
