@@ -9,21 +9,23 @@ struct lc_last_value;
 /* What one symbol's row of a table shows; has tells which decimals are known (enum lc_tick_field). */
 struct lc_last {
 	uint32_t has;
-	uint8_t source;
+	int32_t day; /* trading date of open, high, low */
+	bool known;  /* the row is in use; true in every row that is handed out */
 	bool halted;
 	bool delayed;
-	int32_t day;         /* trading date of open, high, low */
-	int64_t event_ns;    /* of the last tick or reference that was taken in */
-	int64_t received_ns; /* its arrival */
-	int64_t price_event_ns;
-	uint64_t trade_id; /* of the trade that made the price; LC_HAS_TRADE_ID */
-	struct lc_decimal price;
-	struct lc_decimal volume, amount; /* the session's, where snapshots give it */
-	struct lc_decimal bid, ask, bid_volume, ask_volume;
-	struct lc_decimal open, high, low, prev_close;
-	char exchange[4], feed[12];
 	bool session_known; /* open, high and low are those of the whole session so far */
 	bool before_open; /* seen before today's session began, so that its first trade is the open */
+	uint8_t source;
+	uint8_t market; /* enum lc_market */
+	char exchange[4], feed[12];
+	int64_t event_ns;    /* of the last tick or reference that was taken in */
+	int64_t received_ns; /* its arrival; 0: only a reference came */
+	int64_t price_event_ns;
+	uint64_t trade_id; /* of the trade that made the price; LC_HAS_TRADE_ID */
+	struct lc_decimal price, prev_close;
+	struct lc_decimal open, high, low;
+	struct lc_decimal bid, ask, bid_volume, ask_volume;
+	struct lc_decimal volume, amount; /* the session's, where snapshots give it */
 };
 
 enum lc_err lc_last_value_create(

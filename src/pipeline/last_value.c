@@ -3,15 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct row {
-	bool known;
-	struct lc_last last;
-};
-
 struct lc_last_value {
 	const struct lc_symbols *symbols; /* borrowed */
 	struct lc_calendar *calendar;     /* borrowed */
-	struct row *rows;                 /* owned; by symbol */
+	struct lc_last *rows;             /* owned; by symbol */
 	size_t count;
 };
 
@@ -19,11 +14,6 @@ enum {
 	SESSION_FIELDS = LC_HAS_OPEN | LC_HAS_HIGH | LC_HAS_LOW,
 	LEVEL_FIELDS = LC_HAS_BID | LC_HAS_ASK | LC_HAS_BID_VOLUME | LC_HAS_ASK_VOLUME,
 };
-
-static enum lc_market market_of(const struct lc_last_value *values, uint32_t symbol)
-{
-	return (enum lc_market)lc_symbols_get(values->symbols, symbol)->market;
-}
 
 /* A new local day begins without open, high, low and totals. */
 static void enter_day(struct lc_last *last, int32_t day)
@@ -85,8 +75,8 @@ static void widen(struct lc_last *last, const struct lc_tick *tick)
 static void take_session(
 	struct lc_last_value *values, struct lc_last *last, const struct lc_tick *tick)
 {
-	enum lc_market market = market_of(values, tick->symbol);
-	enum lc_session session = lc_session_at(values->calendar, market, tick->event_ns);
+	enum lc_session session = lc_session_at(
+		values->calendar, (enum lc_market)last->market, tick->event_ns);
 	if (session == LC_SESSION_PRE || session == LC_SESSION_AUCTION ||
 		session == LC_SESSION_CLOSED) {
 		last->before_open |= !last->session_known;
@@ -205,14 +195,17 @@ static struct lc_last *row_for(struct lc_last_value *values, uint32_t symbol)
 	if (symbol >= values->count) {
 		return NULL;
 	}
-	struct row *row = &values->rows[symbol];
-	if (!row->known) {
-		*row = (struct row){.known = true,
-			.last = {.day = INT32_MIN,
-				.event_ns = INT64_MIN,
-				.price_event_ns = INT64_MIN}};
+	struct lc_last *last = &values->rows[symbol];
+	if (!last->known) {
+		*last = (struct lc_last){
+			.known = true,
+			.market = lc_symbols_get(values->symbols, symbol)->market,
+			.day = INT32_MIN,
+			.event_ns = INT64_MIN,
+			.price_event_ns = INT64_MIN,
+		};
 	}
-	return &row->last;
+	return last;
 }
 
 enum lc_err lc_last_value_create(
@@ -246,7 +239,7 @@ enum lc_err lc_last_value_reserve(struct lc_last_value *values, size_t count)
 	while (grown < count) {
 		grown *= 2;
 	}
-	struct row *rows = realloc(values->rows, grown * sizeof *rows);
+	struct lc_last *rows = realloc(values->rows, grown * sizeof *rows);
 	if (!rows) {
 		return LC_ERR_NOMEM;
 	}
@@ -274,7 +267,7 @@ enum lc_err lc_last_value_apply(struct lc_last_value *values, struct lc_tick *ti
 		return LC_OK;
 	}
 	int32_t day = lc_trading_date(
-		values->calendar, market_of(values, tick->symbol), tick->event_ns);
+		values->calendar, (enum lc_market)last->market, tick->event_ns);
 	enter_day(last, day);
 	if (tick->has & LC_HAS_PREV_CLOSE) {
 		last->prev_close = tick->prev_close;
@@ -300,7 +293,7 @@ void lc_last_value_reference(struct lc_last_value *values, const struct lc_refer
 		return;
 	}
 	int32_t day = lc_trading_date(
-		values->calendar, market_of(values, reference->symbol), reference->event_ns);
+		values->calendar, (enum lc_market)last->market, reference->event_ns);
 	enter_day(last, day);
 	bool has_price = reference->has & LC_HAS_PRICE && reference->price.mantissa > 0;
 	if (has_price &&
@@ -328,7 +321,7 @@ void lc_last_value_forget(struct lc_last_value *values, uint32_t symbol)
 const struct lc_last *lc_last_value_get(const struct lc_last_value *values, uint32_t symbol)
 {
 	bool known = symbol < values->count && values->rows[symbol].known;
-	return known ? &values->rows[symbol].last : NULL;
+	return known ? &values->rows[symbol] : NULL;
 }
 
 enum lc_err lc_last_value_refresh(

@@ -39,14 +39,13 @@ static void forget_held(struct lc_quality *quality, struct symbol_state *state)
 /* Everything but the numbers, which go on for as long as the process lives. */
 static void reset_state(struct symbol_state *state)
 {
-	uint64_t seq[NUMBERED_KINDS];
-	memcpy(seq, state->seq, sizeof seq);
-	free(state->repeats);
-	*state = (struct symbol_state){.day = INT32_MIN, .last_day = INT32_MIN};
-	memcpy(state->seq, seq, sizeof seq);
+	struct symbol_state fresh = {.day = INT32_MIN, .last_day = INT32_MIN};
 	for (int kind = 0; kind < NUMBERED_KINDS; kind++) {
-		state->event_ns[kind] = INT64_MIN;
+		fresh.kinds[kind].event_ns = INT64_MIN;
+		fresh.kinds[kind].seq = state->kinds[kind].seq;
 	}
+	free(state->repeats);
+	*state = fresh;
 }
 
 static enum lc_err reserve_states(struct lc_quality *quality, uint32_t symbol)
@@ -58,11 +57,16 @@ static enum lc_err reserve_states(struct lc_quality *quality, uint32_t symbol)
 	while (count <= symbol) {
 		count *= 2;
 	}
-	struct symbol_state *states = realloc(quality->states, count * sizeof *states);
+	struct symbol_state *states = aligned_alloc(
+		_Alignof(struct symbol_state), count * sizeof *states);
 	if (!states) {
 		return LC_ERR_NOMEM;
 	}
-	memset(states + quality->n_states, 0, (count - quality->n_states) * sizeof *states);
+	memset(states, 0, count * sizeof *states);
+	if (quality->n_states > 0) {
+		memcpy(states, quality->states, quality->n_states * sizeof *states);
+	}
+	free(quality->states);
 	quality->states = states;
 	quality->n_states = count;
 	return LC_OK;
@@ -85,8 +89,8 @@ static void measure_clock(struct lc_quality *quality, const struct symbol_state 
 	const struct lc_tick *tick, int64_t now_ns)
 {
 	bool fresh = tick->kind != LC_TICK_SNAPSHOT ||
-		     (state->event_ns[tick->kind] != INT64_MIN &&
-			     tick->event_ns > state->event_ns[tick->kind]);
+		     (state->kinds[tick->kind].event_ns != INT64_MIN &&
+			     tick->event_ns > state->kinds[tick->kind].event_ns);
 	if (!fresh || tick->delayed || tick->flags & LC_FLAG_BACKFILLED ||
 		!(tick->has & LC_HAS_EVENT_TIME)) {
 		return;
@@ -119,7 +123,7 @@ static enum lc_drop check_time(struct lc_quality *quality, const struct symbol_s
 	if (is_future(quality, tick->source, tick->event_ns, now_ns)) {
 		return LC_DROP_FUTURE;
 	}
-	int64_t newest = state->event_ns[tick->kind];
+	int64_t newest = state->kinds[tick->kind].event_ns;
 	/* A wild time that came before the feed's clock was known must not silence its symbol. */
 	if (tick->event_ns >= newest || is_future(quality, tick->source, newest, now_ns)) {
 		return LC_DROP_NONE;
@@ -131,30 +135,40 @@ static enum lc_drop check_time(struct lc_quality *quality, const struct symbol_s
 	return LC_DROP_NONE;
 }
 
-/* Seen before? Otherwise *fingerprint is what to remember, once the tick has passed the other rules. */
-static bool is_repeat(const struct lc_quality *quality, const struct symbol_state *state,
-	const struct lc_tick *tick, int32_t day, uint64_t *fingerprint)
+/* What is remembered of a tick to know it again; 0: nothing. */
+static uint64_t fingerprint_of(const struct lc_quality *quality, const struct symbol_state *state,
+	const struct lc_tick *tick, int32_t day)
 {
 	if (tick->kind != LC_TICK_TRADE) {
-		*fingerprint = content_fingerprint(tick, quality->options.seed);
-		return state->event_ns[tick->kind] != INT64_MIN &&
-		       *fingerprint == state->content[tick->kind];
+		return content_fingerprint(tick, quality->options.seed);
 	}
 	if (!(tick->has & LC_HAS_TRADE_ID)) {
-		*fingerprint = 0;
-		return false;
+		return 0;
 	}
-	*fingerprint = trade_fingerprint(tick, day, quality->options.seed);
-	return state->repeats && repeats_contain(state->repeats, *fingerprint);
+	uint64_t fingerprint = trade_fingerprint(tick, day, quality->options.seed);
+	if (state->repeats) {
+		repeats_prefetch(state->repeats, fingerprint);
+	}
+	return fingerprint;
+}
+
+static bool is_repeat(
+	const struct symbol_state *state, const struct lc_tick *tick, uint64_t fingerprint)
+{
+	const struct kind_state *kind = &state->kinds[tick->kind];
+	if (tick->kind != LC_TICK_TRADE) {
+		return kind->event_ns != INT64_MIN && kind->content == fingerprint;
+	}
+	return fingerprint && state->repeats && repeats_contain(state->repeats, fingerprint);
 }
 
 static void remember(struct symbol_state *state, const struct lc_tick *tick, uint64_t fingerprint)
 {
 	if (!(tick->flags & LC_FLAG_LATE)) {
-		state->event_ns[tick->kind] = tick->event_ns;
+		state->kinds[tick->kind].event_ns = tick->event_ns;
 	}
 	if (tick->kind != LC_TICK_TRADE) {
-		state->content[tick->kind] = fingerprint;
+		state->kinds[tick->kind].content = fingerprint;
 		return;
 	}
 	if (fingerprint == 0) {
@@ -163,7 +177,10 @@ static void remember(struct symbol_state *state, const struct lc_tick *tick, uin
 	if (!state->repeats) {
 		/* Once a symbol. Without memory a repeat may pass, which its seq cannot tell, but its
 		 * trade id can. */
-		state->repeats = calloc(1, sizeof *state->repeats);
+		state->repeats = aligned_alloc(_Alignof(struct repeats), sizeof *state->repeats);
+		if (state->repeats) {
+			memset(state->repeats, 0, sizeof *state->repeats);
+		}
 	}
 	if (state->repeats) {
 		repeats_add(state->repeats, fingerprint);
@@ -257,7 +274,7 @@ static enum lc_verdict number(struct lc_quality *quality, struct symbol_state *s
 	if (!state->has_price && !(tick->has & LC_HAS_PRICE)) {
 		return drop(LC_DROP_NO_PRICE, reason);
 	}
-	tick->seq = ++state->seq[tick->kind];
+	tick->seq = ++state->kinds[tick->kind].seq;
 	return state->has_price && state->held ? LC_PASS_RELEASE : LC_PASS;
 }
 
@@ -342,18 +359,18 @@ enum lc_verdict lc_quality_judge(
 	}
 	struct symbol_state *state = &quality->states[tick->symbol];
 	measure_clock(quality, state, tick, now_ns);
+	int32_t day = lc_trading_date(
+		quality->options.calendar, (enum lc_market)state->market, tick->event_ns);
+	uint64_t fingerprint = fingerprint_of(quality, state, tick, day);
 	enum lc_drop why = check_time(quality, state, tick, now_ns);
 	if (why == LC_DROP_NONE) {
 		why = check_values(tick, state->market);
 	}
+	if (why == LC_DROP_NONE && is_repeat(state, tick, fingerprint)) {
+		why = LC_DROP_DUPLICATE;
+	}
 	if (why != LC_DROP_NONE) {
 		return drop(why, reason);
-	}
-	int32_t day = lc_trading_date(
-		quality->options.calendar, (enum lc_market)state->market, tick->event_ns);
-	uint64_t fingerprint;
-	if (is_repeat(quality, state, tick, day, &fingerprint)) {
-		return drop(LC_DROP_DUPLICATE, reason);
 	}
 	why = check_content(state, tick, day);
 	if (why != LC_DROP_NONE) {
@@ -391,7 +408,7 @@ bool lc_quality_release(struct lc_quality *quality, uint32_t symbol, struct lc_t
 		return false;
 	}
 	*out = *state->held;
-	out->seq = ++state->seq[LC_TICK_QUOTE];
+	out->seq = ++state->kinds[LC_TICK_QUOTE].seq;
 	forget_held(quality, state);
 	return true;
 }
@@ -416,7 +433,7 @@ void lc_quality_source_reset(struct lc_quality *quality, uint8_t source)
 uint64_t lc_quality_seq(const struct lc_quality *quality, uint32_t symbol, enum lc_tick_kind kind)
 {
 	bool known = symbol < quality->n_states && (unsigned)kind < NUMBERED_KINDS;
-	return known ? quality->states[symbol].seq[kind] : 0;
+	return known ? quality->states[symbol].kinds[kind].seq : 0;
 }
 
 size_t lc_quality_held(const struct lc_quality *quality)

@@ -25,14 +25,16 @@ bool feed_clock_judge(struct feed_clock *clock, int64_t skew_ns);
 
 /* --- repeats --- */
 
-enum { REPEAT_SETS = 8, REPEAT_WAYS = 16 };
+enum { REPEAT_SETS = 16, REPEAT_WAYS = 8 };
 
-/* The last trades of one symbol by fingerprint; a set is two cache lines, newest first. */
+/* The last trades of one symbol by fingerprint; a set is one cache line, newest first. */
 struct repeats {
 	uint64_t sets[REPEAT_SETS][REPEAT_WAYS];
-};
+} __attribute__((aligned(64)));
 
 bool repeats_contain(const struct repeats *repeats, uint64_t fingerprint);
+/* Begins to load what repeats_contain() will look at. */
+void repeats_prefetch(const struct repeats *repeats, uint64_t fingerprint);
 void repeats_add(struct repeats *repeats, uint64_t fingerprint);
 
 /* What makes a trade that trade: exchange, tape, id and day. Never 0. */
@@ -44,21 +46,28 @@ uint64_t content_fingerprint(const struct lc_tick *tick, uint64_t seed);
 
 enum { NUMBERED_KINDS = LC_TICK_SNAPSHOT + 1 };
 
+/* What is known of one kind of a symbol's ticks. */
+struct kind_state {
+	int64_t event_ns; /* of the newest; INT64_MIN: none */
+	uint64_t content; /* of the newest quote or snapshot */
+	uint64_t seq;
+};
+
+/* In the order of use: a trade touches the first cache line, a quote the first two. With thousands
+ * of symbols each line costs more than all the arithmetic. */
 struct symbol_state {
 	bool followed, has_price, wrong_unit, has_volume, has_computed, has_vendor;
 	uint8_t market, board;
-	uint8_t decreases;                /* snapshots in a row whose volume went back */
-	int32_t day;                      /* of what follows: volume, limits */
-	int32_t last_day;                 /* on which an eligible price was seen last */
-	int64_t event_ns[NUMBERED_KINDS]; /* of the newest tick; INT64_MIN: none */
-	uint64_t content[NUMBERED_KINDS]; /* of the newest quote and snapshot */
-	uint64_t seq[NUMBERED_KINDS];
+	int32_t day;             /* of volume and limits */
+	int32_t last_day;        /* on which an eligible price was seen last */
+	struct repeats *repeats; /* owned; made with the first trade */
+	struct lc_tick *held;    /* owned; the newest quote while no price is known */
+	struct kind_state kinds[NUMBERED_KINDS];
 	struct lc_decimal volume;
 	struct lc_decimal vendor_up, vendor_down;
 	struct lc_decimal prev_close, up, down; /* computed from prev_close */
-	struct repeats *repeats;                /* owned; made with the first trade */
-	struct lc_tick *held; /* owned; the newest quote while no price is known */
-};
+	uint8_t decreases;                      /* snapshots in a row whose volume went back */
+} __attribute__((aligned(64)));
 
 /* The rules that look at one tick and its symbol; LC_DROP_NONE when it passes. They clear fields that
  * say nothing (a price of 0 for "none"). */

@@ -1,6 +1,7 @@
 #include "livecore/queue.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,7 +154,9 @@ static enum lc_drop append(struct lc_queue *queue, const struct lc_tick *tick)
 			return LC_DROP_MEMORY;
 		}
 	}
-	*tick_at(queue, queue->tail) = *tick;
+	/* Only what is rare has anything in the union, which is a quarter of a tick. */
+	size_t size = is_protected(tick) ? sizeof *tick : offsetof(struct lc_tick, u);
+	memcpy(tick_at(queue, queue->tail), tick, size);
 	note_newest(queue, tick, queue->tail);
 	queue->tail++;
 	if (length(queue) > queue->stats.peak) {

@@ -36,6 +36,11 @@ bool repeats_contain(const struct repeats *repeats, uint64_t fingerprint)
 	return found;
 }
 
+void repeats_prefetch(const struct repeats *repeats, uint64_t fingerprint)
+{
+	__builtin_prefetch(repeats->sets[set_of(fingerprint)], 1);
+}
+
 void repeats_add(struct repeats *repeats, uint64_t fingerprint)
 {
 	uint64_t *set = repeats->sets[set_of(fingerprint)];

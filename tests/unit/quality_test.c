@@ -235,8 +235,8 @@ Test(quality, the_last_trades_of_each_symbol_are_remembered)
 {
 	for (uint64_t id = 1; id <= 5000; id++) {
 		ASSERT_PASS(trade(id, "10", now));
-		if (id > 32) {
-			ASSERT_DROP(trade(id - 32, "10", now), LC_DROP_DUPLICATE);
+		if (id > 12) {
+			ASSERT_DROP(trade(id - 12, "10", now), LC_DROP_DUPLICATE);
 		}
 	}
 }
