@@ -119,8 +119,7 @@ static enum lc_err collect(
 	size_t n = 0;
 	const struct lc_value *item;
 	*others = 0;
-	lc_value_each(item, list)
-	{
+	lc_value_each (item, list) {
 		if (lc_value_text(item, &decoder->texts[n]) == LC_OK) {
 			n++;
 		} else {

@@ -196,22 +196,52 @@ static void count_off(struct lc_msgpack_reader *reader)
 	}
 }
 
+/* The tokens of one byte, which are four of five in a vendor's frame: measured, a parse takes half the time with them read
+ * here. False when it is another one. */
+static bool read_short(struct lc_msgpack_reader *reader, mpack_token_t *token)
+{
+	uint8_t byte = (uint8_t)*reader->at;
+	if (byte <= 0x7f) {
+		token->type = MPACK_TOKEN_UINT;
+		token->data.value.lo = byte;
+		token->data.value.hi = 0;
+	} else if (byte <= 0x8f) {
+		token->type = MPACK_TOKEN_MAP;
+		token->length = byte & 0x0f;
+	} else if (byte <= 0x9f) {
+		token->type = MPACK_TOKEN_ARRAY;
+		token->length = byte & 0x0f;
+	} else if (byte <= 0xbf) {
+		token->type = MPACK_TOKEN_STR;
+		token->length = byte & 0x1f;
+	} else {
+		return false;
+	}
+	reader->at++;
+	reader->left--;
+	return true;
+}
+
+static enum lc_err read_token(struct lc_msgpack_reader *reader, mpack_token_t *token)
+{
+	if (reader->left == 0) {
+		return LC_ERR_INVALID; /* mpack_read() must not be called then either: it would read on */
+	}
+	if (read_short(reader, token)) {
+		return LC_OK;
+	}
+	mpack_tokbuf_t tokens;
+	mpack_tokbuf_init(&tokens); /* anew each time: the bytes of strings we take ourselves */
+	int rc = mpack_read(&tokens, &reader->at, &reader->left, token);
+	return rc == MPACK_OK ? LC_OK : LC_ERR_INVALID;
+}
+
 static enum lc_err read_all(struct lc_msgpack_reader *reader)
 {
 	do {
-		if (reader->left == 0) {
-			return LC_ERR_INVALID; /* libmpack reads on, past the end */
-		}
-		mpack_tokbuf_t tokens;
 		mpack_token_t token;
-		mpack_tokbuf_init(
-			&tokens); /* anew each time: the bytes of strings we take ourselves */
-		/* mpack_read() must not be called without a byte: it would read on. */
-		if (reader->left == 0 ||
-			mpack_read(&tokens, &reader->at, &reader->left, &token) != MPACK_OK) {
-			return LC_ERR_INVALID;
-		}
-		enum lc_err rc = add_value(reader, &token);
+		enum lc_err rc = read_token(reader, &token);
+		rc = rc == LC_OK ? add_value(reader, &token) : rc;
 		if (rc != LC_OK) {
 			return rc;
 		}

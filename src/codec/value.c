@@ -47,8 +47,7 @@ enum lc_err lc_values_grow(struct lc_values *values)
 const struct lc_value *lc_value_find(const struct lc_value *object, const char *key)
 {
 	const struct lc_value *name, *value, *found = NULL;
-	lc_value_each_field(name, value, object)
-	{
+	lc_value_each_field (name, value, object) {
 		if (lc_value_is(name, key)) {
 			found = value;
 		}

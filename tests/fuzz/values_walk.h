@@ -38,14 +38,12 @@ static void walk(const struct lc_value *value)
 	const struct lc_value *key, *item, *end = lc_value_next(value);
 	uint32_t count = 0;
 	touch(value);
-	lc_value_each_field(key, item, value)
-	{
+	lc_value_each_field (key, item, value) {
 		walk(key);
 		walk(item);
 		count++;
 	}
-	lc_value_each(item, value)
-	{
+	lc_value_each (item, value) {
 		walk(item);
 		count++;
 	}

@@ -62,10 +62,8 @@ Test(json, trades_of_a_frame)
 	uint64_t id = 0;
 	int64_t time = 0;
 	struct lc_decimal price;
-	lc_value_each(item, root)
-	{
-		lc_value_each_field(key, value, item)
-		{
+	lc_value_each (item, root) {
+		lc_value_each_field (key, value, item) {
 			switch (lc_value_key(key)) {
 			case LC_KEY1('p'):
 				cr_assert_eq(lc_value_decimal(value, &price), LC_OK);
@@ -307,16 +305,13 @@ Test(json, a_loop_over_the_wrong_type_runs_never)
 {
 	const struct lc_value *root = parsed("[1,{\"a\":2}]");
 	const struct lc_value *key, *value;
-	lc_value_each_field(key, value, root)
-	{
+	lc_value_each_field (key, value, root) {
 		cr_assert_fail("an array has no fields");
 	}
-	lc_value_each(value, root + 1)
-	{
+	lc_value_each (value, root + 1) {
 		cr_assert_fail("a number has no items");
 	}
-	lc_value_each(value, root + 2)
-	{
+	lc_value_each (value, root + 2) {
 		cr_assert_fail("an object has no items");
 	}
 }

@@ -8,6 +8,7 @@
 
 #define MINUTE_NS (INT64_C(60) * 1000000000)
 #define EVENT_NS (INT64_C(1767922200123456789)) /* 2026-01-09T01:30:00.123456789Z */
+#define RECORD_NS (EVENT_NS / 1000 * 1000)
 
 static const struct lc_field no_fields[] = {{.type = LC_FIELD_END}};
 
@@ -294,8 +295,7 @@ static void fill(const struct lc_value *root, struct lc_tick *tick)
 	const struct lc_value *key, *value;
 	int known = 0;
 	*tick = trade();
-	lc_value_each_field(key, value, root)
-	{
+	lc_value_each_field (key, value, root) {
 		switch (lc_value_key(key)) {
 		case LC_KEY1('i'):
 			known += lc_value_uint(value, &tick->trade_id) == LC_OK;
@@ -388,7 +388,7 @@ static bool text_is(struct lc_text got, const char *wanted)
 static struct lc_message_in message(const char *json)
 {
 	return (struct lc_message_in){
-		.data = json, .len = strlen(json), .record_ns = EVENT_NS, .naive_zone = shanghai};
+		.data = json, .len = strlen(json), .record_ns = RECORD_NS, .naive_zone = shanghai};
 }
 
 static enum lc_err interest(const char *json, struct lc_interest_update *out)
@@ -423,7 +423,7 @@ Test(messages, interest_there_and_back)
 		cr_assert(text_is(got.portfolio_id, "p-1") && text_is(got.node_id, "node-1"));
 		cr_assert_eq(got.count, 2);
 		cr_assert(text_is(got.symbols[0], "KO") && text_is(got.symbols[1], "600519.SH"));
-		cr_assert_eq(got.timestamp_ns, EVENT_NS / 1000 * 1000);
+		cr_assert_eq(got.timestamp_ns, RECORD_NS);
 		cr_assert_not(got.clamped);
 	}
 	lc_buf_finish(&out);
@@ -445,7 +445,7 @@ Test(messages, interest_as_python_writes_it)
 	cr_assert_eq(got.node_id.len, 0);
 	cr_assert_eq(interest("{\"portfolio_id\":\"p\",\"symbols\":[],\"timestamp\":null}", &got),
 		LC_OK);
-	cr_assert_eq(got.timestamp_ns, EVENT_NS, "the record's");
+	cr_assert_eq(got.timestamp_ns, RECORD_NS, "the record's");
 	cr_assert_eq(got.count, 0);
 }
 
@@ -456,9 +456,9 @@ Test(messages, times_too_far_ahead_are_clamped)
 		bool clamped;
 		int64_t ns;
 	} cases[] = {
-		{"2026-01-09T01:35:00.123456Z", false, EVENT_NS / 1000 * 1000 + 5 * MINUTE_NS},
-		{"2026-01-09T01:35:00.123457Z", true, EVENT_NS},
-		{"2262-04-11T00:00:00Z", true, EVENT_NS},
+		{"2026-01-09T01:35:00.123456Z", false, RECORD_NS + 5 * MINUTE_NS},
+		{"2026-01-09T01:35:00.123457Z", true, RECORD_NS},
+		{"2262-04-11T00:00:00Z", true, RECORD_NS},
 		{"2026-01-08T01:30:00Z", false, INT64_C(1767835800000000000)},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -621,8 +621,8 @@ Test(messages, a_price_update_is_read_back)
 				       LC_HAS_ASK | LC_HAS_EVENT_TIME);
 	cr_assert_eq(lc_decimal_compare(view.price, tick.price), 0);
 	cr_assert_eq(lc_decimal_compare(view.ask, tick.ask), 0);
-	cr_assert_eq(view.event_ns, EVENT_NS / 1000 * 1000);
-	cr_assert_eq(view.received_ns, EVENT_NS / 1000 * 1000 + 1000000);
+	cr_assert_eq(view.event_ns, RECORD_NS);
+	cr_assert_eq(view.received_ns, RECORD_NS + 1000000);
 	cr_assert(view.seq == 7 && view.conflated == 4);
 	in = message("{\"symbol\":\"KO\",\"price\":null,\"seq\":-1}");
 	cr_assert_eq(lc_price_update_decode(decoder, &in, &view, NULL), LC_OK);

@@ -191,8 +191,7 @@ Test(msgpack, containers_in_containers)
 	const struct lc_value *item;
 	int n = 0;
 	uint8_t types[3];
-	lc_value_each(item, root)
-	{
+	lc_value_each (item, root) {
 		types[n++] = item->type;
 	}
 	cr_assert_eq(n, 3);
