@@ -570,10 +570,10 @@ static int volume_power(const struct lc_eastmoney_row *row)
 	return strlen(row->code) == 6 && all_digits(row->code, 6) ? LOT_POWER : 0;
 }
 
-bool lc_eastmoney_tick(const struct lc_eastmoney_row *row, bool scaled, struct lc_tick *tick)
+bool lc_eastmoney_tick(const struct lc_eastmoney_row *row, unsigned units, struct lc_tick *tick)
 {
-	int price_power = scaled ? -lc_eastmoney_decimals(row) : 0;
-	int lots = volume_power(row);
+	int price_power = units & LC_EM_SCALED ? -lc_eastmoney_decimals(row) : 0;
+	int lots = units & LC_EM_LOTS ? volume_power(row) : 0;
 	tick->kind = LC_TICK_SNAPSHOT;
 	tick->effect = LC_UPDATES_ALL;
 	for (unsigned i = 0; i < LC_EM_VALUES; i++) {

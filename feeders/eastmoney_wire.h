@@ -102,14 +102,20 @@ bool lc_eastmoney_halted(const struct lc_eastmoney_row *row);
 /* Index points have no shares: volume x last is not near the amount. */
 bool lc_eastmoney_is_index(const struct lc_eastmoney_row *row);
 
-/* Fills a snapshot tick from a row: kind, effect, has, event_ns (if known) and values; symbol, times of
- * receipt and source are the caller's. scaled: fltt=1. False when there is nothing to publish: neither
- * a last price nor a best bid or ask. */
-bool lc_eastmoney_tick(const struct lc_eastmoney_row *row, bool scaled, struct lc_tick *tick);
+/* How a source writes its values. */
+enum {
+	LC_EM_SCALED = 1, /* prices are integers, to be divided by 10^decimals (fltt=1) */
+	LC_EM_LOTS = 2,   /* China's volumes are lots of 100 shares */
+};
+
+/* Fills a snapshot tick from a row: kind, effect, has, event_ns (if known) and values; symbol, times
+ * of receipt and source are the caller's. units: LC_EM_SCALED, LC_EM_LOTS. False when there is
+ * nothing to publish: neither a last price nor a best bid or ask. */
+bool lc_eastmoney_tick(const struct lc_eastmoney_row *row, unsigned units, struct lc_tick *tick);
 
 /* Reads one message of the WebSocket stand-in: {"code","market","price","volume","amount",
  * "timestamp"}; code is bare, a secid or suffixed, and goes before `market` where it says a market.
- * Values are not scaled (scaled is false for lc_eastmoney_tick()) and volume is in the unit it was
+ * Prices are not scaled; volume is in the unit it was
  * sent. LC_ERR_PROTOCOL when code or price is missing. */
 enum lc_err lc_eastmoney_ws_parse(struct lc_json_parser *json, const char *data, size_t len,
 	struct lc_eastmoney_row *out, struct lc_error *err);

@@ -4,4 +4,5 @@
 #include "livecore/feeder.h"
 
 extern const struct lc_feeder_impl lc_feeder_alpaca;
+extern const struct lc_feeder_impl lc_feeder_eastmoney;
 extern const struct lc_feeder_impl lc_feeder_fushu;
