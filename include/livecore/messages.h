@@ -1,6 +1,7 @@
-/* Our messages on Kafka, to and from JSON; docs/messages.md says what they mean. Loop thread (or any one thread). Pure: nothing
- * here reads time or does I/O. Encoding a PriceUpdate never allocates. What is decoded comes from the network and is
- * bounded: bytes, values, list lengths, text lengths. */
+/* Our messages on Kafka, to and from JSON; docs/messages.md says what they mean. Loop thread (or
+ * any one thread). Pure: nothing here reads time or does I/O. Encoding a PriceUpdate never
+ * allocates. What is decoded comes from the network and is bounded: bytes, values, list lengths,
+ * text lengths. */
 #pragma once
 
 #include "livecore/buf.h"
@@ -37,36 +38,40 @@ struct lc_price_context {
 	const struct lc_symbol *symbol;
 	const char *source;  /* "alpaca", …, at most 32 bytes */
 	const char *session; /* "open", …; at most 32 bytes; NULL: not known */
-	const struct lc_decimal *
-		last_price; /* for a tick without a price of its own (a quote): the last eligible one; NULL: none */
+	/* For a tick without a price of its own (a quote): the last eligible one; NULL: none. */
+	const struct lc_decimal *last_price;
 	const char *trace_id, *span_id; /* NULL: null */
 	bool halted;
-	bool bar; /* `kind: bar`, and seq 0: a day's bar (bar_snapshot) given as a snapshot tick, price = its close */
+	/* `kind: bar`, and seq 0: a day's bar (bar_snapshot) given as a snapshot tick, its price the
+	 * close. */
+	bool bar;
 };
 
-/* Writes a trade, quote or snapshot as a PriceUpdate, without a NUL. out holds LC_PRICE_UPDATE_MAX bytes. Volume is 0 where it
- * is not known; amount is price x volume on a trade without one, 0 with the flag no_amount on a snapshot without one.
- * LC_ERR_NOT_FOUND: no price is known (such a quote is held back, before it gets a seq). Other kinds are programmer
- * errors. */
+/* Writes a trade, quote or snapshot as a PriceUpdate, without a NUL. out holds LC_PRICE_UPDATE_MAX
+ * bytes. Volume is 0 where it is not known; amount is price x volume on a trade without one, 0 with
+ * the flag no_amount on a snapshot without one. LC_ERR_NOT_FOUND: no price is known (such a quote
+ * is held back, before it gets a seq). Other kinds are programmer errors. */
 enum lc_err lc_price_update_encode(const struct lc_message_context *context,
 	const struct lc_tick *tick, const struct lc_price_context *extra, char *out, size_t *len);
 
 /* ---- SystemEvent, notifications ---- */
 
-/* Appends {"type","timestamp","node_id","stream","id","data":{…}}. data ends with LC_FIELD_END. Check out->failed. */
+/* Appends {"type","timestamp","node_id","stream","id","data":{…}}. data ends with LC_FIELD_END.
+ * Check out->failed. */
 void lc_system_event_encode(const struct lc_message_context *context, const char *type,
 	const char *id, int64_t now_ns, const struct lc_field *data, struct lc_buf *out);
 
 enum lc_severity { LC_SEVERITY_INFO, LC_SEVERITY_WARNING, LC_SEVERITY_ERROR };
 
-/* Appends {"type","timestamp","source","severity","data":{…}}; type: data_collection_alert or data_quality_report. */
+/* Appends {"type","timestamp","source","severity","data":{…}}; type: data_collection_alert or
+ * data_quality_report. */
 void lc_notification_encode(const struct lc_message_context *context, const char *type,
 	enum lc_severity severity, int64_t now_ns, const struct lc_field *data, struct lc_buf *out);
 
 /* ---- what comes in ---- */
 
-/* Holds what a decoded message points to: one is valid until the next decode with the same decoder, and while its bytes are
- * unchanged. */
+/* Holds what a decoded message points to: one is valid until the next decode with the same decoder,
+ * and while its bytes are unchanged. */
 struct lc_decoder;
 
 #define LC_MESSAGE_IN_MAX ((size_t)2 << 20) /* bytes of a message that we accept */
@@ -98,8 +103,8 @@ struct lc_interest_update {
 	bool clamped; /* the message's time was too far ahead: timestamp_ns is the record's */
 };
 
-/* LC_ERR_INVALID with the reason in *err: not JSON, no portfolio_id, no symbols, an unknown update_type, a time that is none.
- * LC_ERR_TOO_LARGE, LC_ERR_NOMEM. */
+/* LC_ERR_INVALID with the reason in *err: not JSON, no portfolio_id, no symbols, an unknown
+ * update_type, a time that is none. LC_ERR_TOO_LARGE, LC_ERR_NOMEM. */
 enum lc_err lc_interest_update_decode(struct lc_decoder *decoder, const struct lc_message_in *in,
 	struct lc_interest_update *out, struct lc_error *err);
 
@@ -141,13 +146,14 @@ enum lc_err lc_control_command_decode(struct lc_decoder *decoder, const struct l
 
 const char *lc_command_name(enum lc_command command); /* "unknown" for LC_COMMAND_UNKNOWN */
 
-/* The parameters of a command. LC_ERR_NOT_FOUND: absent or null, *out is left alone (so give it the default before);
- * LC_ERR_INVALID: of another type. */
+/* The parameters of a command. LC_ERR_NOT_FOUND: absent or null, *out is left alone (so give it the
+ * default before); LC_ERR_INVALID: of another type. */
 enum lc_err lc_command_text(
 	const struct lc_control_command *command, const char *key, struct lc_text *out);
 enum lc_err lc_command_bool(const struct lc_control_command *command, const char *key, bool *out);
 enum lc_err lc_command_int(const struct lc_control_command *command, const char *key, int64_t *out);
-/* `codes` (a list of strings, or one string), else `code` (a string). In memory of the decoder, replaced by the next call. */
+/* `codes` (a list of strings, or one string), else `code` (a string). In memory of the decoder,
+ * replaced by the next call. */
 enum lc_err lc_command_codes(struct lc_decoder *decoder, const struct lc_control_command *command,
 	const struct lc_text **codes, size_t *count);
 
@@ -158,18 +164,20 @@ void lc_interest_update_encode(const struct lc_message_context *context, const c
 	enum lc_interest_type type, const char *const *symbols, size_t count, int64_t now_ns,
 	struct lc_buf *out);
 
-/* Appends a ControlCommand. params ends with LC_FIELD_END (LC_J for lists); request_id NULL: none is written. */
+/* Appends a ControlCommand. params ends with LC_FIELD_END (LC_J for lists); request_id NULL: none
+ * is written. */
 void lc_control_command_encode(const struct lc_message_context *context, const char *command,
 	const char *request_id, const char *source, const struct lc_field *params, int64_t now_ns,
 	struct lc_buf *out);
 
 /* ---- watching ---- */
 
-/* The part of a PriceUpdate that `watch` shows. Decimals are known when their LC_HAS_ bit is set. */
+/* The part of a PriceUpdate that `watch` shows. Decimals are known when their LC_HAS_ bit is
+ * set. */
 struct lc_price_view {
 	struct lc_text symbol, kind, source, stream, market;
-	uint32_t
-		has; /* LC_HAS_PRICE, _VOLUME, _AMOUNT, _BID, _ASK, _BID_VOLUME, _ASK_VOLUME, _EVENT_TIME */
+	/* LC_HAS_PRICE, _VOLUME, _AMOUNT, _BID, _ASK, _BID_VOLUME, _ASK_VOLUME, _EVENT_TIME */
+	uint32_t has;
 	struct lc_decimal price, volume, amount, bid, ask, bid_volume, ask_volume;
 	int64_t event_ns, received_ns; /* received_ns 0: absent */
 	uint64_t seq, conflated;

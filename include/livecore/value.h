@@ -1,10 +1,11 @@
-/* A parsed message as a flat array of values: what lc_json_parse() and lc_msgpack_parse() both give, so that
- * one parser reads a vendor's JSON and msgpack alike. Plain data, owned by the parser that made it: it is
- * valid until that parser's next parse, and its texts point into the input, which must outlive them too.
- * Nothing here allocates, and no function trusts what the network said.
+/* A parsed message as a flat array of values: what lc_json_parse() and lc_msgpack_parse() both
+ * give, so that one parser reads a vendor's JSON and msgpack alike. Plain data, owned by the parser
+ * that made it: it is valid until that parser's next parse, and its texts point into the input,
+ * which must outlive them too. Nothing here allocates, and no function trusts what the network
+ * said.
  *
- * Values lie in document order: a container is followed by what it holds; in an object every key (a value of
- * type string; in msgpack possibly of another type) is followed by its value.
+ * Values lie in document order: a container is followed by what it holds; in an object every key (a
+ * value of type string; in msgpack possibly of another type) is followed by its value.
  *
  *	const struct lc_value *root, *item, *key, *value;
  *	if (lc_json_parse(parser, data, len, capacity, &root, &err) != LC_OK) { … }
@@ -60,7 +61,8 @@ struct lc_value {
 	uint8_t type; /* enum lc_value_type */
 };
 
-/* A view of bytes that belong to someone else; not NUL-terminated. An absent text has data NULL and len 0. */
+/* A view of bytes that belong to someone else; not NUL-terminated. An absent text has data NULL and
+ * len 0. */
 struct lc_text {
 	const char *data;
 	size_t len;
@@ -77,8 +79,8 @@ static inline const struct lc_value *lc_value_next(const struct lc_value *value)
 	return value + (lc_value_is_container(value) ? value->v.span : 1);
 }
 
-/* Where the content of a container ends; where it begins when the value is not of that type, so that loops
- * over the wrong type run zero times. */
+/* Where the content of a container ends; where it begins when the value is not of that type, so
+ * that loops over the wrong type run zero times. */
 static inline const struct lc_value *lc_value_end(
 	const struct lc_value *value, enum lc_value_type type)
 {
@@ -96,8 +98,8 @@ static inline const struct lc_value *lc_value_end(
 				   ((value) = lc_value_next(key), true);              \
 		(key) = lc_value_next(value))
 
-/* A short key as a number, to switch on: its bytes, the first one highest. 0 when it is empty, longer than
- * eight bytes or not a string. */
+/* A short key as a number, to switch on: its bytes, the first one highest. 0 when it is empty,
+ * longer than eight bytes or not a string. */
 static inline uint64_t lc_value_key(const struct lc_value *key)
 {
 	if (key->type != LC_VALUE_STRING || key->len > 8) {
@@ -123,7 +125,8 @@ static inline bool lc_value_is(const struct lc_value *value, const char *text)
 	       memcmp(value->v.text, text, len) == 0;
 }
 
-/* The value of the last field of that name, or NULL (also when object is no object). Linear: for rare messages. */
+/* The value of the last field of that name, or NULL (also when object is no object). Linear: for
+ * rare messages. */
 const struct lc_value *lc_value_find(const struct lc_value *object, const char *key);
 
 /* The following leave *out alone and return LC_ERR_INVALID when the value is of another type. */
@@ -131,18 +134,20 @@ const struct lc_value *lc_value_find(const struct lc_value *object, const char *
 enum lc_err lc_value_text(const struct lc_value *value, struct lc_text *out);
 enum lc_err lc_value_bool(const struct lc_value *value, bool *out);
 
-/* A number exactly as the vendor wrote it; of a binary float the shortest decimal that reads back the same.
- * LC_ERR_INVALID also for NaN and infinities; LC_ERR_RANGE as lc_decimal_parse(). */
+/* A number exactly as the vendor wrote it; of a binary float the shortest decimal that reads back
+ * the same. LC_ERR_INVALID also for NaN and infinities; LC_ERR_RANGE as lc_decimal_parse(). */
 enum lc_err lc_value_decimal(const struct lc_value *value, struct lc_decimal *out);
 
-/* Whole numbers of 64 bits, exactly (trade ids pass 2^53). A number with a fraction or an exponent, even 1.0,
- * is LC_ERR_INVALID; one that does not fit is LC_ERR_RANGE. */
+/* Whole numbers of 64 bits, exactly (trade ids pass 2^53). A number with a fraction or an exponent,
+ * even 1.0, is LC_ERR_INVALID; one that does not fit is LC_ERR_RANGE. */
 enum lc_err lc_value_int(const struct lc_value *value, int64_t *out);
 enum lc_err lc_value_uint(const struct lc_value *value, uint64_t *out);
 
-/* A msgpack time or an ISO 8601 text (naive_zone as lc_time_parse()); numbers are refused: their unit is not known. */
+/* A msgpack time or an ISO 8601 text (naive_zone as lc_time_parse()); numbers are refused: their
+ * unit is not known. */
 enum lc_err lc_value_time(
 	const struct lc_value *value, const struct lc_zone *naive_zone, int64_t *unix_ns);
 
-/* Copies a string of at most size - 1 bytes and ends it with a NUL. LC_ERR_TOO_LARGE when it is longer or holds a NUL. */
+/* Copies a string of at most size - 1 bytes and ends it with a NUL. LC_ERR_TOO_LARGE when it is
+ * longer or holds a NUL. */
 enum lc_err lc_value_copy(const struct lc_value *value, char *out, size_t size);

@@ -1,5 +1,5 @@
-/* Always compiled with NDEBUG: with it defined or not simdjson's inline functions differ, and its assertions cost three times
- * the parsing. */
+/* Always compiled with NDEBUG: with it defined or not simdjson's inline functions differ, and its
+ * assertions cost three times the parsing. */
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -82,7 +82,8 @@ static __attribute__((noinline, cold)) enum lc_err unescape(
 	return LC_OK;
 }
 
-/* Texts without an escape, nearly all of them, stay where they are. A closing quote was seen by simdjson's first pass. */
+/* Texts without an escape, nearly all of them, stay where they are. A closing quote was seen by
+ * simdjson's first pass. */
 static INLINED enum lc_err add_string(struct lc_json_parser *parser, ondemand::raw_json_string raw)
 {
 	enum lc_err rc = LC_OK;
@@ -103,7 +104,8 @@ static INLINED enum lc_err add_string(struct lc_json_parser *parser, ondemand::r
 	return LC_OK;
 }
 
-/* A number is handed over as it stands; true, false and null are compared whole: "tru" is none of them. */
+/* A number is handed over as it stands; true, false and null are compared whole: "tru" is none of
+ * them. */
 static INLINED enum lc_err add_scalar(struct lc_json_parser *parser, std::string_view token)
 {
 	size_t len = token.size();
@@ -253,7 +255,8 @@ static enum lc_err add_root(struct lc_json_parser *parser, ondemand::document &d
 		   doc.get_object().get(object) == simdjson::SUCCESS) {
 		rc = add_object(parser, object, 0);
 	}
-	/* Only at the end of the input is there no location: anything behind the root is an error. */
+	/* Only at the end of the input is there no location: anything behind the root is an
+	 * error. */
 	if (rc == LC_OK && doc.current_location().error() != simdjson::OUT_OF_BOUNDS) {
 		rc = LC_ERR_INVALID;
 	}

@@ -55,7 +55,8 @@ static enum lc_err take_required(
 	return rc;
 }
 
-/* A time from a clock that runs ahead would win over all later decisions, so it counts as the record's. */
+/* A time from a clock that runs ahead would win over all later decisions, so it counts as the
+ * record's. */
 static enum lc_err take_time(const struct lc_value *object, const struct lc_message_in *in,
 	int64_t *ns, bool *clamped, struct lc_error *err)
 {
@@ -147,7 +148,8 @@ static enum lc_err take_update_type(
 	return LC_OK;
 }
 
-/* A replace without any list would drop a portfolio's every symbol by mistake: the list must be there, if only empty. */
+/* A replace without any list would drop a portfolio's every symbol by mistake: the list must be
+ * there, if only empty. */
 static enum lc_err take_symbols(struct lc_decoder *decoder, const struct lc_value *root,
 	struct lc_interest_update *out, struct lc_error *err)
 {

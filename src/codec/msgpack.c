@@ -36,7 +36,8 @@ static uint64_t bits(const mpack_token_t *token)
 	return (uint64_t)token->data.value.hi << 32 | token->data.value.lo;
 }
 
-/* A negative number of 1, 2, 4 or 8 bytes; libmpack leaves the upper bits of short ones to the reader. */
+/* A negative number of 1, 2, 4 or 8 bytes; libmpack leaves the upper bits of short ones to the
+ * reader. */
 static int64_t negative(const mpack_token_t *token)
 {
 	switch (token->length) {
@@ -138,7 +139,8 @@ static enum lc_err open_container(
 	}
 	value->type = map ? LC_VALUE_OBJECT : LC_VALUE_ARRAY;
 	value->len = token->length;
-	/* One more than it holds: the container itself is counted off below, like any other value. */
+	/* One more than it holds: the container itself is counted off below, like any other
+	 * value. */
 	reader->levels[reader->depth++] = (struct level){
 		.index = (size_t)(value - reader->values.items), .left = items + 1};
 	return LC_OK;
@@ -196,8 +198,8 @@ static void count_off(struct lc_msgpack_reader *reader)
 	}
 }
 
-/* The tokens of one byte, which are four of five in a vendor's frame: measured, a parse takes half the time with them read
- * here. False when it is another one. */
+/* The tokens of one byte, which are four of five in a vendor's frame: measured, a parse takes half
+ * the time with them read here. False when it is another one. */
 static bool read_short(struct lc_msgpack_reader *reader, mpack_token_t *token)
 {
 	uint8_t byte = (uint8_t)*reader->at;
@@ -224,8 +226,9 @@ static bool read_short(struct lc_msgpack_reader *reader, mpack_token_t *token)
 
 static enum lc_err read_token(struct lc_msgpack_reader *reader, mpack_token_t *token)
 {
+	/* mpack_read() must not be called then either: it would read on. */
 	if (reader->left == 0) {
-		return LC_ERR_INVALID; /* mpack_read() must not be called then either: it would read on */
+		return LC_ERR_INVALID;
 	}
 	if (read_short(reader, token)) {
 		return LC_OK;

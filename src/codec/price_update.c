@@ -3,7 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
-/* Appends a string literal; p moves on. The length is known when compiling, so this is a few stores. */
+/* Appends a string literal; p moves on. The length is known when compiling, so this is a few
+ * stores. */
 #define PUT(p, literal) \
 	((p) = (char *)memcpy((p), (literal), sizeof(literal) - 1) + sizeof(literal) - 1)
 

@@ -1,5 +1,5 @@
-/* Any bytes through the JSON parser, and every value through every accessor. Beside crashes: a parse in place and a parse of
- * a copy agree, and the array that comes out is well formed. */
+/* Any bytes through the JSON parser, and every value through every accessor. Beside crashes: a
+ * parse in place and a parse of a copy agree, and the array that comes out is well formed. */
 #include "livecore/json.h"
 
 #include "values_walk.h"

@@ -1,5 +1,5 @@
-/* Walks a parsed message for the fuzz targets: calls every accessor on every value, reads every byte of every
- * text, and aborts when the array is not well formed. */
+/* Walks a parsed message for the fuzz targets: calls every accessor on every value, reads every
+ * byte of every text, and aborts when the array is not well formed. */
 #pragma once
 
 #include "livecore/value.h"

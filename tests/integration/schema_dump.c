@@ -1,4 +1,5 @@
-/* Prints one message of every kind that livecore writes, each as "schema-name<TAB>json", for schema_check.py. */
+/* Prints one message of every kind that livecore writes, each as "schema-name<TAB>json", for
+ * schema_check.py. */
 #include "livecore/messages.h"
 
 #include <stdio.h>

@@ -200,7 +200,8 @@ Test(json, whole_numbers_are_exact)
 	}
 }
 
-/* A number's text is only looked at when it is asked for; what is no number must fail there at the latest. */
+/* A number's text is only looked at when it is asked for; what is no number must fail there at the
+ * latest. */
 Test(json, what_is_no_number_never_becomes_one)
 {
 	const char *bad[] = {"1.", ".5", "1e", "+1", "0x10", "1.5.2", "--1", "NaN", "Infinity",
@@ -279,7 +280,8 @@ Test(json, bytes_and_values_are_bounded)
 	lc_json_parser_destroy(NULL);
 }
 
-/* Every prefix and every one-byte change of a message: nothing may crash, and no prefix may pass. */
+/* Every prefix and every one-byte change of a message: nothing may crash, and no prefix may
+ * pass. */
 Test(json, no_prefix_passes)
 {
 	const char *whole =
