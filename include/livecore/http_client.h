@@ -49,10 +49,12 @@ struct lc_http_options {
  *   LC_ERR_REFUSED   TCP was refused or the host unreachable
  *   LC_ERR_TIMEOUT   connect_timeout_ms, timeout_ms or idle_timeout_ms
  *   LC_ERR_PROTOCOL  TLS could not be agreed on or verified, or the answer is not HTTP
- *   LC_ERR_END       the connection was closed or reset without one byte of an answer (a vendor's
- * ban looks so) LC_ERR_CLOSED    it was closed or reset in the middle of an answer LC_ERR_TOO_LARGE
- * the body is longer than max_body_bytes, or the headers than 64 KB LC_ERR_CANCELLED the client is
- * being destroyed LC_ERR_NOMEM, LC_ERR_IO */
+ *   LC_ERR_END       closed or reset without one byte of an answer (a vendor's ban looks so)
+ *   LC_ERR_CLOSED    closed or reset in the middle of an answer
+ *   LC_ERR_TOO_LARGE the body is longer than max_body_bytes, or the headers than 64 KB
+ *   LC_ERR_CANCELLED the client is being destroyed
+ *   LC_ERR_NOMEM, LC_ERR_IO
+ */
 struct lc_http_answer {
 	struct lc_error err;
 	int status;             /* 0 when no status line came */

@@ -15,9 +15,31 @@ static const struct lws_protocols protocols[] = {
 	{0},
 };
 
+#if LWS_LIBRARY_VERSION_NUMBER < 4003000
+/* In 4.1.6 an uncompressed message or pong on a connection with deflate is handed over again and again, for ever: the
+ * client's parser does not count as consumed what the extension says it leaves alone. (The server's parser does,
+ * and so does 4.3.) Many servers leave short messages uncompressed. The two types are the library's private ones. */
+#define LEFT_ALONE 5
+struct rx_buffers {
+	struct lws_tokens in, out;
+};
+
+static int on_deflate(struct lws_context *context, const struct lws_extension *extension,
+	struct lws *wsi, enum lws_extension_callback_reasons reason, void *user, void *in,
+	size_t len)
+{
+	int rc = lws_extension_callback_pm_deflate(context, extension, wsi, reason, user, in, len);
+	if (reason == LWS_EXT_CB_PAYLOAD_RX && rc == LEFT_ALONE) {
+		((struct rx_buffers *)in)->in.len = 0;
+	}
+	return rc;
+}
+#else
+#define on_deflate lws_extension_callback_pm_deflate
+#endif
+
 static const struct lws_extension extensions[] = {
-	{"permessage-deflate", lws_extension_callback_pm_deflate,
-		"permessage-deflate; client_max_window_bits"},
+	{"permessage-deflate", on_deflate, "permessage-deflate; client_max_window_bits"},
 	{0},
 };
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #define FIN 0x80
+#define RSV1 0x40
 #define TEXT 1
 #define BINARY 2
 #define CLOSE 8
@@ -679,4 +680,79 @@ Test(ws_client, aborting_anywhere_calls_on_close_once)
 	close_test(&t); /* aborts the one that is left */
 	cr_assert_eq(inside.closes + resolving.closes + dialling.closes + open.closes, 4);
 	cr_assert_eq(open.end.err.code, LC_ERR_CANCELLED);
+}
+
+static void deflating(struct tcp_conn *conn)
+{
+	serve_with(conn,
+		"Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover\r\n");
+}
+
+/* A deflate stream of stored blocks (RFC 1951 3.2.4) with the end that RFC 7692 7.2.1 wants. */
+static size_t stored(unsigned char *out, const unsigned char *data, size_t len)
+{
+	size_t n = 0;
+	for (size_t at = 0; at < len;) {
+		size_t piece = len - at < 60000 ? len - at : 60000;
+		out[n++] = 0;
+		out[n++] = (unsigned char)piece;
+		out[n++] = (unsigned char)(piece >> 8);
+		out[n++] = (unsigned char)~piece;
+		out[n++] = (unsigned char)(~piece >> 8);
+		memcpy(out + n, data + at, piece);
+		n += piece;
+		at += piece;
+	}
+	out[n++] = 0;
+	return n;
+}
+
+Test(ws_client, permessage_deflate)
+{
+	struct test t;
+	struct client c = {0};
+	open_test(&t, deflating);
+	dial(&t, &c, (struct lc_ws_options){.deflate = true});
+	run_until(&t.f, &c.open);
+	cr_assert_not_null(strstr(t.request, "permessage-deflate"));
+	cr_assert(lc_ws_info(c.ws).deflate);
+	static const size_t sizes[] = {1, 100, 60000, 200000};
+	unsigned char *data = malloc(200000), *frame = malloc(210000);
+	for (size_t i = 0; i < 200000; i++) {
+		data[i] = (unsigned char)('a' + (i * 13 + i / 300) % 26);
+	}
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		uint32_t sum = 0;
+		for (size_t j = 0; j < sizes[i]; j++) {
+			sum = sum * 31 + data[j];
+		}
+		c.got_message = false;
+		c.sum = 0;
+		server_frame(t.conn, FIN | RSV1 | TEXT, frame, stored(frame, data, sizes[i]));
+		run_until(&t.f, &c.got_message);
+		cr_assert_eq(c.last_len, sizes[i], "%zu: %zu", sizes[i], c.last_len);
+		cr_assert_eq(c.sum, sum);
+	}
+	/* Uncompressed messages are allowed too. */
+	c.got_message = false;
+	server_frame(t.conn, FIN | TEXT, "plain", 5);
+	run_until(&t.f, &c.got_message);
+	cr_assert_str_eq(c.last, "plain");
+	cr_assert_eq(c.messages, 5);
+	/* Pongs too. */
+	for (int pings = t.pings; t.pings < pings + 3;) {
+		uv_run(lc_loop_uv(t.f.loop), UV_RUN_ONCE);
+	}
+	/* Large and uncompressed, and then compressed again. */
+	server_frame(t.conn, FIN | TEXT, data, 200000);
+	server_frame(t.conn, FIN | RSV1 | TEXT, frame, stored(frame, data, 100));
+	while (c.messages < 7) {
+		uv_run(lc_loop_uv(t.f.loop), UV_RUN_ONCE);
+		cr_assert_not(c.closed);
+	}
+	cr_assert_eq(c.last_len, 100);
+	cr_assert_eq(c.bytes, 1 + 100 + 60000 + 200000 + 5 + 200000 + 100);
+	free(data);
+	free(frame);
+	close_test(&t);
 }
