@@ -217,7 +217,8 @@ static void on_success(struct alpaca *self, const struct lc_alpaca_msg *msg)
 		if (self->settings->auth == LC_ALPACA_AUTH_MESSAGE) {
 			send_auth(self);
 		} else {
-			arm(self, HEADER_GRACE_MS);
+			int64_t most = self->settings->reply_ms;
+			arm(self, most < HEADER_GRACE_MS ? most : HEADER_GRACE_MS);
 		}
 	} else if (text.len == 13 && memcmp(text.data, "authenticated", 13) == 0) {
 		on_authenticated(self);
