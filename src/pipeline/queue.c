@@ -45,6 +45,12 @@ static bool is_protected(const struct lc_tick *tick)
 	return tick->kind >= MERGED_KINDS;
 }
 
+/* Only what is rare has anything in the union, which is a quarter of a tick. */
+static void copy_tick(struct lc_tick *to, const struct lc_tick *from)
+{
+	memcpy(to, from, is_protected(from) ? sizeof *to : offsetof(struct lc_tick, u));
+}
+
 static struct block **block_of(const struct lc_queue *queue, uint64_t position)
 {
 	return &queue->blocks[position / BLOCK_TICKS % queue->n_blocks];
@@ -154,9 +160,7 @@ static enum lc_drop append(struct lc_queue *queue, const struct lc_tick *tick)
 			return LC_DROP_MEMORY;
 		}
 	}
-	/* Only what is rare has anything in the union, which is a quarter of a tick. */
-	size_t size = is_protected(tick) ? sizeof *tick : offsetof(struct lc_tick, u);
-	memcpy(tick_at(queue, queue->tail), tick, size);
+	copy_tick(tick_at(queue, queue->tail), tick);
 	note_newest(queue, tick, queue->tail);
 	queue->tail++;
 	if (length(queue) > queue->stats.peak) {
@@ -251,7 +255,7 @@ static void merge(struct lc_tick *queued, const struct lc_tick *tick)
 		merged = merge_snapshots(queued, tick);
 	}
 	uint32_t conflated = queued->conflated + tick->conflated + 1;
-	*queued = *tick;
+	copy_tick(queued, tick);
 	queued->conflated = conflated;
 	queued->merged = merged;
 }
@@ -273,7 +277,7 @@ static bool drop_oldest(struct lc_queue *queue)
 	}
 	say_drop(queue, tick_at(queue, at), LC_DROP_QUEUE_OLDEST);
 	for (; at > queue->head; at--) {
-		*tick_at(queue, at) = *tick_at(queue, at - 1);
+		copy_tick(tick_at(queue, at), tick_at(queue, at - 1));
 	}
 	advance_head(queue);
 	return true;
