@@ -54,7 +54,9 @@ struct lc_quality_host {
 	/* A held quote was replaced by a newer one, or its symbol was left (LC_DROP_NO_PRICE, LC_DROP_NOT_FOLLOWED); seq is 0. The tick itself
 	 * is never reported here: judge() returns its reason. */
 	void (*drop)(void *arg, const struct lc_tick *tick, enum lc_drop reason);
-	/* A feed's clock came to be more than 2 s off ours (skewed), or came back. */
+	/* A feed's clock came to be more than 2 s off ours (skewed), or came back. A snapshot is as old
+	 * as the round of polls that fetched it, so for a source of snapshots only a clock that is
+	 * ahead counts. */
 	void (*clock)(void *arg, uint8_t source, bool skewed, int64_t median_ns);
 };
 
@@ -87,8 +89,6 @@ bool lc_quality_reference(struct lc_quality *quality, const struct lc_reference 
 /* Takes out the held quote of a symbol whose price is known now, numbered; false when none waits. */
 bool lc_quality_release(struct lc_quality *quality, uint32_t symbol, struct lc_tick *out);
 
-/* A polled source's events are older than their arrival by up to a round, so its median counts as skew only when it lies ahead. */
-void lc_quality_polled(struct lc_quality *quality, uint8_t source, bool polled);
 /* The feed's running median of event time - arrival; false while too few ticks came. */
 bool lc_quality_offset(
 	const struct lc_quality *quality, uint8_t source, int64_t *median_ns, bool *skewed);

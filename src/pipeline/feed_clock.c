@@ -67,7 +67,7 @@ bool feed_clock_judge(struct feed_clock *clock, int64_t skew_ns)
 	/* It must come well back before it is called good again, so that a median at the limit does
 	 * not flap. */
 	int64_t limit = clock->skewed ? skew_ns / 4 * 3 : skew_ns;
-	bool skewed = median > limit || (median < -limit && !clock->polled);
+	bool skewed = median > limit || (median < -limit && !clock->snapshots);
 	bool changed = skewed != clock->skewed;
 	clock->skewed = skewed;
 	return changed;

@@ -96,6 +96,7 @@ static void measure_clock(struct lc_quality *quality, const struct symbol_state 
 		return;
 	}
 	struct feed_clock *clock = &quality->clocks[tick->source];
+	clock->snapshots = tick->kind == LC_TICK_SNAPSHOT;
 	if (!feed_clock_sample(clock, tick->event_ns - now_ns, now_ns) ||
 		!feed_clock_judge(clock, quality->options.skew_ns)) {
 		return;
@@ -411,11 +412,6 @@ bool lc_quality_release(struct lc_quality *quality, uint32_t symbol, struct lc_t
 	out->seq = ++state->kinds[LC_TICK_QUOTE].seq;
 	forget_held(quality, state);
 	return true;
-}
-
-void lc_quality_polled(struct lc_quality *quality, uint8_t source, bool polled)
-{
-	quality->clocks[source].polled = polled;
 }
 
 bool lc_quality_offset(

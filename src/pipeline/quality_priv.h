@@ -13,7 +13,8 @@ struct feed_clock {
 	int64_t sorted[CLOCK_WINDOW]; /* the same by size */
 	unsigned count, next;
 	int64_t sampled_ns;
-	bool skewed, polled;
+	bool skewed;
+	bool snapshots; /* their age cannot be told from a clock that is behind */
 };
 
 /* Takes a sample, at most one every 20 ms once the window is full. True when it was taken. */

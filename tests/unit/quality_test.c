@@ -301,17 +301,33 @@ Test(quality, future_is_measured_against_the_feeds_own_clock)
 	cr_assert(clock_calls == 2 && !clock_skewed);
 }
 
-Test(quality, a_polled_source_may_lag_without_being_skewed)
+static void run_snapshots(int64_t offset_ns)
 {
-	for (int polled = 1; polled >= 0; polled--) {
-		lc_quality_source_reset(quality, 0);
-		lc_quality_polled(quality, 0, polled);
-		for (int i = 0; i < 30; i++) {
-			now += S;
-			ASSERT_PASS(quote("9", i % 2 ? "11" : "12", now - 20 * S));
-		}
-		cr_assert_eq(clock_calls, polled ? 0 : 1);
+	lc_quality_source_reset(quality, 0);
+	for (int i = 0; i < 30; i++) {
+		static const char *const volumes[] = {"100", "200"};
+		now += S;
+		struct lc_tick tick = snapshot(SH, "10", volumes[i > 0], NULL, now + offset_ns);
+		cr_assert_eq(judge(&tick), LC_DROP_NONE);
 	}
+}
+
+Test(quality, snapshots_may_lag_without_being_skewed)
+{
+	run_snapshots(-20 * S);
+	cr_assert_eq(clock_calls, 0);
+	run_snapshots(20 * S);
+	cr_assert(clock_calls == 1 && clock_skewed);
+}
+
+Test(quality, quotes_that_lag_are_skewed)
+{
+	ASSERT_PASS(trade(1, "10", now - 20 * S));
+	for (int i = 0; i < 30; i++) {
+		now += S;
+		ASSERT_PASS(quote("9", i % 2 ? "11" : "12", now - 20 * S));
+	}
+	cr_assert(clock_calls == 1 && clock_skewed && clock_median == -20 * S);
 }
 
 Test(quality, stale_clocks_of_closed_markets_are_no_skew)
