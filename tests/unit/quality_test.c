@@ -305,9 +305,8 @@ static void run_snapshots(int64_t offset_ns)
 {
 	lc_quality_source_reset(quality, 0);
 	for (int i = 0; i < 30; i++) {
-		static const char *const volumes[] = {"100", "200"};
 		now += S;
-		struct lc_tick tick = snapshot(SH, "10", volumes[i > 0], NULL, now + offset_ns);
+		struct lc_tick tick = snapshot(SH, "10", "100", NULL, now + offset_ns);
 		cr_assert_eq(judge(&tick), LC_DROP_NONE);
 	}
 }
