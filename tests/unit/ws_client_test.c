@@ -712,7 +712,7 @@ Test(ws_client, permessage_deflate)
 	struct test t;
 	struct client c = {0};
 	open_test(&t, deflating);
-	dial(&t, &c, (struct lc_ws_options){.deflate = true});
+	dial(&t, &c, (struct lc_ws_options){.deflate = true, .ping_ms = 20});
 	run_until(&t.f, &c.open);
 	cr_assert_not_null(strstr(t.request, "permessage-deflate"));
 	cr_assert(lc_ws_info(c.ws).deflate);
