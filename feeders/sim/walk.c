@@ -43,7 +43,7 @@ static enum sim_market market_of(const char *text)
 		return SIM_HK;
 	}
 	bool cn = dot != NULL && strlen(text) == 9 &&
-		(strcmp(dot, ".SH") == 0 || strcmp(dot, ".SZ") == 0 || strcmp(dot, ".BJ") == 0);
+		  (strcmp(dot, ".SH") == 0 || strcmp(dot, ".SZ") == 0 || strcmp(dot, ".BJ") == 0);
 	return cn ? SIM_CN : SIM_US;
 }
 
@@ -52,8 +52,8 @@ static bool is_fund(const struct sim_symbol *symbol)
 {
 	const char *text = symbol->text;
 	return symbol->market == SIM_CN &&
-		((text[0] == '5' && strcmp(text + 6, ".SH") == 0) ||
-			(text[0] == '1' && strcmp(text + 6, ".SZ") == 0));
+	       ((text[0] == '5' && strcmp(text + 6, ".SH") == 0) ||
+		       (text[0] == '1' && strcmp(text + 6, ".SZ") == 0));
 }
 
 static const struct sim_known *find_known(enum sim_market market, const char *text)
@@ -85,9 +85,9 @@ static int64_t hk_tick(int64_t price)
 {
 	static const struct {
 		int64_t below, tick;
-	} steps[] = { { 2500, 10 }, { 5000, 50 }, { 200000, 100 }, { 500000, 200 },
-		{ 1000000, 500 }, { 2000000, 1000 }, { 5000000, 2000 }, { 10000000, 5000 },
-		{ 20000000, 10000 }, { 50000000, 20000 } };
+	} steps[] = {{2500, 10}, {5000, 50}, {200000, 100}, {500000, 200}, {1000000, 500},
+		{2000000, 1000}, {5000000, 2000}, {10000000, 5000}, {20000000, 10000},
+		{50000000, 20000}};
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		if (price < steps[i].below) {
 			return steps[i].tick;
@@ -103,8 +103,8 @@ static void start(struct sim_symbol *symbol)
 	symbol->decimals = symbol->market == SIM_CN && !is_fund(symbol) ? 2 : 3;
 	symbol->vendor_board = known != NULL ? known->vendor_board : default_board(symbol);
 	symbol->lot = 100;
-	symbol->prev_close =
-		known != NULL ? known->prev_close * 10 : between(random, 30000, 3000000);
+	symbol->prev_close = known != NULL ? known->prev_close * 10
+					   : between(random, 30000, 3000000);
 	symbol->prev_close -= symbol->prev_close % sim_symbol_tick(symbol, symbol->prev_close);
 	int64_t tick = sim_symbol_tick(symbol, symbol->prev_close);
 	symbol->last = symbol->prev_close + tick * between(random, -5, 5);
@@ -123,10 +123,10 @@ static void count_in_bar(struct sim_symbol *symbol, int64_t time_ns)
 	struct sim_bar *bar = &symbol->bar;
 	if (bar->minute != minute) {
 		symbol->last_bar = *bar;
-		*bar = (struct sim_bar){ .minute = minute,
+		*bar = (struct sim_bar){.minute = minute,
 			.open = symbol->last,
 			.high = symbol->last,
-			.low = symbol->last };
+			.low = symbol->last};
 	}
 	bar->high = symbol->last > bar->high ? symbol->last : bar->high;
 	bar->low = symbol->last < bar->low ? symbol->last : bar->low;
@@ -247,8 +247,8 @@ void sim_symbol_trade(struct sim_symbol *symbol, int64_t time_ns)
 		symbol->last = next;
 	}
 	bool odd = symbol->market == SIM_US && between(&symbol->random, 0, 3) == 0;
-	symbol->last_size = odd ? between(&symbol->random, 1, 99) :
-				  symbol->lot * between(&symbol->random, 1, 9);
+	symbol->last_size = odd ? between(&symbol->random, 1, 99)
+				: symbol->lot * between(&symbol->random, 1, 9);
 	symbol->volume += symbol->last_size;
 	symbol->value += symbol->last_size * symbol->last;
 	symbol->trades++;

@@ -153,5 +153,8 @@ void lc_ws_peer_mute(struct lc_ws_peer *peer, bool muted);
  * *written may be less than len (0 when the kernel is full); use it only while nothing is pending,
  * and go on with the rest in on_drained. LC_ERR_CLOSED. */
 enum lc_err lc_ws_peer_raw(struct lc_ws_peer *peer, const void *data, size_t len, size_t *written);
+/* Hands over the rest of a frame that lc_ws_peer_raw() began: it is written before anything else.
+ */
+enum lc_err lc_ws_peer_raw_rest(struct lc_ws_peer *peer, const void *data, size_t len);
 /* True when permessage-deflate was agreed on: raw frames may still be uncompressed ones. */
 bool lc_ws_peer_deflated(const struct lc_ws_peer *peer);

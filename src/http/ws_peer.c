@@ -270,6 +270,23 @@ enum lc_err lc_ws_peer_raw(struct lc_ws_peer *peer, const void *data, size_t len
 	return LC_OK;
 }
 
+enum lc_err lc_ws_peer_raw_rest(struct lc_ws_peer *peer, const void *data, size_t len)
+{
+	struct http_conn *conn = conn_of(peer);
+	if (conn->hang_up || !peer->open) {
+		return LC_ERR_CLOSED;
+	}
+	unsigned char *copy = malloc(LWS_PRE + len);
+	if (copy == NULL) {
+		http_conn_kill(conn);
+		return LC_ERR_NOMEM;
+	}
+	memcpy(copy + LWS_PRE, data, len);
+	int n = lws_write(conn->wsi, copy + LWS_PRE, len, LWS_WRITE_HTTP);
+	free(copy);
+	return n < 0 ? LC_ERR_CLOSED : LC_OK;
+}
+
 bool lc_ws_peer_deflated(const struct lc_ws_peer *peer)
 {
 	return peer->deflated;

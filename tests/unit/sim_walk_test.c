@@ -13,7 +13,8 @@ static void check_state(const struct sim_symbol *s)
 	cr_assert_gt(s->low, 0, "%s", s->text);
 	cr_assert(s->low <= s->open && s->open <= s->high, "%s", s->text);
 	cr_assert(s->low <= s->last && s->last <= s->high, "%s", s->text);
-	cr_assert_leq(llabs(s->last - s->prev_close), s->prev_close * 9 / 100 + 60000, "%s", s->text);
+	cr_assert_leq(
+		llabs(s->last - s->prev_close), s->prev_close * 9 / 100 + 60000, "%s", s->text);
 	cr_assert(s->bid[0] <= s->last && s->last <= s->ask[0], "%s", s->text);
 	for (int i = 0; i < 5; i++) {
 		cr_assert(s->bid[i] < s->ask[i]);
@@ -80,12 +81,12 @@ Test(sim_walk, markets_boards_and_steps)
 		enum sim_market market;
 		int board, decimals;
 		int64_t tick;
-	} cases[] = { { "600000.SH", SIM_CN, 1, 2, 100 }, { "000001.SZ", SIM_CN, 0, 2, 100 },
-		{ "920047.BJ", SIM_CN, 0, 2, 100 }, { "510300.SH", SIM_CN, 1, 3, 10 },
-		{ "159941.SZ", SIM_CN, 0, 3, 10 }, { "00700.HK", SIM_HK, 116, 3, 2000 },
-		{ "00939.HK", SIM_HK, 116, 3, 100 }, { "AAPL", SIM_US, 105, 3, 100 },
-		{ "BRK.B", SIM_US, 106, 3, 100 }, { "603000.SH", SIM_CN, 1, 2, 100 },
-		{ "ZZZZ", SIM_US, 105, 3, 100 }, { "BAC.PRL", SIM_US, 105, 3, 100 } };
+	} cases[] = {{"600000.SH", SIM_CN, 1, 2, 100}, {"000001.SZ", SIM_CN, 0, 2, 100},
+		{"920047.BJ", SIM_CN, 0, 2, 100}, {"510300.SH", SIM_CN, 1, 3, 10},
+		{"159941.SZ", SIM_CN, 0, 3, 10}, {"00700.HK", SIM_HK, 116, 3, 2000},
+		{"00939.HK", SIM_HK, 116, 3, 100}, {"AAPL", SIM_US, 105, 3, 100},
+		{"BRK.B", SIM_US, 106, 3, 100}, {"603000.SH", SIM_CN, 1, 2, 100},
+		{"ZZZZ", SIM_US, 105, 3, 100}, {"BAC.PRL", SIM_US, 105, 3, 100}};
 	struct sim_walk *walk;
 	sim_walk_create(1, &walk);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -1,0 +1,172 @@
+#include "sim_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	int64_t value, count; /* when not given */
+} kinds[SIM_FAULTS] = {
+	[SIM_FAULT_MUTE] = {"mute", 5, 1},
+	[SIM_FAULT_HALF_OPEN] = {"half-open", 90, 1},
+	[SIM_FAULT_DRIP] = {"drip", 5, 1},
+	[SIM_FAULT_MALFORMED] = {"malformed", 0, 1},
+	[SIM_FAULT_BAD_FRAME] = {"bad-frame", 0, 1},
+	[SIM_FAULT_CUT] = {"cut", 0, 1},
+	[SIM_FAULT_CLOSE] = {"close", 1000, 1},
+	[SIM_FAULT_DROP] = {"drop", 0, 1},
+	[SIM_FAULT_REFUSE] = {"refuse", 429, 1},
+	[SIM_FAULT_BAN] = {"ban", 10, 1},
+	[SIM_FAULT_HOLD] = {"hold", 5, 1},
+	[SIM_FAULT_DUPLICATE] = {"duplicate", 1, 1},
+	[SIM_FAULT_DISORDER] = {"disorder", 1, 1},
+	[SIM_FAULT_ZERO] = {"zero", 1, 1},
+	[SIM_FAULT_ERROR] = {"error", 500, 1},
+	[SIM_FAULT_AUTH_ERROR] = {"auth-error", 402, 1},
+	[SIM_FAULT_SUB_ERROR] = {"sub-error", 405, 1},
+	[SIM_FAULT_CORRECT] = {"correct", 1, 1},
+	[SIM_FAULT_HALT] = {"halt", 0, 1},
+	[SIM_FAULT_CLEAR] = {"clear", 0, 1},
+};
+
+/* One "KIND[:VALUE[/COUNT]][@SECONDS]". */
+static bool parse_one(char *text, int64_t mono_ns, struct sim_fault *out)
+{
+	char *at = strchr(text, '@');
+	char *value = strchr(text, ':');
+	char *count = strchr(text, '/');
+	char *end = NULL;
+	double delay_s = at != NULL ? strtod(at + 1, &end) : 0;
+	if (at != NULL && (end == at + 1 || *end != '\0' || delay_s < 0 || delay_s > 86400)) {
+		return false;
+	}
+	for (char *cut = text; *cut != '\0'; cut++) {
+		if (strchr("@:/", *cut) != NULL) {
+			*cut = '\0';
+		}
+	}
+	for (int i = 0; i < SIM_FAULTS; i++) {
+		if (strcmp(kinds[i].name, text) == 0) {
+			*out = (struct sim_fault){.kind = (enum sim_fault_kind)i,
+				.value = value != NULL ? atoll(value + 1) : kinds[i].value,
+				.count = count != NULL ? atoll(count + 1) : kinds[i].count,
+				.start_ns = mono_ns + (int64_t)(delay_s * 1e9)};
+			return out->value >= 0 && out->count >= 0;
+		}
+	}
+	return false;
+}
+
+enum lc_err sim_faults_add(struct sim *sim, const char *spec, int64_t mono_ns, struct lc_error *err)
+{
+	struct sim_faults *faults = &sim->faults;
+	char copy[1024];
+	if (strlen(spec) >= sizeof(copy)) {
+		return lc_error_set(err, LC_ERR_TOO_LARGE, "faults: longer than 1 KB");
+	}
+	strcpy(copy, spec);
+	char *save = NULL;
+	for (char *one = strtok_r(copy, ", \r\n", &save); one != NULL;
+		one = strtok_r(NULL, ", \r\n", &save)) {
+		size_t most = sizeof(faults->pending) / sizeof(faults->pending[0]);
+		if (faults->pending_count == most) {
+			return lc_error_set(err, LC_ERR_FULL, "faults: at most %zu wait", most);
+		}
+		if (!parse_one(one, mono_ns, &faults->pending[faults->pending_count])) {
+			return lc_error_set(err, LC_ERR_INVALID,
+				"faults: '%s' is not KIND[:VALUE[/COUNT]][@SECONDS]", one);
+		}
+		faults->pending_count++;
+	}
+	return LC_OK;
+}
+
+static void clear(struct sim *sim)
+{
+	lc_http_server_hold(sim->server, false);
+	sim->faults = (struct sim_faults){0};
+}
+
+/* States are kept here; events go to the vendor. */
+static void begin(struct sim *sim, const struct sim_fault *fault, int64_t mono_ns)
+{
+	struct sim_faults *faults = &sim->faults;
+	int64_t until_ns = mono_ns + fault->value * LC_NS_PER_S;
+	switch (fault->kind) {
+	case SIM_FAULT_MUTE:
+		faults->mute_until_ns = until_ns;
+		break;
+	case SIM_FAULT_HALF_OPEN:
+		faults->half_open_until_ns = until_ns;
+		break;
+	case SIM_FAULT_DRIP:
+		faults->drip_until_ns = until_ns;
+		break;
+	case SIM_FAULT_HOLD:
+		faults->hold_until_ns = until_ns;
+		lc_http_server_hold(sim->server, true);
+		break;
+	case SIM_FAULT_REFUSE:
+		faults->refuse_status = fault->value;
+		faults->refuse_left = fault->count;
+		break;
+	case SIM_FAULT_BAN:
+		faults->ban_left = fault->value;
+		break;
+	case SIM_FAULT_DUPLICATE:
+		faults->duplicate_left = fault->value;
+		break;
+	case SIM_FAULT_DISORDER:
+		faults->disorder_left = fault->value;
+		break;
+	case SIM_FAULT_ZERO:
+		faults->zero_left = fault->value;
+		break;
+	case SIM_FAULT_CORRECT:
+		faults->correct_left = fault->value;
+		break;
+	case SIM_FAULT_AUTH_ERROR:
+		faults->auth_code = fault->value;
+		faults->auth_left = fault->count;
+		break;
+	case SIM_FAULT_SUB_ERROR:
+		faults->sub_code = fault->value;
+		faults->sub_left = fault->count;
+		break;
+	case SIM_FAULT_CLEAR:
+		clear(sim);
+		break;
+	default:
+		break;
+	}
+	if (sim->vendor->on_fault != NULL) {
+		sim->vendor->on_fault(sim, fault);
+	}
+}
+
+void sim_faults_turn(struct sim *sim, int64_t mono_ns)
+{
+	struct sim_faults *faults = &sim->faults;
+	for (size_t i = 0; i < faults->pending_count;) {
+		struct sim_fault fault = faults->pending[i];
+		if (fault.start_ns > mono_ns) {
+			i++;
+			continue;
+		}
+		faults->pending[i] = faults->pending[--faults->pending_count];
+		begin(sim, &fault, mono_ns);
+	}
+	if (faults->hold_until_ns != 0 && faults->hold_until_ns <= mono_ns) {
+		faults->hold_until_ns = 0;
+		lc_http_server_hold(sim->server, false);
+	}
+}
+
+bool sim_faults_take(int64_t *left)
+{
+	if (*left <= 0) {
+		return false;
+	}
+	--*left;
+	return true;
+}
