@@ -1,7 +1,6 @@
 #include "livecore/interest.h"
 
 #include "interest_priv.h"
-#include "livecore/map.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -9,126 +8,10 @@
 
 enum { MAX_PORTFOLIOS = 10000, MAX_ENTRIES = 200000 };
 
-/* What all portfolios together want of one symbol. */
-struct wanted {
-	uint32_t followers;
-	int64_t since_ns; /* the earliest of its followers' */
-};
-
-enum phase { IDLE, APPLYING, EXPIRING };
-
-struct lc_interest {
-	struct lc_interest_options options;
-	struct lc_map *by_id;
-	struct portfolio **portfolios; /* owned, each too */
-	size_t count, capacity;
-	struct wanted *wanted; /* owned; by symbol */
-	size_t n_wanted, followed;
-	uint64_t version;
-	/* The update under way. */
-	enum phase phase;
-	struct portfolio *current;
-	enum lc_interest_type type;
-	int64_t timestamp_ns;
-	uint32_t update; /* marks the entries it named */
-	size_t sweep;    /* entries below this index are still to be looked at */
-	/* Where pruning goes on. */
-	size_t prune_portfolio, prune_entry;
-};
-
-static int64_t later(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
-static bool is_followed(const struct portfolio *portfolio, const struct entry *entry)
-{
-	return entry->follow_ns != NEVER &&
-	       entry->follow_ns >= later(entry->remove_ns, portfolio->replace_ns);
-}
-
 /* Can an entry be forgotten? It can when the portfolio's replace says all that it says. */
 static bool is_redundant(const struct portfolio *portfolio, const struct entry *entry)
 {
 	return entry->since_ns == NEVER && entry->remove_ns <= portfolio->replace_ns;
-}
-
-static enum lc_err reserve_wanted(struct lc_interest *interest, uint32_t symbol)
-{
-	if (symbol < interest->n_wanted) {
-		return LC_OK;
-	}
-	size_t count = interest->n_wanted ? interest->n_wanted : 1024;
-	while (count <= symbol) {
-		count *= 2;
-	}
-	struct wanted *wanted = realloc(interest->wanted, count * sizeof *wanted);
-	if (!wanted) {
-		return LC_ERR_NOMEM;
-	}
-	memset(wanted + interest->n_wanted, 0, (count - interest->n_wanted) * sizeof *wanted);
-	interest->wanted = wanted;
-	interest->n_wanted = count;
-	return LC_OK;
-}
-
-static void find_earliest(struct lc_interest *interest, uint32_t symbol)
-{
-	int64_t earliest = INT64_MAX;
-	for (size_t i = 0; i < interest->count; i++) {
-		const struct entry *entry = portfolio_find(interest->portfolios[i], symbol);
-		if (entry && entry->since_ns != NEVER && entry->since_ns < earliest) {
-			earliest = entry->since_ns;
-		}
-	}
-	interest->wanted[symbol].since_ns = earliest;
-}
-
-/* Counts a new follower; true when it is the first. */
-static bool join(struct lc_interest *interest, struct portfolio *portfolio, struct entry *entry,
-	int64_t since_ns)
-{
-	struct wanted *wanted = &interest->wanted[entry->symbol];
-	entry->since_ns = since_ns;
-	portfolio->followed++;
-	if (wanted->followers++ == 0) {
-		wanted->since_ns = since_ns;
-		interest->followed++;
-		return true;
-	}
-	if (since_ns < wanted->since_ns) {
-		wanted->since_ns = since_ns;
-	}
-	return false;
-}
-
-/* Takes a follower away and tells when it was the last. */
-static void part(struct lc_interest *interest, struct portfolio *portfolio, struct entry *entry)
-{
-	struct wanted *wanted = &interest->wanted[entry->symbol];
-	int64_t since_ns = entry->since_ns;
-	entry->since_ns = NEVER;
-	portfolio->followed--;
-	if (--wanted->followers == 0) {
-		interest->followed--;
-		if (interest->options.host && interest->options.host->leave) {
-			interest->options.host->leave(interest->options.arg, entry->symbol);
-		}
-	} else if (since_ns == wanted->since_ns) {
-		find_earliest(interest, entry->symbol);
-	}
-}
-
-static void move_since(struct lc_interest *interest, struct entry *entry, int64_t since_ns)
-{
-	struct wanted *wanted = &interest->wanted[entry->symbol];
-	bool was_earliest = entry->since_ns == wanted->since_ns;
-	entry->since_ns = since_ns;
-	if (since_ns < wanted->since_ns) {
-		wanted->since_ns = since_ns;
-	} else if (was_earliest) {
-		find_earliest(interest, entry->symbol);
-	}
 }
 
 static void reject(
@@ -146,7 +29,7 @@ static struct entry *entry_for(struct lc_interest *interest, const char *text, s
 	struct portfolio *portfolio = interest->current;
 	uint32_t symbol;
 	enum lc_err rc = lc_symbols_intern(interest->options.symbols, text, len, &symbol);
-	struct entry *entry = rc == LC_OK ? portfolio_find(portfolio, symbol) : NULL;
+	struct entry *entry = rc == LC_OK ? lc_portfolio_find(portfolio, symbol) : NULL;
 	if (entry) {
 		return entry;
 	}
@@ -158,11 +41,11 @@ static struct entry *entry_for(struct lc_interest *interest, const char *text, s
 			return NULL;
 		}
 		rc = portfolio->count < interest->options.max_entries
-			     ? reserve_wanted(interest, symbol)
+			     ? lc_union_reserve(interest, symbol)
 			     : LC_ERR_LIMIT;
 	}
 	if (rc == LC_OK) {
-		rc = portfolio_add(portfolio, symbol, &entry);
+		rc = lc_portfolio_add(portfolio, symbol, &entry);
 	}
 	if (rc != LC_OK) {
 		reject(interest, text, len,
@@ -178,16 +61,16 @@ static void name_followed(struct lc_interest *interest, struct entry *entry)
 	const struct lc_interest_host *host = interest->options.host;
 	struct portfolio *portfolio = interest->current;
 	int64_t now = interest->timestamp_ns;
-	bool counts = now >= later(entry->remove_ns, portfolio->replace_ns);
-	entry->follow_ns = later(entry->follow_ns, now);
+	bool counts = now >= later_of(entry->remove_ns, portfolio->replace_ns);
+	entry->follow_ns = later_of(entry->follow_ns, now);
 	if (!counts) {
 		return;
 	}
 	bool first = false;
 	if (entry->since_ns == NEVER) {
-		first = join(interest, portfolio, entry, entry->follow_ns);
+		first = lc_union_join(interest, portfolio, entry, entry->follow_ns);
 	} else if (now < entry->since_ns) {
-		move_since(interest, entry, now);
+		lc_union_move_since(interest, entry, now);
 	}
 	if (first && host && host->follow) {
 		host->follow(interest->options.arg, entry->symbol);
@@ -198,15 +81,15 @@ static void name_followed(struct lc_interest *interest, struct entry *entry)
 
 static void name_removed(struct lc_interest *interest, struct entry *entry)
 {
-	entry->remove_ns = later(entry->remove_ns, interest->timestamp_ns);
+	entry->remove_ns = later_of(entry->remove_ns, interest->timestamp_ns);
 	if (entry->since_ns == NEVER) {
 		return;
 	}
-	if (!is_followed(interest->current, entry)) {
-		part(interest, interest->current, entry);
+	if (!lc_portfolio_follows(interest->current, entry)) {
+		lc_union_part(interest, interest->current, entry);
 	} else if (entry->since_ns < interest->timestamp_ns) {
 		/* A removal that comes late: it was followed, left and followed again. */
-		move_since(interest, entry, entry->follow_ns);
+		lc_union_move_since(interest, entry, entry->follow_ns);
 	}
 }
 
@@ -215,18 +98,51 @@ static void sweep_entry(struct lc_interest *interest, size_t index)
 {
 	struct portfolio *portfolio = interest->current;
 	struct entry *entry = &portfolio->entries[index];
-	if (entry->since_ns != NEVER && !is_followed(portfolio, entry)) {
-		part(interest, portfolio, entry);
+	if (entry->since_ns != NEVER && !lc_portfolio_follows(portfolio, entry)) {
+		lc_union_part(interest, portfolio, entry);
 	} else if (entry->since_ns != NEVER && entry->named != interest->update &&
 		   entry->since_ns < interest->timestamp_ns) {
-		move_since(interest, entry, entry->follow_ns);
+		lc_union_move_since(interest, entry, entry->follow_ns);
 	}
 	if (is_redundant(portfolio, entry)) {
-		portfolio_drop(portfolio, index);
+		lc_portfolio_drop(portfolio, index);
 	}
 }
 
-static enum lc_err add_portfolio(
+static void forget_portfolio(struct lc_interest *interest, struct portfolio *portfolio)
+{
+	lc_map_remove(interest->by_id, portfolio->id, strlen(portfolio->id));
+	struct portfolio *last = interest->portfolios[--interest->count];
+	last->index = portfolio->index;
+	interest->portfolios[portfolio->index] = last;
+	lc_portfolio_destroy(portfolio);
+}
+
+/* Prunes one portfolio from where the last call stopped. */
+static size_t prune_some(
+	struct lc_interest *interest, struct portfolio *portfolio, int64_t before_ns, size_t max)
+{
+	size_t done = 0;
+	if (interest->prune_entry > portfolio->count) {
+		interest->prune_entry = portfolio->count;
+	}
+	while (interest->prune_entry > 0 && done < max) {
+		const struct entry *entry = &portfolio->entries[--interest->prune_entry];
+		done++;
+		if (entry->since_ns == NEVER && entry->remove_ns < before_ns) {
+			lc_portfolio_drop(portfolio, interest->prune_entry);
+			portfolio->version = ++interest->version;
+		}
+	}
+	return done;
+}
+
+bool lc_registry_valid_id(const char *id, size_t len)
+{
+	return len > 0 && len <= LC_PORTFOLIO_ID_MAX && !memchr(id, '\0', len);
+}
+
+enum lc_err lc_registry_add(
 	struct lc_interest *interest, const char *id, size_t len, struct portfolio **out)
 {
 	if (interest->count >= interest->options.max_portfolios) {
@@ -243,55 +159,17 @@ static enum lc_err add_portfolio(
 		interest->capacity = capacity;
 	}
 	struct portfolio *portfolio;
-	if (portfolio_create(id, len, &portfolio) != LC_OK) {
+	if (lc_portfolio_create(id, len, &portfolio) != LC_OK) {
 		return LC_ERR_NOMEM;
 	}
 	if (lc_map_put(interest->by_id, id, len, portfolio) != LC_OK) {
-		portfolio_destroy(portfolio);
+		lc_portfolio_destroy(portfolio);
 		return LC_ERR_NOMEM;
 	}
 	portfolio->index = interest->count;
 	interest->portfolios[interest->count++] = portfolio;
 	*out = portfolio;
 	return LC_OK;
-}
-
-static void forget_portfolio(struct lc_interest *interest, struct portfolio *portfolio)
-{
-	lc_map_remove(interest->by_id, portfolio->id, strlen(portfolio->id));
-	struct portfolio *last = interest->portfolios[--interest->count];
-	last->index = portfolio->index;
-	interest->portfolios[portfolio->index] = last;
-	portfolio_destroy(portfolio);
-}
-
-static bool valid_id(const char *id, size_t len)
-{
-	return len > 0 && len <= LC_PORTFOLIO_ID_MAX && !memchr(id, '\0', len);
-}
-
-static int compare_followed(const void *a, const void *b, void *interest)
-{
-	return lc_interest_compare(interest, *(const uint32_t *)a, *(const uint32_t *)b);
-}
-
-/* Prunes one portfolio from where the last call stopped. */
-static size_t prune_some(
-	struct lc_interest *interest, struct portfolio *portfolio, int64_t before_ns, size_t max)
-{
-	size_t done = 0;
-	if (interest->prune_entry > portfolio->count) {
-		interest->prune_entry = portfolio->count;
-	}
-	while (interest->prune_entry > 0 && done < max) {
-		const struct entry *entry = &portfolio->entries[--interest->prune_entry];
-		done++;
-		if (entry->since_ns == NEVER && entry->remove_ns < before_ns) {
-			portfolio_drop(portfolio, interest->prune_entry);
-			portfolio->version = ++interest->version;
-		}
-	}
-	return done;
 }
 
 const char *lc_interest_reject_name(enum lc_interest_reject reason)
@@ -327,7 +205,7 @@ void lc_interest_destroy(struct lc_interest *interest)
 		return;
 	}
 	for (size_t i = 0; i < interest->count; i++) {
-		portfolio_destroy(interest->portfolios[i]);
+		lc_portfolio_destroy(interest->portfolios[i]);
 	}
 	lc_map_destroy(interest->by_id, NULL);
 	free(interest->portfolios);
@@ -339,20 +217,20 @@ enum lc_err lc_interest_begin(struct lc_interest *interest, const char *portfoli
 	enum lc_interest_type type, int64_t timestamp_ns)
 {
 	assert(interest->phase == IDLE);
-	if (!valid_id(portfolio, len)) {
+	if (!lc_registry_valid_id(portfolio, len)) {
 		return LC_ERR_INVALID;
 	}
 	struct portfolio *current = lc_map_get(interest->by_id, portfolio, len);
 	if (!current) {
-		enum lc_err rc = add_portfolio(interest, portfolio, len, &current);
+		enum lc_err rc = lc_registry_add(interest, portfolio, len, &current);
 		if (rc != LC_OK) {
 			return rc;
 		}
 	}
-	current->latest_ns = later(current->latest_ns, timestamp_ns);
+	current->latest_ns = later_of(current->latest_ns, timestamp_ns);
 	current->version = ++interest->version;
 	if (type == LC_INTEREST_REPLACE) {
-		current->replace_ns = later(current->replace_ns, timestamp_ns);
+		current->replace_ns = later_of(current->replace_ns, timestamp_ns);
 	}
 	interest->phase = APPLYING;
 	interest->current = current;
@@ -396,9 +274,9 @@ bool lc_interest_sweep(struct lc_interest *interest, size_t max)
 			continue;
 		}
 		if (portfolio->entries[index].since_ns != NEVER) {
-			part(interest, portfolio, &portfolio->entries[index]);
+			lc_union_part(interest, portfolio, &portfolio->entries[index]);
 		}
-		portfolio_drop(portfolio, index);
+		lc_portfolio_drop(portfolio, index);
 	}
 	if (interest->sweep > 0) {
 		return false;
@@ -466,135 +344,4 @@ bool lc_interest_prune(struct lc_interest *interest, int64_t before_ns, size_t m
 	interest->prune_portfolio = 0;
 	interest->prune_entry = SIZE_MAX;
 	return true;
-}
-
-bool lc_interest_follows(const struct lc_interest *interest, uint32_t symbol)
-{
-	return symbol < interest->n_wanted && interest->wanted[symbol].followers > 0;
-}
-
-size_t lc_interest_count(const struct lc_interest *interest)
-{
-	return interest->followed;
-}
-
-int lc_interest_compare(const struct lc_interest *interest, uint32_t a, uint32_t b)
-{
-	int64_t since_a = interest->wanted[a].since_ns;
-	int64_t since_b = interest->wanted[b].since_ns;
-	if (since_a != since_b) {
-		return since_a < since_b ? -1 : 1;
-	}
-	return strcmp(lc_symbols_get(interest->options.symbols, a)->text,
-		lc_symbols_get(interest->options.symbols, b)->text);
-}
-
-size_t lc_interest_order(const struct lc_interest *interest, uint32_t *out, size_t max)
-{
-	assert(max >= interest->followed);
-	(void)max;
-	size_t count = 0;
-	for (size_t i = 0; i < interest->n_wanted; i++) {
-		if (interest->wanted[i].followers > 0) {
-			out[count++] = (uint32_t)i;
-		}
-	}
-	/* The comparison only reads. */
-	qsort_r(out, count, sizeof *out, compare_followed, (void *)(uintptr_t)interest);
-	return count;
-}
-
-size_t lc_interest_portfolios(const struct lc_interest *interest)
-{
-	return interest->count;
-}
-
-void lc_interest_portfolio(
-	const struct lc_interest *interest, size_t index, struct lc_interest_portfolio *out)
-{
-	assert(index < interest->count);
-	const struct portfolio *portfolio = interest->portfolios[index];
-	*out = (struct lc_interest_portfolio){
-		.id = portfolio->id,
-		.replace_ns = portfolio->replace_ns,
-		.latest_ns = portfolio->latest_ns,
-		.entries = portfolio->count,
-		.followed = portfolio->followed,
-		.version = portfolio->version,
-	};
-}
-
-void lc_interest_entry(const struct lc_interest *interest, size_t portfolio, size_t index,
-	struct lc_interest_entry *out)
-{
-	assert(portfolio < interest->count && index < interest->portfolios[portfolio]->count);
-	const struct entry *entry = &interest->portfolios[portfolio]->entries[index];
-	*out = (struct lc_interest_entry){
-		entry->symbol, entry->follow_ns, entry->remove_ns, entry->since_ns};
-}
-
-bool lc_interest_follower(
-	const struct lc_interest *interest, uint32_t symbol, size_t *cursor, const char **id)
-{
-	while (*cursor < interest->count) {
-		const struct portfolio *portfolio = interest->portfolios[(*cursor)++];
-		const struct entry *entry = portfolio_find(portfolio, symbol);
-		if (entry && entry->since_ns != NEVER) {
-			*id = portfolio->id;
-			return true;
-		}
-	}
-	return false;
-}
-
-enum lc_err lc_interest_restore(
-	struct lc_interest *interest, const struct lc_interest_portfolio *portfolio, size_t *index)
-{
-	assert(interest->phase == IDLE);
-	size_t len = strlen(portfolio->id);
-	if (!valid_id(portfolio->id, len)) {
-		return LC_ERR_INVALID;
-	}
-	if (lc_map_get(interest->by_id, portfolio->id, len)) {
-		return LC_ERR_EXISTS;
-	}
-	struct portfolio *added;
-	enum lc_err rc = add_portfolio(interest, portfolio->id, len, &added);
-	if (rc != LC_OK) {
-		return rc;
-	}
-	added->replace_ns = portfolio->replace_ns;
-	added->latest_ns = portfolio->latest_ns;
-	added->version = ++interest->version;
-	*index = added->index;
-	return LC_OK;
-}
-
-enum lc_err lc_interest_restore_entry(
-	struct lc_interest *interest, size_t portfolio, const struct lc_interest_entry *saved)
-{
-	assert(interest->phase == IDLE && portfolio < interest->count);
-	struct portfolio *owner = interest->portfolios[portfolio];
-	if (saved->symbol >= lc_symbols_count(interest->options.symbols)) {
-		return LC_ERR_INVALID;
-	}
-	if (portfolio_find(owner, saved->symbol)) {
-		return LC_ERR_EXISTS;
-	}
-	if (owner->count >= interest->options.max_entries) {
-		return LC_ERR_LIMIT;
-	}
-	struct entry *entry;
-	if (reserve_wanted(interest, saved->symbol) != LC_OK ||
-		portfolio_add(owner, saved->symbol, &entry) != LC_OK) {
-		return LC_ERR_NOMEM;
-	}
-	entry->follow_ns = saved->follow_ns;
-	entry->remove_ns = saved->remove_ns;
-	/* Whether it is followed follows from the times; what was saved only says since when. */
-	if (is_followed(owner, entry)) {
-		join(interest, owner, entry,
-			saved->since_ns == NEVER ? entry->follow_ns : saved->since_ns);
-	}
-	return LC_OK;
 }

@@ -61,7 +61,7 @@ static void clear_slot(struct portfolio *portfolio, size_t slot)
 	portfolio->slots[hole] = 0;
 }
 
-enum lc_err portfolio_create(const char *id, size_t len, struct portfolio **out)
+enum lc_err lc_portfolio_create(const char *id, size_t len, struct portfolio **out)
 {
 	struct portfolio *portfolio = calloc(1, sizeof *portfolio);
 	if (!portfolio) {
@@ -70,14 +70,14 @@ enum lc_err portfolio_create(const char *id, size_t len, struct portfolio **out)
 	portfolio->id = strndup(id, len);
 	portfolio->replace_ns = portfolio->latest_ns = NEVER;
 	if (!portfolio->id || grow(portfolio) != LC_OK) {
-		portfolio_destroy(portfolio);
+		lc_portfolio_destroy(portfolio);
 		return LC_ERR_NOMEM;
 	}
 	*out = portfolio;
 	return LC_OK;
 }
 
-void portfolio_destroy(struct portfolio *portfolio)
+void lc_portfolio_destroy(struct portfolio *portfolio)
 {
 	if (!portfolio) {
 		return;
@@ -88,15 +88,15 @@ void portfolio_destroy(struct portfolio *portfolio)
 	free(portfolio);
 }
 
-struct entry *portfolio_find(const struct portfolio *portfolio, uint32_t symbol)
+struct entry *lc_portfolio_find(const struct portfolio *portfolio, uint32_t symbol)
 {
 	uint32_t position = portfolio->slots[find_slot(portfolio, symbol)];
 	return position ? &portfolio->entries[position - 1] : NULL;
 }
 
-enum lc_err portfolio_add(struct portfolio *portfolio, uint32_t symbol, struct entry **out)
+enum lc_err lc_portfolio_add(struct portfolio *portfolio, uint32_t symbol, struct entry **out)
 {
-	assert(!portfolio_find(portfolio, symbol));
+	assert(!lc_portfolio_find(portfolio, symbol));
 	if (portfolio->count == portfolio->capacity && grow(portfolio) != LC_OK) {
 		return LC_ERR_NOMEM;
 	}
@@ -108,7 +108,7 @@ enum lc_err portfolio_add(struct portfolio *portfolio, uint32_t symbol, struct e
 	return LC_OK;
 }
 
-void portfolio_drop(struct portfolio *portfolio, size_t index)
+void lc_portfolio_drop(struct portfolio *portfolio, size_t index)
 {
 	assert(index < portfolio->count);
 	clear_slot(portfolio, find_slot(portfolio, portfolio->entries[index].symbol));
@@ -118,4 +118,10 @@ void portfolio_drop(struct portfolio *portfolio, size_t index)
 		portfolio->entries[index] = portfolio->entries[last];
 		portfolio->slots[slot] = (uint32_t)index + 1;
 	}
+}
+
+bool lc_portfolio_follows(const struct portfolio *portfolio, const struct entry *entry)
+{
+	return entry->follow_ns != NEVER &&
+	       entry->follow_ns >= later_of(entry->remove_ns, portfolio->replace_ns);
 }

@@ -214,7 +214,7 @@ static const struct market_phase us_half_day[] = {
 
 #define LIST(array) array, sizeof array / sizeof *array
 
-const struct market_rules market_rules[LC_MARKETS] = {
+const struct market_rules lc_market_rules[LC_MARKETS] = {
 	[LC_MARKET_CN] = {"Asia/Shanghai", 2024, 2026, LIST(cn_day), NULL, 0, LIST(cn_closed), NULL,
 		0},
 	[LC_MARKET_HK] = {"Asia/Hong_Kong", 2024, 2026, LIST(hk_day), LIST(hk_half_day),

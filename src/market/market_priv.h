@@ -26,4 +26,4 @@ struct market_rules {
 	size_t n_half;
 };
 
-extern const struct market_rules market_rules[LC_MARKETS];
+extern const struct market_rules lc_market_rules[LC_MARKETS];

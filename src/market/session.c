@@ -83,7 +83,7 @@ static void find_phase(const struct lc_calendar *calendar, enum lc_market market
 	if (!lc_calendar_trades_on(calendar, market, day, &half)) {
 		return;
 	}
-	const struct market_rules *rules = &market_rules[market];
+	const struct market_rules *rules = &lc_market_rules[market];
 	const struct market_phase *phases = half ? rules->half_day : rules->day;
 	size_t count = half ? rules->n_half_day : rules->n_day;
 	for (size_t i = 0; i < count; i++) {
@@ -134,7 +134,7 @@ enum lc_err lc_calendar_create(bool always_open, struct lc_calendar **out, struc
 	calendar->always_open = always_open;
 	for (int market = 0; market < LC_MARKETS; market++) {
 		enum lc_err rc = lc_zone_load(
-			market_rules[market].zone, &calendar->zones[market], err);
+			lc_market_rules[market].zone, &calendar->zones[market], err);
 		if (rc != LC_OK) {
 			lc_calendar_destroy(calendar);
 			return rc;
@@ -174,7 +174,7 @@ bool lc_calendar_trades_on(
 	const struct lc_calendar *calendar, enum lc_market market, int32_t day, bool *half)
 {
 	assert(market < LC_MARKETS);
-	const struct market_rules *rules = &market_rules[market];
+	const struct market_rules *rules = &lc_market_rules[market];
 	struct lc_civil civil = {0};
 	lc_civil_from_days(day, &civil);
 	int32_t yyyymmdd = civil.year * 10000 + civil.month * 100 + civil.day;
@@ -194,8 +194,8 @@ bool lc_calendar_covers(const struct lc_calendar *calendar, enum lc_market marke
 	assert(market < LC_MARKETS);
 	struct lc_civil civil = {0};
 	lc_civil_from_days(day, &civil);
-	return calendar->always_open || (civil.year >= market_rules[market].first_year &&
-						civil.year <= market_rules[market].last_year);
+	return calendar->always_open || (civil.year >= lc_market_rules[market].first_year &&
+						civil.year <= lc_market_rules[market].last_year);
 }
 
 const struct lc_zone *lc_calendar_zone(const struct lc_calendar *calendar, enum lc_market market)

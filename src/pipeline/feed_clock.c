@@ -23,7 +23,7 @@ static void forget_oldest(struct feed_clock *clock)
 		(clock->count - at) * sizeof *clock->sorted);
 }
 
-bool feed_clock_sample(struct feed_clock *clock, int64_t offset_ns, int64_t now_ns)
+bool lc_feed_clock_sample(struct feed_clock *clock, int64_t offset_ns, int64_t now_ns)
 {
 	int64_t since = now_ns - clock->sampled_ns;
 	if (clock->count == CLOCK_WINDOW) {
@@ -44,7 +44,7 @@ bool feed_clock_sample(struct feed_clock *clock, int64_t offset_ns, int64_t now_
 	return true;
 }
 
-bool feed_clock_median(const struct feed_clock *clock, int64_t *median_ns)
+bool lc_feed_clock_median(const struct feed_clock *clock, int64_t *median_ns)
 {
 	if (clock->count < CLOCK_MIN_SAMPLES) {
 		return false;
@@ -53,15 +53,15 @@ bool feed_clock_median(const struct feed_clock *clock, int64_t *median_ns)
 	return true;
 }
 
-void feed_clock_reset(struct feed_clock *clock)
+void lc_feed_clock_reset(struct feed_clock *clock)
 {
 	clock->count = clock->next = 0;
 }
 
-bool feed_clock_judge(struct feed_clock *clock, int64_t skew_ns)
+bool lc_feed_clock_judge(struct feed_clock *clock, int64_t skew_ns)
 {
 	int64_t median;
-	if (!feed_clock_median(clock, &median)) {
+	if (!lc_feed_clock_median(clock, &median)) {
 		return false;
 	}
 	/* It must come well back before it is called good again, so that a median at the limit does

@@ -97,12 +97,12 @@ static void measure_clock(struct lc_quality *quality, const struct symbol_state 
 	}
 	struct feed_clock *clock = &quality->clocks[tick->source];
 	clock->snapshots = tick->kind == LC_TICK_SNAPSHOT;
-	if (!feed_clock_sample(clock, tick->event_ns - now_ns, now_ns) ||
-		!feed_clock_judge(clock, quality->options.skew_ns)) {
+	if (!lc_feed_clock_sample(clock, tick->event_ns - now_ns, now_ns) ||
+		!lc_feed_clock_judge(clock, quality->options.skew_ns)) {
 		return;
 	}
 	int64_t median = 0;
-	feed_clock_median(clock, &median);
+	lc_feed_clock_median(clock, &median);
 	if (quality->options.host && quality->options.host->clock) {
 		quality->options.host->clock(
 			quality->options.arg, tick->source, clock->skewed, median);
@@ -114,7 +114,7 @@ static bool is_future(
 	const struct lc_quality *quality, uint8_t source, int64_t event_ns, int64_t now_ns)
 {
 	int64_t median;
-	return feed_clock_median(&quality->clocks[source], &median) &&
+	return lc_feed_clock_median(&quality->clocks[source], &median) &&
 	       event_ns - now_ns > median + quality->options.future_ns;
 }
 
@@ -141,14 +141,14 @@ static uint64_t fingerprint_of(const struct lc_quality *quality, const struct sy
 	const struct lc_tick *tick, int32_t day)
 {
 	if (tick->kind != LC_TICK_TRADE) {
-		return content_fingerprint(tick, quality->options.seed);
+		return lc_content_fingerprint(tick, quality->options.seed);
 	}
 	if (!(tick->has & LC_HAS_TRADE_ID)) {
 		return 0;
 	}
-	uint64_t fingerprint = trade_fingerprint(tick, day, quality->options.seed);
+	uint64_t fingerprint = lc_trade_fingerprint(tick, day, quality->options.seed);
 	if (state->repeats) {
-		repeats_prefetch(state->repeats, fingerprint);
+		lc_repeats_prefetch(state->repeats, fingerprint);
 	}
 	return fingerprint;
 }
@@ -160,7 +160,7 @@ static bool is_repeat(
 	if (tick->kind != LC_TICK_TRADE) {
 		return kind->event_ns != INT64_MIN && kind->content == fingerprint;
 	}
-	return fingerprint && state->repeats && repeats_contain(state->repeats, fingerprint);
+	return fingerprint && state->repeats && lc_repeats_contain(state->repeats, fingerprint);
 }
 
 static void remember(struct symbol_state *state, const struct lc_tick *tick, uint64_t fingerprint)
@@ -184,7 +184,7 @@ static void remember(struct symbol_state *state, const struct lc_tick *tick, uin
 		}
 	}
 	if (state->repeats) {
-		repeats_add(state->repeats, fingerprint);
+		lc_repeats_add(state->repeats, fingerprint);
 	}
 }
 
@@ -255,9 +255,9 @@ static enum lc_drop check_content(struct symbol_state *state, struct lc_tick *ti
 		return LC_DROP_NONE;
 	}
 	start_day(state, day);
-	enum lc_drop why = check_limits(state, tick);
+	enum lc_drop why = lc_check_limits(state, tick);
 	if (why == LC_DROP_NONE && tick->kind == LC_TICK_SNAPSHOT) {
-		why = check_snapshot(state, tick);
+		why = lc_check_snapshot(state, tick);
 	}
 	return why;
 }
@@ -365,7 +365,7 @@ enum lc_verdict lc_quality_judge(
 	uint64_t fingerprint = fingerprint_of(quality, state, tick, day);
 	enum lc_drop why = check_time(quality, state, tick, now_ns);
 	if (why == LC_DROP_NONE) {
-		why = check_values(tick, state->market);
+		why = lc_check_values(tick, state->market);
 	}
 	if (why == LC_DROP_NONE && is_repeat(state, tick, fingerprint)) {
 		why = LC_DROP_DUPLICATE;
@@ -418,12 +418,12 @@ bool lc_quality_offset(
 	const struct lc_quality *quality, uint8_t source, int64_t *median_ns, bool *skewed)
 {
 	*skewed = quality->clocks[source].skewed;
-	return feed_clock_median(&quality->clocks[source], median_ns);
+	return lc_feed_clock_median(&quality->clocks[source], median_ns);
 }
 
 void lc_quality_source_reset(struct lc_quality *quality, uint8_t source)
 {
-	feed_clock_reset(&quality->clocks[source]);
+	lc_feed_clock_reset(&quality->clocks[source]);
 }
 
 uint64_t lc_quality_seq(const struct lc_quality *quality, uint32_t symbol, enum lc_tick_kind kind)

@@ -18,11 +18,11 @@ struct feed_clock {
 };
 
 /* Takes a sample, at most one every 20 ms once the window is full. True when it was taken. */
-bool feed_clock_sample(struct feed_clock *clock, int64_t offset_ns, int64_t now_ns);
-bool feed_clock_median(const struct feed_clock *clock, int64_t *median_ns);
-void feed_clock_reset(struct feed_clock *clock);
+bool lc_feed_clock_sample(struct feed_clock *clock, int64_t offset_ns, int64_t now_ns);
+bool lc_feed_clock_median(const struct feed_clock *clock, int64_t *median_ns);
+void lc_feed_clock_reset(struct feed_clock *clock);
 /* True when `skewed` changed. */
-bool feed_clock_judge(struct feed_clock *clock, int64_t skew_ns);
+bool lc_feed_clock_judge(struct feed_clock *clock, int64_t skew_ns);
 
 /* --- repeats --- */
 
@@ -33,15 +33,15 @@ struct repeats {
 	uint64_t sets[REPEAT_SETS][REPEAT_WAYS];
 } __attribute__((aligned(64)));
 
-bool repeats_contain(const struct repeats *repeats, uint64_t fingerprint);
-/* Begins to load what repeats_contain() will look at. */
-void repeats_prefetch(const struct repeats *repeats, uint64_t fingerprint);
-void repeats_add(struct repeats *repeats, uint64_t fingerprint);
+bool lc_repeats_contain(const struct repeats *repeats, uint64_t fingerprint);
+/* Begins to load what lc_repeats_contain() will look at. */
+void lc_repeats_prefetch(const struct repeats *repeats, uint64_t fingerprint);
+void lc_repeats_add(struct repeats *repeats, uint64_t fingerprint);
 
 /* What makes a trade that trade: exchange, tape, id and day. Never 0. */
-uint64_t trade_fingerprint(const struct lc_tick *tick, int32_t day, uint64_t seed);
+uint64_t lc_trade_fingerprint(const struct lc_tick *tick, int32_t day, uint64_t seed);
 /* All that a quote or snapshot says, its event time included. */
-uint64_t content_fingerprint(const struct lc_tick *tick, uint64_t seed);
+uint64_t lc_content_fingerprint(const struct lc_tick *tick, uint64_t seed);
 
 /* --- one symbol --- */
 
@@ -72,7 +72,7 @@ struct symbol_state {
 
 /* The rules that look at one tick and its symbol; LC_DROP_NONE when it passes. They clear fields that
  * say nothing (a price of 0 for "none"). */
-enum lc_drop check_values(struct lc_tick *tick, uint8_t market);
-enum lc_drop check_snapshot(struct symbol_state *state, const struct lc_tick *tick);
+enum lc_drop lc_check_values(struct lc_tick *tick, uint8_t market);
+enum lc_drop lc_check_snapshot(struct symbol_state *state, const struct lc_tick *tick);
 /* Vendor limits drop; computed ones set LC_FLAG_BEYOND_LIMIT. */
-enum lc_drop check_limits(struct symbol_state *state, struct lc_tick *tick);
+enum lc_drop lc_check_limits(struct symbol_state *state, struct lc_tick *tick);

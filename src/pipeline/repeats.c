@@ -26,7 +26,7 @@ static size_t set_of(uint64_t fingerprint)
 	return fingerprint >> 32 & (REPEAT_SETS - 1);
 }
 
-bool repeats_contain(const struct repeats *repeats, uint64_t fingerprint)
+bool lc_repeats_contain(const struct repeats *repeats, uint64_t fingerprint)
 {
 	const uint64_t *set = repeats->sets[set_of(fingerprint)];
 	bool found = false;
@@ -36,19 +36,19 @@ bool repeats_contain(const struct repeats *repeats, uint64_t fingerprint)
 	return found;
 }
 
-void repeats_prefetch(const struct repeats *repeats, uint64_t fingerprint)
+void lc_repeats_prefetch(const struct repeats *repeats, uint64_t fingerprint)
 {
 	__builtin_prefetch(repeats->sets[set_of(fingerprint)], 1);
 }
 
-void repeats_add(struct repeats *repeats, uint64_t fingerprint)
+void lc_repeats_add(struct repeats *repeats, uint64_t fingerprint)
 {
 	uint64_t *set = repeats->sets[set_of(fingerprint)];
 	memmove(set + 1, set, (REPEAT_WAYS - 1) * sizeof *set);
 	set[0] = fingerprint;
 }
 
-uint64_t trade_fingerprint(const struct lc_tick *tick, int32_t day, uint64_t seed)
+uint64_t lc_trade_fingerprint(const struct lc_tick *tick, int32_t day, uint64_t seed)
 {
 	uint32_t exchange;
 	memcpy(&exchange, tick->exchange, sizeof exchange);
@@ -58,7 +58,7 @@ uint64_t trade_fingerprint(const struct lc_tick *tick, int32_t day, uint64_t see
 	return hash ? hash : 1;
 }
 
-uint64_t content_fingerprint(const struct lc_tick *tick, uint64_t seed)
+uint64_t lc_content_fingerprint(const struct lc_tick *tick, uint64_t seed)
 {
 	/* A source without event times stamps arrival, which is never the same twice. */
 	uint64_t event = tick->has & LC_HAS_EVENT_TIME ? (uint64_t)tick->event_ns : 0;

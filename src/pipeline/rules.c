@@ -103,7 +103,7 @@ static void compute_limits(struct symbol_state *state, struct lc_decimal prev_cl
 	}
 }
 
-enum lc_drop check_values(struct lc_tick *tick, uint8_t market)
+enum lc_drop lc_check_values(struct lc_tick *tick, uint8_t market)
 {
 	bool needs_price = tick->kind == LC_TICK_TRADE;
 	if ((needs_price && !(tick->has & LC_HAS_PRICE)) ||
@@ -120,7 +120,7 @@ enum lc_drop check_values(struct lc_tick *tick, uint8_t market)
 	return inconsistent(tick, market) ? LC_DROP_INCONSISTENT : LC_DROP_NONE;
 }
 
-enum lc_drop check_snapshot(struct symbol_state *state, const struct lc_tick *tick)
+enum lc_drop lc_check_snapshot(struct symbol_state *state, const struct lc_tick *tick)
 {
 	state->wrong_unit = unit_is_wrong(state, tick);
 	if (state->wrong_unit) {
@@ -139,7 +139,7 @@ enum lc_drop check_snapshot(struct symbol_state *state, const struct lc_tick *ti
 	return LC_DROP_NONE;
 }
 
-enum lc_drop check_limits(struct symbol_state *state, struct lc_tick *tick)
+enum lc_drop lc_check_limits(struct symbol_state *state, struct lc_tick *tick)
 {
 	if (sane_limits(tick)) {
 		state->has_vendor = true;
