@@ -1,10 +1,13 @@
-/* Who wants what: each portfolio's own set of symbols, and their union, which is what livecore follows. The latest decision
- * per portfolio and symbol counts, by the message's timestamp, at equal times follow wins; so the order in which messages
- * arrive never matters. Pure; loop thread. It never talks to a vendor, a disk or a clock.
+/* Who wants what: each portfolio's own set of symbols, and their union, which is what livecore
+ * follows. The latest decision per portfolio and symbol counts, by the message's timestamp, at
+ * equal times follow wins; so the order in which messages arrive never matters. Pure; loop thread.
+ * It never talks to a vendor, a disk or a clock.
  *
- * An update is applied in steps, so that a caller can slice 5,000 symbols: lc_interest_begin(), lc_interest_name() once for each symbol
- * (about 100 ns), lc_interest_sweep() until it says done. Between these calls nothing else of this header that changes state may
- * be called. Callbacks come from within name() and sweep() and must not call back into the registry's changing functions. */
+ * An update is applied in steps, so that a caller can slice 5,000 symbols: lc_interest_begin(),
+ * lc_interest_name() once for each symbol (about 100 ns), lc_interest_sweep() until it says
+ * done. Between these calls nothing else of this header that changes state may be called.
+ * Callbacks come from within name() and sweep() and must not call back into the registry's
+ * changing functions. */
 #pragma once
 
 #include "livecore/interest_type.h"
@@ -26,7 +29,8 @@ struct lc_interest;
 struct lc_interest_host {
 	void (*follow)(void *arg, uint32_t symbol); /* nobody followed it until now */
 	void (*leave)(void *arg, uint32_t symbol);  /* nobody follows it any more */
-	/* It was followed already, and an add or replace that counts names it (again): it gets its last value again. */
+	/* It was followed already, and an add or replace that counts names it (again): it gets
+	 * its last value again. */
 	void (*refresh)(void *arg, uint32_t symbol);
 	/* text is what the message said, not NUL-terminated, possibly hostile. */
 	void (*reject)(void *arg, const char *text, size_t len, enum lc_interest_reject reason);
@@ -44,13 +48,14 @@ struct lc_interest_options {
 enum lc_err lc_interest_create(const struct lc_interest_options *options, struct lc_interest **out);
 void lc_interest_destroy(struct lc_interest *interest);
 
-/* Begins an update of one portfolio. Errors: LC_ERR_INVALID (empty or over-long id), LC_ERR_LIMIT (too many portfolios),
- * LC_ERR_NOMEM; then nothing has begun. */
+/* Begins an update of one portfolio. Errors: LC_ERR_INVALID (empty or over-long id),
+ * LC_ERR_LIMIT (too many portfolios), LC_ERR_NOMEM; then nothing has begun. */
 enum lc_err lc_interest_begin(struct lc_interest *interest, const char *portfolio, size_t len,
 	enum lc_interest_type type, int64_t timestamp_ns);
 /* One symbol of the update. What is wrong with it goes to host->reject. */
 void lc_interest_name(struct lc_interest *interest, const char *text, size_t len);
-/* Ends the update: looks at up to max of the portfolio's symbols (a replace drops those it did not list). True when done. */
+/* Ends the update: looks at up to max of the portfolio's symbols (a replace drops those it did
+ * not list). True when done. */
 bool lc_interest_sweep(struct lc_interest *interest, size_t max);
 /* Is an update (or expiry) between its begin and its last sweep? */
 bool lc_interest_busy(const struct lc_interest *interest);
@@ -59,21 +64,22 @@ bool lc_interest_busy(const struct lc_interest *interest);
 enum lc_err lc_interest_apply(struct lc_interest *interest, const char *portfolio,
 	enum lc_interest_type type, int64_t timestamp_ns, const char *const *symbols, size_t count);
 
-/* interest.ttl: begins to forget one portfolio whose latest message is older than before_ns. False when there is none;
- * after true call lc_interest_sweep() until done, then expire() again. */
+/* interest.ttl: begins to forget one portfolio whose latest message is older than before_ns.
+ * False when there is none; after true call lc_interest_sweep() until done, then expire() again. */
 bool lc_interest_expire(struct lc_interest *interest, int64_t before_ns);
 
-/* Forgets removals older than before_ns (a removal must be remembered only as long as an older message may still arrive), at most max
- * entries' worth of work a call. True when it has been through all of them. */
+/* Forgets removals older than before_ns (a removal must be remembered only as long as an older
+ * message may still arrive), at most max entries' worth of work a call. True when it has been
+ * through all of them. */
 bool lc_interest_prune(struct lc_interest *interest, int64_t before_ns, size_t max);
 
 /* --- questions --- */
 
 bool lc_interest_follows(const struct lc_interest *interest, uint32_t symbol);
 size_t lc_interest_count(const struct lc_interest *interest); /* symbols in the union */
-/* The union in the order symbols came to be followed: earliest first, then by name; the same after a
- * restart. max is at least lc_interest_count(); returns how many were written. Sorts: about 0.5 ms for
- * 5,000, so not per update. */
+/* The union in the order symbols came to be followed: earliest first, then by name; the same
+ * after a restart. max is at least lc_interest_count(); returns how many were written. Sorts:
+ * about 0.5 ms for 5,000, so not per update. */
 size_t lc_interest_order(const struct lc_interest *interest, uint32_t *out, size_t max);
 /* Less than, equal to, greater than 0, by the same order. Both symbols are followed. */
 int lc_interest_compare(const struct lc_interest *interest, uint32_t a, uint32_t b);
@@ -102,8 +108,9 @@ void lc_interest_entry(const struct lc_interest *interest, size_t portfolio, siz
 bool lc_interest_follower(
 	const struct lc_interest *interest, uint32_t symbol, size_t *cursor, const char **id);
 
-/* Puts saved state back, without callbacks; id, replace_ns, latest_ns are read from portfolio. Only into a registry that does not
- * have the portfolio yet (LC_ERR_EXISTS). *index is what lc_interest_restore_entry() wants. */
+/* Puts saved state back, without callbacks; id, replace_ns, latest_ns are read from portfolio.
+ * Only into a registry that does not have the portfolio yet (LC_ERR_EXISTS). *index is what
+ * lc_interest_restore_entry() wants. */
 enum lc_err lc_interest_restore(
 	struct lc_interest *interest, const struct lc_interest_portfolio *portfolio, size_t *index);
 enum lc_err lc_interest_restore_entry(

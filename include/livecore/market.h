@@ -1,6 +1,7 @@
-/* What a market's rules say about an instant, a symbol or a trade: sessions and holidays, price limits by board, trade
- * conditions. Pure but for lc_calendar_create(), which reads time zones. Loop thread. It never looks at a clock, and it guesses
- * nothing: where no rule is known there is no rule. */
+/* What a market's rules say about an instant, a symbol or a trade: sessions and holidays, price
+ * limits by board, trade conditions. Pure but for lc_calendar_create(), which reads time zones.
+ * Loop thread. It never looks at a clock, and it guesses nothing: where no rule is known there
+ * is no rule. */
 #pragma once
 
 #include "livecore/symbol.h"
@@ -9,9 +10,9 @@
 
 /* The phases of a market's day, as the message's `session` names them. */
 enum lc_session {
-	LC_SESSION_PRE, /* before the regular session: US from 04:00 */
-	LC_SESSION_AUCTION, /* opening or closing call auction, and the pause before continuous trading */
-	LC_SESSION_OPEN, /* continuous trading */
+	LC_SESSION_PRE,     /* before the regular session: US from 04:00 */
+	LC_SESSION_AUCTION, /* opening or closing call auction, and the pause after the first */
+	LC_SESSION_OPEN,    /* continuous trading */
 	LC_SESSION_LUNCH,
 	LC_SESSION_POST, /* CN fixed-price trading, US after-hours */
 	LC_SESSION_CLOSED,
@@ -23,26 +24,28 @@ const char *lc_session_name(
 
 struct lc_calendar;
 
-/* The built-in calendars of the three markets. always_open: every instant is in session (the demo). Errors: those of
- * lc_zone_load(), LC_ERR_NOMEM. */
+/* The built-in calendars of the three markets. always_open: every instant is in session (the
+ * demo). Errors: those of lc_zone_load(), LC_ERR_NOMEM. */
 enum lc_err lc_calendar_create(bool always_open, struct lc_calendar **out, struct lc_error *err);
 void lc_calendar_destroy(struct lc_calendar *calendar);
 
-/* The market's phase at an instant. Called per tick: remembers the interval it answered for last, so that the next
- * call within it is two comparisons. */
+/* The market's phase at an instant. Called per tick: remembers the interval it answered for
+ * last, so that the next call within it is two comparisons. */
 enum lc_session lc_session_at(struct lc_calendar *calendar, enum lc_market market, int64_t unix_ns);
 
 /* When the phase that holds at unix_ns ends. */
 int64_t lc_session_ends(struct lc_calendar *calendar, enum lc_market market, int64_t unix_ns);
 
-/* The local calendar day of an instant, in days since 1970-01-01 (lc_civil_from_days). As quick as lc_session_at(). */
+/* The local calendar day of an instant, in days since 1970-01-01 (lc_civil_from_days). As quick
+ * as lc_session_at(). */
 int32_t lc_trading_date(struct lc_calendar *calendar, enum lc_market market, int64_t unix_ns);
 
 /* Is the market open on this local day at all? *half (may be NULL): it closes early. */
 bool lc_calendar_trades_on(
 	const struct lc_calendar *calendar, enum lc_market market, int32_t day, bool *half);
 
-/* Is the day within the years whose holidays are known? Outside them only weekends are (event `calendar_expired`). */
+/* Is the day within the years whose holidays are known? Outside them only weekends are (event
+ * `calendar_expired`). */
 bool lc_calendar_covers(const struct lc_calendar *calendar, enum lc_market market, int32_t day);
 
 /* The market's zone, borrowed from the calendar. */
@@ -60,12 +63,13 @@ enum lc_board {
 	LC_BOARD_ETF_WIDE
 };
 
-/* The board that a code's prefix tells; LC_BOARD_NONE for indices, B shares, bonds, other funds and other markets. */
+/* The board that a code's prefix tells; LC_BOARD_NONE for indices, B shares, bonds, other funds
+ * and other markets. */
 enum lc_board lc_board_of(const struct lc_symbol *symbol);
 
-/* Limit prices computed from the previous close: close x (1 +- rate), rounded half up to 0.01 (ETF 0.001). False when the
- * board has no rule or prev_close is not positive. They only ever flag a price: ST state, first listing days and the
- * like cannot be told from a code. */
+/* Limit prices computed from the previous close: close x (1 +- rate), rounded half up to 0.01
+ * (ETF 0.001). False when the board has no rule or prev_close is not positive. They only ever
+ * flag a price: ST state, first listing days and the like cannot be told from a code. */
 bool lc_price_limits(enum lc_board board, struct lc_decimal prev_close, struct lc_decimal *up,
 	struct lc_decimal *down);
 
@@ -76,8 +80,9 @@ struct lc_conditions_seen {
 	uint64_t codes[4]; /* by first byte; longer codes share their first byte's bit */
 };
 
-/* What a trade with these conditions updates: enum lc_tick_effect bits, of several codes the strictest. May hold
- * LC_UPDATES_LAST_IF_FIRST instead of LC_UPDATES_LAST, which quality resolves. tape: 'A', 'B', 'C' or '\0'. An unknown code counts
- * as an ordinary one; *unknown (may be NULL) is set to it the first time (borrowed from conditions), else to NULL. */
+/* What a trade with these conditions updates: enum lc_tick_effect bits, of several codes the
+ * strictest. May hold LC_UPDATES_LAST_IF_FIRST instead of LC_UPDATES_LAST, which quality
+ * resolves. tape: 'A', 'B', 'C' or '\0'. An unknown code counts as an ordinary one; *unknown
+ * (may be NULL) is set to it the first time (borrowed from conditions), else to NULL. */
 uint8_t lc_conditions_effect(const struct lc_conditions *conditions, char tape,
 	struct lc_conditions_seen *seen, const char **unknown);

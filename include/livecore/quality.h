@@ -1,11 +1,15 @@
-/* Is a tick to be believed? Each tick is passed, dropped with a reason, or held, by the rules of the vendors' reference, section
- * 6.5; what passes is completed (flags, amount, effect) and gets its number. Pure; loop thread. It never allocates per tick,
- * never changes a price, and never drops without a reason.
+/* Is a tick to be believed? Each tick is passed, dropped with a reason, or held, by rules of
+ * time, value, unit, limit and repetition; what passes is completed (flags, amount, effect) and gets
+ * its number. Pure; loop thread. It never allocates per tick, never changes a price, and never
+ * drops without a reason.
  *
  * How to use it, for each tick (the caller's own copy):
  *	switch (lc_quality_judge(quality, &tick, now_ns, &reason)) {
  *	case LC_PASS: push(&tick); break;
- *	case LC_PASS_RELEASE: push(&tick); if (lc_quality_release(quality, tick.symbol, &held)) push(&held); break;
+ *	case LC_PASS_RELEASE:
+ *		push(&tick);
+ *		if (lc_quality_release(quality, tick.symbol, &held)) { push(&held); }
+ *		break;
  *	case LC_HOLD: break;
  *	case LC_DROP: count(reason); break;
  *	} */
@@ -45,18 +49,19 @@ const char *lc_drop_name(enum lc_drop reason);
 
 enum lc_verdict {
 	LC_PASS,         /* numbered; queue it */
-	LC_PASS_RELEASE, /* the same, and a quote was waiting for this price: release it behind this tick */
+	LC_PASS_RELEASE, /* the same, and a quote waits for this price: release it behind */
 	LC_DROP,
 	LC_HOLD, /* a quote without a known price, kept inside */
 };
 
 struct lc_quality_host {
-	/* A held quote was replaced by a newer one, or its symbol was left (LC_DROP_NO_PRICE, LC_DROP_NOT_FOLLOWED); seq is 0. The tick itself
-	 * is never reported here: judge() returns its reason. */
+	/* A held quote was replaced by a newer one, or its symbol was left (LC_DROP_NO_PRICE,
+	 * LC_DROP_NOT_FOLLOWED); seq is 0. The tick itself is never reported here: judge()
+	 * returns its reason. */
 	void (*drop)(void *arg, const struct lc_tick *tick, enum lc_drop reason);
-	/* A feed's clock came to be more than 2 s off ours (skewed), or came back. A snapshot is as old
-	 * as the round of polls that fetched it, so for a source of snapshots only a clock that is
-	 * ahead counts. */
+	/* A feed's clock came to be more than 2 s off ours (skewed), or came back. A snapshot is
+	 * as old as the round of polls that fetched it, so for a source of snapshots only a
+	 * clock that is ahead counts. */
 	void (*clock)(void *arg, uint8_t source, bool skewed, int64_t median_ns);
 };
 
@@ -76,17 +81,20 @@ struct lc_quality;
 enum lc_err lc_quality_create(const struct lc_quality_options *options, struct lc_quality **out);
 void lc_quality_destroy(struct lc_quality *quality);
 
-/* A symbol is followed or left. Makes room for its state (LC_ERR_NOMEM). Numbers go on when it is followed again; what
- * was known of its price does not, and a quote that was held is dropped. */
+/* A symbol is followed or left. Makes room for its state (LC_ERR_NOMEM). Numbers go on when it
+ * is followed again; what was known of its price does not, and a quote that was held is dropped. */
 enum lc_err lc_quality_follow(struct lc_quality *quality, uint32_t symbol, bool followed);
 
-/* Judges one tick at now_ns (wall time when it was received) and completes it in place. *reason is set when the verdict is LC_DROP. */
+/* Judges one tick at now_ns (wall time when it was received) and completes it in place. *reason
+ * is set when the verdict is LC_DROP. */
 enum lc_verdict lc_quality_judge(
 	struct lc_quality *quality, struct lc_tick *tick, int64_t now_ns, enum lc_drop *reason);
 
-/* The vendor's answer to "what is its last price": true when a quote was waiting for it (call lc_quality_release()). */
+/* The vendor's answer to "what is its last price": true when a quote was waiting for it (call
+ * lc_quality_release()). Give it to lc_last_value_reference() first: from now on quotes pass. */
 bool lc_quality_reference(struct lc_quality *quality, const struct lc_reference *reference);
-/* Takes out the held quote of a symbol whose price is known now, numbered; false when none waits. */
+/* Takes out the held quote of a symbol whose price is known now, numbered; false when none
+ * waits. */
 bool lc_quality_release(struct lc_quality *quality, uint32_t symbol, struct lc_tick *out);
 
 /* The feed's running median of event time - arrival; false while too few ticks came. */

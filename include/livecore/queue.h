@@ -1,6 +1,7 @@
-/* The bounded queue between a feeder and the sender: one a feeder. When it is full its policy decides, and every tick that is lost
- * is reported. Memory is taken in blocks as it fills and given back as it drains. Pure; loop thread. It never drops or merges
- * corrections, cancels and statuses, and never reorders a symbol's ticks of one kind. */
+/* The bounded queue between a feeder and the sender: one a feeder. When it is full its policy
+ * decides, and every tick that is lost is reported. Memory is taken in blocks as it fills and
+ * given back as it drains. Pure; loop thread. It never drops or merges corrections, cancels and
+ * statuses, and never reorders a symbol's ticks of one kind. */
 #pragma once
 
 #include "livecore/quality.h"
@@ -17,11 +18,12 @@ extern const char
 struct lc_queue_options {
 	size_t capacity; /* ticks; 0: 10,000 */
 	enum lc_queue_policy policy;
-	/* Room beyond the capacity for what had been read when the feeder was told to stop; 0: 4,096. Past it ticks are dropped
-	 * (LC_DROP_QUEUE_FULL). */
+	/* Room beyond the capacity for what had been read when the feeder was told to stop; 0:
+	 * 4,096. Past it ticks are dropped (LC_DROP_QUEUE_FULL). */
 	size_t slack;
-	/* A tick is lost: with its symbol, kind, seq and conflated (that many before it are lost too). It is still a true price: give
-	 * it to lc_last_value_apply(). Must not touch the queue. */
+	/* A tick is lost: with its symbol, kind, seq and conflated (that many before it are lost
+	 * too). It is still a true price: give it to lc_last_value_apply(). Must not touch the
+	 * queue. */
 	void (*drop)(void *arg, const struct lc_tick *tick, enum lc_drop reason);
 	void *arg;
 };
@@ -33,14 +35,16 @@ enum lc_err lc_queue_create(const struct lc_queue_options *options, struct lc_qu
 void lc_queue_destroy(struct lc_queue *queue);
 /* New capacity, slack and policy on reload; what is queued stays. LC_ERR_NOMEM: nothing changed. */
 enum lc_err lc_queue_configure(struct lc_queue *queue, const struct lc_queue_options *options);
-/* Room for symbols with an index below count, so that pushing them does not allocate. LC_ERR_NOMEM. */
+/* Room for symbols with an index below count, so that pushing them does not allocate.
+ * LC_ERR_NOMEM. */
 enum lc_err lc_queue_reserve(struct lc_queue *queue, size_t count);
 
-/* Copies the tick in, merges it, or drops one, as the policy says. Afterwards look at lc_queue_blocked(). */
+/* Copies the tick in, merges it, or drops one, as the policy says. Afterwards look at
+ * lc_queue_blocked(). */
 void lc_queue_push(struct lc_queue *queue, const struct lc_tick *tick);
 
-/* Must the feeder stop reading? True from the push that found it full with nothing to merge or drop, until it has drained
- * to half of the capacity. */
+/* Must the feeder stop reading? True from the push that found it full with nothing to merge or
+ * drop, until it has drained to half of the capacity. */
 bool lc_queue_blocked(const struct lc_queue *queue);
 
 /* The oldest tick, or NULL. It may be completed in place; valid until the next push or pop. */

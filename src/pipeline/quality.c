@@ -195,6 +195,7 @@ static void complete(struct symbol_state *state, struct lc_tick *tick, int32_t d
 		tick->effect = LC_UPDATES_ALL;
 	} else if (tick->effect & LC_UPDATES_LAST_IF_FIRST) {
 		tick->effect &= (uint8_t)~LC_UPDATES_LAST_IF_FIRST;
+		/* The first of the day is the first that could make a price. */
 		tick->effect |= state->last_day < day ? LC_UPDATES_LAST : 0;
 	}
 	if (!(tick->has & LC_HAS_VOLUME)) {
