@@ -50,5 +50,18 @@ void event_port_again(struct event_port *port);
 void kafka_take_down(struct lc_loop *loop, rd_kafka_t *rk, struct event_port *port,
 	void (*done)(void *arg), void *arg);
 
+/* A client's last complaint. "All brokers are down" and "timed out" are what librdkafka says in the end; why they are (a
+ * wrong password, a certificate, a refused connection) was said before, and is what a person needs. Cleared by success. */
+struct kafka_complaint {
+	enum lc_err code;
+	char text[200];
+};
+/* Keeps an error event's text, when it says why a connection failed. */
+void kafka_complaint_note(
+	struct kafka_complaint *complaint, rd_kafka_resp_err_t code, const char *text);
+/* The code and text to show for an error: those of the complaint when the error only says that there is no connection. */
+enum lc_err kafka_complaint_explain(
+	const struct kafka_complaint *complaint, rd_kafka_resp_err_t code, const char **text);
+
 /* Passes librdkafka's log event on to ours. */
 void kafka_log_event(struct lc_loop *loop, rd_kafka_event_t *event);

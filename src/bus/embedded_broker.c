@@ -12,6 +12,12 @@ struct lc_embedded_broker {
 	rd_kafka_mock_cluster_t *cluster;
 };
 
+/* On the cluster's threads. It has nothing to say but that it connects to nobody, and it is not meant to. */
+static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+	(void)rk, (void)level, (void)facility, (void)text;
+}
+
 enum lc_err lc_embedded_broker_create(const struct lc_kafka_config *config,
 	const struct lc_topics_config *topics, struct lc_embedded_broker **out,
 	struct lc_error *err)
@@ -23,7 +29,7 @@ enum lc_err lc_embedded_broker_create(const struct lc_kafka_config *config,
 	char text[200] = "";
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	rd_kafka_conf_set(conf, "client.id", "embedded-broker", text, sizeof text);
-	rd_kafka_conf_set(conf, "log_level", "2", text, sizeof text);
+	rd_kafka_conf_set_log_cb(conf, on_log);
 	broker->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
 	if (!broker->rk) {
 		rd_kafka_conf_destroy(conf);

@@ -12,6 +12,7 @@ struct producer {
 	rd_kafka_event_t *reports; /* a report event whose messages are not all read */
 	rd_kafka_event_t *last;    /* what the last event given out points into */
 	struct probe *probe;       /* under way, or answered */
+	struct kafka_complaint complaint;
 	void (*on_ready)(void *arg);
 	void *arg;
 	void (*done)(void *arg); /* destroying: waits for the probe */
@@ -103,6 +104,7 @@ static void fill_report(
 		out->why = rd_kafka_err2str(code);
 		return;
 	}
+	producer->complaint.code = LC_OK;
 	int64_t latency_us = rd_kafka_message_latency(message);
 	out->latency_ns = latency_us > 0 ? latency_us * 1000 : 0;
 }
@@ -133,9 +135,11 @@ static bool fill_error(
 		out->kind = PRODUCER_FATAL;
 	} else if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
 		out->kind = PRODUCER_DOWN;
+		out->err = kafka_complaint_explain(&producer->complaint, code, &out->why);
 	} else {
 		lc_log(lc_loop_log(producer->loop), LC_LOG_WARN, "kafka", "client_error",
 			LC_S("code", rd_kafka_err2name(code)), LC_S("text", out->why));
+		kafka_complaint_note(&producer->complaint, code, out->why);
 		return false;
 	}
 	producer->last = event;
@@ -148,9 +152,8 @@ static bool next_probe(struct producer *producer, struct producer_event *out)
 	if (!probe || !probe->answered) {
 		return false;
 	}
-	*out = (struct producer_event){.kind = PRODUCER_PROBE,
-		.err = kafka_err(probe->code),
-		.why = probe->code ? rd_kafka_err2str(probe->code) : ""};
+	*out = (struct producer_event){.kind = PRODUCER_PROBE};
+	out->err = kafka_complaint_explain(&producer->complaint, probe->code, &out->why);
 	producer->probe = NULL;
 	free(probe);
 	return true;
@@ -235,6 +238,20 @@ enum lc_err producer_create(struct lc_loop *loop, const struct lc_kafka_config *
 	return LC_OK;
 }
 
+/* The caller owns them until librdkafka has taken the record. Headers given one by one
+ * (RD_KAFKA_VTYPE_HEADER) are freed twice by 2.0.2 when a record is refused because of its topic's
+ * state. */
+static rd_kafka_headers_t *make_headers(const struct lc_record *record)
+{
+	rd_kafka_headers_t *headers = rd_kafka_headers_new(2);
+	rd_kafka_header_add(headers, "schema", 6, schemas[record->schema].text,
+		(ssize_t)schemas[record->schema].len);
+	if (record->replayed) {
+		rd_kafka_header_add(headers, "replayed", 8, "1", 1);
+	}
+	return headers;
+}
+
 enum lc_err producer_send(
 	struct producer *producer, const struct lc_record *record, const char **why)
 {
@@ -243,25 +260,24 @@ enum lc_err producer_send(
 		*why = rd_kafka_err2str(rd_kafka_last_error());
 		return LC_ERR_REFUSED;
 	}
+	rd_kafka_headers_t *headers = make_headers(record);
 	rd_kafka_vu_t args[] = {
 		{.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = handle},
 		{.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = 0},
+		{.vtype = RD_KAFKA_VTYPE_KEY,
+			.u.mem = {(char *)(uintptr_t)record->key, record->key_len}},
 		{.vtype = RD_KAFKA_VTYPE_VALUE,
 			.u.mem = {(char *)(uintptr_t)record->value, record->value_len}},
 		{.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = record->timestamp_ns / LC_NS_PER_MS},
 		{.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = (void *)(uintptr_t)record->id},
-		{.vtype = RD_KAFKA_VTYPE_HEADER,
-			.u.header = {"schema", schemas[record->schema].text,
-				(ssize_t)schemas[record->schema].len}},
-		{.vtype = RD_KAFKA_VTYPE_KEY,
-			.u.mem = {(char *)(uintptr_t)record->key, record->key_len}},
-		{.vtype = RD_KAFKA_VTYPE_HEADER, .u.header = {"replayed", "1", 1}},
+		{.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
 	};
 	rd_kafka_error_t *error = rd_kafka_produceva(
-		producer->rk, args, sizeof args / sizeof *args - (record->replayed ? 0 : 1));
+		producer->rk, args, sizeof args / sizeof *args);
 	if (!error) {
 		return LC_OK;
 	}
+	rd_kafka_headers_destroy(headers);
 	rd_kafka_resp_err_t code = rd_kafka_error_code(error);
 	rd_kafka_error_destroy(error);
 	*why = rd_kafka_err2str(code);

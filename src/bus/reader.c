@@ -58,6 +58,7 @@ struct lc_reader {
 	bool commit_under_way;
 	enum reader_state state;
 	enum lc_err why; /* of not reading */
+	struct kafka_complaint complaint;
 	bool stopping;
 	int64_t stop_at_ms;
 	void (*stopped)(void *arg);
@@ -75,8 +76,13 @@ static struct lc_log *log_of(const struct lc_reader *reader)
 	return lc_loop_log(reader->loop);
 }
 
-static void set_state(struct lc_reader *reader, enum lc_err code, const char *text)
+static void set_state(struct lc_reader *reader, rd_kafka_resp_err_t kafka_code)
 {
+	const char *text;
+	enum lc_err code = kafka_complaint_explain(&reader->complaint, kafka_code, &text);
+	if (!code) {
+		reader->complaint.code = LC_OK;
+	}
 	enum reader_state state = code ? STATE_NOT_READING : STATE_READING;
 	if (reader->state == state && reader->why == code) {
 		return;
@@ -126,7 +132,7 @@ static void assign(struct lc_reader *reader)
 	rd_kafka_resp_err_t code = rd_kafka_assign(reader->rk, list);
 	rd_kafka_topic_partition_list_destroy(list);
 	if (code) {
-		set_state(reader, kafka_err(code), rd_kafka_err2str(code));
+		set_state(reader, code);
 	}
 }
 
@@ -234,10 +240,10 @@ static void on_looked_up(void *arg, bool cancelled)
 	reader->lookup = NULL;
 	if (!cancelled && !reader->stopping) {
 		if (lookup->code) {
-			set_state(reader, kafka_err(lookup->code), rd_kafka_err2str(lookup->code));
+			set_state(reader, lookup->code);
 		} else {
 			adopt_partitions(reader, lookup);
-			set_state(reader, LC_OK, "");
+			set_state(reader, RD_KAFKA_RESP_ERR_NO_ERROR);
 		}
 	}
 	bool settled = reader->count && reader->state == STATE_READING;
@@ -343,11 +349,12 @@ static void on_error(struct lc_reader *reader, rd_kafka_event_t *event)
 	case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
 	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
 	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-		set_state(reader, kafka_err(code), rd_kafka_err2str(code));
+		set_state(reader, code);
 		reader->next_lookup_ms = 0;
 		break;
 	default:
 		reader->stats.errors++;
+		kafka_complaint_note(&reader->complaint, code, text);
 		lc_log(log_of(reader), LC_LOG_WARN, "kafka", "reader_error",
 			LC_S("topic", reader->topic), LC_S("code", rd_kafka_err2name(code)),
 			LC_S("text", text));

@@ -311,10 +311,9 @@ Test(sender, kafka_that_comes_later_is_found)
 static void step_after_refusal(void *arg)
 {
 	struct scene *scene = arg;
-	if (scene->refused && scene->phase++ == 0) {
-		for (int i = 0; i < 50; i++) {
-			append(scene, 1, LC_TOPIC_EVENTS);
-		}
+	if (scene->refused && lc_sender_stats(scene->sender).acknowledged < 20) {
+		append(scene, 1, LC_TOPIC_EVENTS);
+	} else if (scene->refused && scene->phase++ == 0) {
 		lc_sender_stop(scene->sender, 20000, on_stopped, scene);
 	}
 }
@@ -332,12 +331,13 @@ Test(sender, what_kafka_refuses_for_good_blocks_nobody)
 	every_ms(&scene, step_after_refusal);
 	bus_run(&scene.bus, "the sender did not stop");
 	cr_assert_eq(scene.unacknowledged, 0);
-	cr_assert(scene.refused >= 1 && scene.refused <= 50);
+	/* librdkafka refuses by itself, too, until it has asked for the topic again. */
+	cr_assert(scene.refused >= 1 && scene.refused < scene.appended);
 	cr_assert_eq(scene.refused_err, LC_ERR_AUTH);
 	cr_assert_eq(scene.resets, 0);
 	seen = calloc(MAX_SEEN, sizeof *seen);
-	cr_assert_eq(
-		bus_read_all(scene.bus.address, "events", 3, seen, MAX_SEEN), 100 - scene.refused);
+	cr_assert_eq(bus_read_all(scene.bus.address, "events", 3, seen, MAX_SEEN),
+		scene.appended - scene.refused);
 	finish(&scene);
 }
 
