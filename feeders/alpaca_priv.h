@@ -1,5 +1,5 @@
-/* What the files of the Alpaca feeder share: its settings, and the requests for the last prices of newly followed symbols.
- * Loop thread. */
+/* What the files of the Alpaca feeder share: its settings, and the requests for the last prices of
+ * newly followed symbols. Loop thread. */
 #pragma once
 
 #include "livecore/config.h"
@@ -29,11 +29,12 @@ extern const struct lc_section lc_alpaca_section;
 enum lc_err lc_alpaca_settings_check(
 	const struct lc_alpaca_settings *settings, struct lc_error *err);
 
-/* The feed's label from the stream's URL ("iex", "sip", "delayed_sip", …): the last part of its path, cut to fit. */
+/* The feed's label from the stream's URL ("iex", "sip", "delayed_sip", …): the last part of its
+ * path, cut to fit. */
 void lc_alpaca_feed_label(const char *url, char *out, size_t size);
 
-/* The request headers that authenticate: "APCA-API-KEY-ID" and its secret, or a bearer token when the key is the literal
- * `oauth` or `access_token`. */
+/* The request headers that authenticate: "APCA-API-KEY-ID" and its secret, or a bearer token when
+ * the key is the literal `oauth` or `access_token`. */
 #define LC_ALPACA_MAX_SECRET 1024
 struct lc_alpaca_auth_headers {
 	const char *name[2]; /* static */
@@ -43,18 +44,20 @@ struct lc_alpaca_auth_headers {
 void lc_alpaca_auth_fill(
 	const struct lc_alpaca_settings *settings, struct lc_alpaca_auth_headers *out);
 
-/* --- the last prices of newly followed symbols: GET /v2/stocks/snapshots, one request at a time --- */
+/* --- the last prices of newly followed symbols (/v2/stocks/snapshots), one request at once --- */
 
 struct lc_alpaca_reference;
 
-/* feeder is borrowed: answers go to its host's reference(). wants says whether a symbol is followed still. */
+/* feeder is borrowed: answers go to its host's reference(). wants says whether a symbol is followed
+ * still. */
 enum lc_err lc_alpaca_reference_create(struct lc_feeder *feeder,
 	bool (*wants)(struct lc_feeder *feeder, uint32_t symbol), struct lc_alpaca_reference **out);
 void lc_alpaca_reference_destroy(struct lc_alpaca_reference *reference);
-/* The settings of the session that begins; borrowed until the next call. feed goes into the request. */
+/* The settings of the session that begins; borrowed until the next call. feed goes into the
+ * request. */
 void lc_alpaca_reference_begin(struct lc_alpaca_reference *reference,
 	const struct lc_alpaca_settings *settings, const char *feed);
-/* Queues a symbol; one already queued, and any when memory has run out, is passed over (counted). */
+/* Queues a symbol; when memory has run out it is passed over. */
 void lc_alpaca_reference_add(struct lc_alpaca_reference *reference, uint32_t symbol);
 /* Asks for what is queued, unless a request or a pause is under way. */
 void lc_alpaca_reference_flush(struct lc_alpaca_reference *reference);

@@ -114,7 +114,8 @@ static void on_found(struct lc_alpaca_reference *reference, const struct lc_http
 	lc_alpaca_reference_flush(reference);
 }
 
-/* The vendor refuses the whole request for one symbol that it does not know: halve until that one is alone. */
+/* The vendor refuses the whole request for one symbol that it does not know: halve until that one
+ * is alone. */
 static void on_refused(struct lc_alpaca_reference *reference, const char *why)
 {
 	if (reference->n_asked > 1) {

@@ -35,8 +35,7 @@ static void read_items(
 		read_item(reader, symbol, value);
 	} else if (value->type == LC_VALUE_ARRAY) {
 		const struct lc_value *each;
-		lc_value_each(each, value)
-		{
+		lc_value_each (each, value) {
 			read_item(reader, symbol, each);
 		}
 	} else if (value->type != LC_VALUE_NULL) {
@@ -126,8 +125,7 @@ enum lc_err lc_alpaca_rest_page(const struct lc_value *root, struct lc_condition
 		return LC_ERR_INVALID;
 	}
 	const struct lc_value *key, *value;
-	lc_value_each_field(key, value, list)
-	{
+	lc_value_each_field (key, value, list) {
 		struct lc_text symbol;
 		if (lc_value_text(key, &symbol) == LC_OK) {
 			read_items(&reader, symbol, value);
@@ -156,8 +154,7 @@ enum lc_err lc_alpaca_rest_snapshots(const struct lc_value *root, struct lc_cond
 		return LC_ERR_INVALID;
 	}
 	const struct lc_value *key, *value;
-	lc_value_each_field(key, value, root)
-	{
+	lc_value_each_field (key, value, root) {
 		struct lc_text symbol;
 		struct lc_reference reference = {0};
 		if (lc_value_text(key, &symbol) != LC_OK || value->type == LC_VALUE_NULL) {

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is known of one symbol. The first three are the channels' own bits, shifted: which of them the reply under way
- * holds. */
+/* What is known of one symbol. The first three are the channels' own bits, shifted: which of them
+ * the reply under way holds. */
 enum {
 	SEEN_ALL = LC_ALPACA_STATUSES | LC_ALPACA_PRICES,
 	IN_FLIGHT = 1 << 3, /* named by the message in flight */
@@ -34,10 +34,10 @@ struct lc_alpaca_subs {
 	enum stage stage;
 	uint32_t *add, *remove; /* owned, capacity n_flags each */
 	size_t n_add, n_remove;
-	size_t at;     /* place in the stage's list */
-	size_t add_at; /* where adding goes on after a release */
-	size_t window; /* at most this many symbols in the next message */
-	size_t fail_end; /* the first place behind a batch that failed: up to there windows stay small */
+	size_t at;       /* place in the stage's list */
+	size_t add_at;   /* where adding goes on after a release */
+	size_t window;   /* at most this many symbols in the next message */
+	size_t fail_end; /* the place behind a batch that failed: windows are small up to it */
 
 	uint32_t *batch; /* named by the message in flight; owned, capacity n_flags */
 	size_t n_batch;
@@ -250,8 +250,7 @@ static void halve(struct lc_alpaca_subs *subs)
 static void note_seen(struct lc_alpaca_subs *subs, const struct lc_value *list, unsigned channel)
 {
 	const struct lc_value *name;
-	lc_value_each(name, list)
-	{
+	lc_value_each (name, list) {
 		if (name->type != LC_VALUE_STRING) {
 			continue;
 		}
@@ -335,7 +334,8 @@ static void on_refused_single(struct lc_alpaca_subs *subs, int64_t code)
 	pass_batch(subs);
 }
 
-/* The limit is met. True when giving statuses back may still make room, so that the batch is asked for again. */
+/* The limit is met. True when giving statuses back may still make room, so that the batch is asked
+ * for again. */
 static bool give_statuses_back(struct lc_alpaca_subs *subs)
 {
 	if (subs->stage != STAGE_ADD) {
@@ -536,7 +536,8 @@ enum lc_err lc_alpaca_subs_error(struct lc_alpaca_subs *subs, int64_t code)
 	mark_batch(subs, 0, IN_FLIGHT | ASKED | SEEN_ALL);
 	subs->in_flight = false;
 	if (subs->stage == STAGE_REMOVE || subs->stage == STAGE_RELEASE) {
-		/* An unsubscribe has no culprit worth looking for: ticks of what we left are dropped anyway. */
+		/* An unsubscribe has no culprit worth looking for: ticks of what we left are
+		 * dropped anyway. */
 		for (size_t i = 0; i < subs->n_batch; i++) {
 			settle_removed(subs, subs->batch[i]);
 		}

@@ -1,13 +1,16 @@
-/* What one Alpaca session is subscribed to, and the messages that bring it from there to what is wanted. Pure: it writes
- * messages into a buffer and is told the answers; one message is in flight at a time. Loop thread.
+/* What one Alpaca session is subscribed to, and the messages that bring it from there to what is
+ * wanted. Pure: it writes messages into a buffer and is told the answers; one message is in flight
+ * at a time. Loop thread.
  *
- * A batch of symbols is asked for in one message, with all channels. Refused with 400 (a symbol the vendor does not know) it
- * is halved until the culprit is alone; refused with 405 (the plan's limit) it is halved until the first symbol that
- * does not fit is found, and those behind it are refused unasked, so that the earliest followed keep their place.
+ * A batch of symbols is asked for in one message, with all channels. Refused with 400 (a symbol the
+ * vendor does not know) it is halved until the culprit is alone; refused with 405 (the plan's
+ * limit) it is halved until the first symbol that does not fit is found, and those behind it are
+ * refused unasked, so that the earliest followed keep their place.
  *
- * When the limit is tight, prices are worth more than statuses, so statuses are the first to go: at a 405 the statuses held are
- * given back and the batch is asked for again without them; after the last batch, statuses are asked for with
- * the room that is left, the earliest followed first. (Some plans do not count them: then all come back.) */
+ * When the limit is tight, prices are worth more than statuses, so statuses are the first to go: at
+ * a 405 the statuses held are given back and the batch is asked for again without them; after the
+ * last batch, statuses are asked for with the room that is left, the earliest followed first. (Some
+ * plans do not count them: then all come back.) */
 #pragma once
 
 #include "livecore/buf.h"
@@ -55,25 +58,26 @@ void lc_alpaca_subs_destroy(struct lc_alpaca_subs *subs);
 void lc_alpaca_subs_reset(
 	struct lc_alpaca_subs *subs, const struct lc_alpaca_subs_options *options);
 
-/* Takes a change over; the one before must be done. Symbols held already are not added again, those not held not removed.
- * LC_ERR_NOMEM: nothing is taken over. */
+/* Takes a change over; the one before must be done. Symbols held already are not added again, those
+ * not held not removed. LC_ERR_NOMEM: nothing is taken over. */
 enum lc_err lc_alpaca_subs_change(struct lc_alpaca_subs *subs, const uint32_t *add, size_t n_add,
 	const uint32_t *remove, size_t n_remove);
 
-/* Writes the next message into out (cleared first). LC_ERR_END: the change is done. LC_ERR_AGAIN: a message is in flight.
- * LC_ERR_NOMEM: out failed. */
+/* Writes the next message into out (cleared first). LC_ERR_END: the change is done. LC_ERR_AGAIN: a
+ * message is in flight. LC_ERR_NOMEM: out failed. */
 enum lc_err lc_alpaca_subs_next(struct lc_alpaca_subs *subs, struct lc_buf *out);
 /* The message in flight again, after the session authenticated anew. LC_ERR_END: none is. */
 enum lc_err lc_alpaca_subs_again(struct lc_alpaca_subs *subs, struct lc_buf *out);
 bool lc_alpaca_subs_in_flight(const struct lc_alpaca_subs *subs);
 
-/* A `subscription` message came: the whole current set, where an absent channel is an empty one. True when it answered the
- * message in flight. *missing: symbols that the set lacks (rejected), or still holds after an unsubscribe. */
+/* A `subscription` message came: the whole current set, where an absent channel is an empty one.
+ * True when it answered the message in flight. *missing: symbols that the set lacks (rejected), or
+ * still holds after an unsubscribe. */
 bool lc_alpaca_subs_reply(
 	struct lc_alpaca_subs *subs, const struct lc_value *item, size_t *missing);
 
-/* Error 400, 405 or 410 came. LC_OK: what to do is known, go on with next. LC_ERR_UNSUPPORTED: the feed does not offer the
- * prices' channels (410). LC_ERR_END: no message is in flight. */
+/* Error 400, 405 or 410 came. LC_OK: what to do is known, go on with next. LC_ERR_UNSUPPORTED: the
+ * feed does not offer the prices' channels (410). LC_ERR_END: no message is in flight. */
 enum lc_err lc_alpaca_subs_error(struct lc_alpaca_subs *subs, int64_t code);
 
 /* Is the symbol subscribed, or asked for? Quick: asked for each tick. */

@@ -70,8 +70,8 @@ static const struct lc_value *find_type(const struct lc_value *item)
 	return value && value->type == LC_VALUE_STRING ? value : NULL;
 }
 
-/* Copies a text, cut to fit. What is not printable ASCII becomes '?': the vendor's texts are English, msgpack's are not
- * checked, and what leaves here is published. */
+/* Copies a text, cut to fit. What is not printable ASCII becomes '?': the vendor's texts are
+ * English, msgpack's are not checked, and what leaves here is published. */
 static enum lc_err copy_cut(const struct lc_value *value, char *out, size_t size)
 {
 	if (value->type == LC_VALUE_NULL) {
@@ -110,8 +110,7 @@ static enum lc_err field_conditions(const struct lc_value *value, struct lc_cond
 		return LC_ERR_INVALID;
 	}
 	const struct lc_value *code;
-	lc_value_each(code, value)
-	{
+	lc_value_each (code, value) {
 		if (code->type != LC_VALUE_STRING) {
 			return LC_ERR_INVALID;
 		}
@@ -123,7 +122,8 @@ static enum lc_err field_conditions(const struct lc_value *value, struct lc_cond
 	return LC_OK;
 }
 
-/* What a field's value was good for. A field that nobody here knows is fine: the vendor may add some. */
+/* What a field's value was good for. A field that nobody here knows is fine: the vendor may add
+ * some. */
 enum {
 	FIELD_SYMBOL = 1 << 0,
 	FIELD_TIME = 1 << 1,
@@ -321,8 +321,7 @@ static enum lc_err field_levels(const struct lc_value *value, uint32_t *count)
 		return value->type == LC_VALUE_NULL ? LC_OK : LC_ERR_INVALID;
 	}
 	const struct lc_value *level;
-	lc_value_each(level, value)
-	{
+	lc_value_each (level, value) {
 		const struct lc_value *price = lc_value_find(level, "p"),
 				      *size = lc_value_find(level, "s");
 		struct lc_decimal number;
@@ -456,8 +455,7 @@ static enum lc_err parse_fields(enum lc_alpaca_type type, const struct lc_value 
 	msg->type = type;
 	unsigned seen = 0;
 	const struct lc_value *key, *value;
-	lc_value_each_field(key, value, item)
-	{
+	lc_value_each_field (key, value, item) {
 		if (rule->field(lc_value_key(key), value, msg, &seen) != LC_OK) {
 			return bad(reason, "malformed");
 		}

@@ -1,6 +1,7 @@
-/* Alpaca's stream messages, from a parsed value (JSON and msgpack are alike here) to a tick or a control message. Pure: any
- * thread, no state, never allocates. It never looks symbols up and never reads a clock. Field names and meanings: the vendor's
- * real-time stock data page and, for `o`, the crypto page. */
+/* Alpaca's stream messages, from a parsed value (JSON and msgpack are alike here) to a tick or a
+ * control message. Pure: any thread, no state, never allocates. It never looks symbols up and never
+ * reads a clock. Field names and meanings: the vendor's real-time stock data page and, for `o`, the
+ * crypto page. */
 #pragma once
 
 #include "livecore/error.h"
@@ -66,13 +67,16 @@ struct lc_alpaca_msg {
 	} u;
 };
 
-/* Reads one element; seen remembers the conditions that were not known. Errors, with *reason a static string for the count of bad input:
+/* Reads one element; seen remembers the conditions that were not known. Errors, with *reason a
+ * static string for the count of bad input:
  *   LC_ERR_UNSUPPORTED  a type that is not known ("unknown_type"); msg->type says so
- *   LC_ERR_INVALID      no object, or a field missing or of the wrong kind ("malformed"); a time is missing ("no_time") */
+ *   LC_ERR_INVALID      no object, or a field missing or of the wrong kind ("malformed"); a time
+ *     is missing ("no_time") */
 enum lc_err lc_alpaca_parse(const struct lc_value *item, struct lc_conditions_seen *seen,
 	struct lc_alpaca_msg *msg, const char **reason);
 
-/* The same for an element of the REST answers, which carry neither type nor symbol: type says what it is (t, q, or a bar). */
+/* The same for an element of the REST answers, which carry neither type nor symbol: type says what
+ * it is (t, q, or a bar). */
 enum lc_err lc_alpaca_parse_as(enum lc_alpaca_type type, const struct lc_value *item,
 	struct lc_conditions_seen *seen, struct lc_alpaca_msg *msg, const char **reason);
 
@@ -82,6 +86,6 @@ static inline bool lc_alpaca_is_tick(enum lc_alpaca_type type)
 	return type <= LC_ALPACA_STATUS;
 }
 
-/* What a trading status code means for trading: the codes of tapes A and B (2, 3) and of C and O (H, P, T, Q) do not
- * overlap. Q resumes quoting only: trading goes on with T. */
+/* What a trading status code means for trading: the codes of tapes A and B (2, 3) and of C and O
+ * (H, P, T, Q) do not overlap. Q resumes quoting only: trading goes on with T. */
 enum lc_status_action lc_alpaca_status_action(struct lc_text code);

@@ -1,5 +1,6 @@
-/* A text frame of Alpaca's stream, and a REST answer: every element parsed as a message, the whole as a page, as snapshots and as
- * the reply to a subscribe message. The result does not matter: the sanitizers watch. */
+/* A text frame of Alpaca's stream, and a REST answer: every element parsed as a message, the whole
+ * as a page, as snapshots and as the reply to a subscribe message. The result does not matter: the
+ * sanitizers watch. */
 #include "alpaca_rest.h"
 #include "alpaca_subs.h"
 #include "livecore/json.h"
@@ -94,8 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct lc_alpaca_page page;
 	const char *reason;
 	size_t sum = 0, bad;
-	lc_value_each(item, root)
-	{
+	lc_value_each (item, root) {
 		if (lc_alpaca_parse(item, &fuzz.seen, &msg, &reason) == LC_OK &&
 			msg.type == LC_ALPACA_SUBSCRIPTION) {
 			answer_subscribe(&fuzz, item);

@@ -1,5 +1,5 @@
-/* A binary frame of Alpaca's stream: every element parsed as a message. What comes out is what ticks promise: texts that end, and
- * printable characters only. */
+/* A binary frame of Alpaca's stream: every element parsed as a message. What comes out is what
+ * ticks promise: texts that end, and printable characters only. */
 #include "alpaca_wire.h"
 #include "livecore/msgpack.h"
 
@@ -51,8 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	struct lc_alpaca_msg msg;
 	const char *reason;
-	lc_value_each(item, root)
-	{
+	lc_value_each (item, root) {
 		if (lc_alpaca_parse(item, &seen, &msg, &reason) == LC_OK &&
 			lc_alpaca_is_tick(msg.type)) {
 			check_tick(&msg.u.tick);

@@ -70,7 +70,8 @@ static int64_t ns_of(const char *text)
 	return ns;
 }
 
-/* name, items, the first one's symbol, time and price (trade's price, quote's bid, bar's close), the token's beginning */
+/* name, items, the first one's symbol, time and price (trade's price, quote's bid, bar's close),
+ * the token's beginning */
 struct expected {
 	const char *name;
 	size_t count;
@@ -240,8 +241,7 @@ Test(alpaca_rest, calendar_and_clock)
 	read_root(&page, "alpaca-rest-calendar-2019-06.json");
 	cr_assert_eq(page.root->len, 21u);
 	const struct lc_value *day;
-	lc_value_each(day, page.root)
-	{
+	lc_value_each (day, page.root) {
 		cr_assert(lc_value_is(lc_value_find(day, "open"), "09:30"));
 		cr_assert(lc_value_is(lc_value_find(day, "close"), "16:00"));
 	}

@@ -1,5 +1,5 @@
-/* For the tests of the Alpaca feeder: the recorded samples, and any JSON value as the msgpack that Alpaca would send for it.
- * Header only. */
+/* For the tests of the Alpaca feeder: the recorded samples, and any JSON value as the msgpack that
+ * Alpaca would send for it. Header only. */
 #pragma once
 
 #include "livecore/buf.h"
@@ -93,15 +93,13 @@ static inline void msgpack_value(struct lc_buf *out, const struct lc_value *valu
 		break;
 	case LC_VALUE_ARRAY:
 		put_bytes(out, 0xdc, value->len, 2);
-		lc_value_each(item, value)
-		{
+		lc_value_each (item, value) {
 			msgpack_value(out, item, false);
 		}
 		break;
 	case LC_VALUE_OBJECT:
 		put_bytes(out, 0xde, value->len, 2);
-		lc_value_each_field(key, item, value)
-		{
+		lc_value_each_field (key, item, value) {
 			msgpack_text(out, key->v.text, key->len);
 			msgpack_value(out, item, lc_value_key(key) == LC_KEY1('t'));
 		}

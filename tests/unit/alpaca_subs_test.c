@@ -116,8 +116,7 @@ static int64_t apply(const struct lc_value *message, bool next[3][MOST])
 		cr_assert_gt(list->len, 0u);
 		vendor.most_symbols = list->len > vendor.most_symbols ? list->len
 								      : vendor.most_symbols;
-		lc_value_each(name, list)
-		{
+		lc_value_each (name, list) {
 			uint32_t symbol = lc_symbols_find(symbols, name->v.text, name->len);
 			cr_assert_neq(symbol, LC_SYMBOL_NONE);
 			if (vendor.bad[symbol]) {
@@ -418,7 +417,8 @@ static uint64_t next_random(uint64_t *state)
 	return *state;
 }
 
-/* After any changes, what we think is held is what the vendor holds, and every symbol wanted is held or was rejected. */
+/* After any changes, what we think is held is what the vendor holds, and every symbol wanted is
+ * held or was rejected. */
 Test(alpaca_subs, any_changes_agree_with_the_vendor)
 {
 	uint64_t random = 0x9e3779b97f4a7c15;

@@ -1,5 +1,6 @@
-/* For the tests of the Alpaca feeder's session: a small vendor on loopback that speaks the vendor's own protocol over real sockets
- * and does what its fields say, and a host that keeps what it is told. Included by one test file. */
+/* For the tests of the Alpaca feeder's session: a small vendor on loopback that speaks the vendor's
+ * own protocol over real sockets and does what its fields say, and a host that keeps what it is
+ * told. Included by one test file. */
 #pragma once
 
 #include "alpaca_priv.h"
@@ -137,8 +138,7 @@ static int subscribe_error(const struct lc_value *list, bool subscribe)
 		v->once = 0;
 		return code;
 	}
-	lc_value_each(name, list)
-	{
+	lc_value_each (name, list) {
 		if (v->bad_symbol && lc_value_is(name, v->bad_symbol)) {
 			return 400;
 		}
@@ -160,8 +160,7 @@ static void on_subscribe(const struct lc_value *message, bool subscribe)
 		return;
 	}
 	if (list) {
-		lc_value_each(name, list)
-		{
+		lc_value_each (name, list) {
 			char text[16];
 			lc_value_copy(name, text, sizeof(text));
 			size_t at = find_trade(text);

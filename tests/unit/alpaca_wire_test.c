@@ -70,8 +70,7 @@ static struct sample load(const char *name)
 			if (root->type == LC_VALUE_OBJECT) {
 				take(&sample, root);
 			}
-			lc_value_each(item, root)
-			{
+			lc_value_each (item, root) {
 				take(&sample, item);
 			}
 		}
@@ -335,8 +334,7 @@ Test(alpaca_wire, json_and_msgpack_give_the_same)
 			if (root->type == LC_VALUE_OBJECT) {
 				expect_same_both_ways(root);
 			}
-			lc_value_each(item, root)
-			{
+			lc_value_each (item, root) {
 				expect_same_both_ways(item);
 			}
 		}
@@ -598,8 +596,7 @@ static void parse_any(const struct lc_value *root)
 	struct lc_alpaca_msg msg;
 	const char *reason;
 	const struct lc_value *item;
-	lc_value_each(item, root)
-	{
+	lc_value_each (item, root) {
 		(void)lc_alpaca_parse(item, &seen, &msg, &reason);
 	}
 }
