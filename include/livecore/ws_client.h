@@ -14,7 +14,8 @@
 
 #define LC_WS_MAX_HEADERS 16
 
-/* What all connections of a process share. */
+/* What all connections of a process share. Creating it loads the system's certificate authorities (50 ms and more), so
+ * it belongs before the loop runs. */
 struct lc_ws_hub;
 enum lc_err lc_ws_hub_create(struct lc_loop *loop, struct lc_ws_hub **out, struct lc_error *err);
 /* Aborts what is still open (each on_close is called, with LC_ERR_CANCELLED), then frees the hub.

@@ -254,6 +254,8 @@ static void set_security(struct lc_http_request *request)
 	if (request->http->ca_file) {
 		curl_easy_setopt(easy, CURLOPT_CAINFO, request->http->ca_file);
 		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	} else if (request->http->hashed_authorities) {
+		curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
 	}
 }
 

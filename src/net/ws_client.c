@@ -209,7 +209,7 @@ static enum lc_err start(
 		code = lc_error_set(err, LC_ERR_INVALID, "cannot read %s", options->ca_file);
 	}
 	if (code == LC_OK) {
-		code = lc_ws_vhost(ws->hub, options->ca_file, &ws->vhost, err);
+		code = lc_ws_vhost(ws->hub, ws->url.tls, options->ca_file, &ws->vhost, err);
 	}
 	if (code != LC_OK) {
 		return code;

@@ -7,7 +7,8 @@
 struct vhost {
 	struct lc_list node;
 	struct lws_vhost *lws; /* borrowed from lws: it goes with the context */
-	char *ca_file;         /* owned; NULL: the system's authorities */
+	bool tls;
+	char *ca_file; /* owned; NULL: the system's authorities */
 };
 
 static const struct lws_protocols protocols[] = {
@@ -188,6 +189,10 @@ enum lc_err lc_ws_hub_create(struct lc_loop *loop, struct lc_ws_hub **out, struc
 			"libwebsockets cannot start; is the package libwebsockets-evlib-uv "
 			"installed?");
 	}
+	/* Reading the system's authorities takes 50 ms and more: now, and not in a turn of the running loop. Should it fail,
+	 * the connection that needs them says so. */
+	struct lws_vhost *vhost;
+	lc_ws_vhost(hub, true, NULL, &vhost, NULL);
 	*out = hub;
 	return LC_OK;
 }
@@ -212,38 +217,51 @@ static bool same_file(const char *a, const char *b)
 	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-static struct lws_vhost *create_vhost(struct lc_ws_hub *hub, const char *ca_file)
+static struct lws_vhost *create_vhost(struct lc_ws_hub *hub, bool tls, const char *ca_file)
 {
+	/* The system's authorities are loaded unless others are named, and then only those count. */
+	uint64_t no_system = !tls || ca_file ? LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS : 0;
 	const struct lws_context_creation_info info = {
 		.port = CONTEXT_PORT_NO_LISTEN,
 		.protocols = protocols,
 		.extensions = extensions,
-		.vhost_name = ca_file ? ca_file : "system",
-		/* The system's authorities are loaded unless others are named, and then only those count. */
-		.options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
-			   (ca_file ? LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS : 0),
+		.vhost_name = !tls      ? "plain"
+			      : ca_file ? ca_file
+					: "system",
+		.options = (tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0) | no_system,
 		.client_ssl_ca_filepath = ca_file,
 		.connect_timeout_secs = 3600, /* our own timers are shorter */
 	};
 	return lws_create_vhost(hub->context, &info);
 }
 
-enum lc_err lc_ws_vhost(
-	struct lc_ws_hub *hub, const char *ca_file, struct lws_vhost **out, struct lc_error *err)
+static struct vhost *find_vhost(struct lc_ws_hub *hub, bool tls, const char *ca_file)
 {
 	lc_list_each (node, &hub->vhosts) {
 		struct vhost *known = container_of(node, struct vhost, node);
-		if (same_file(known->ca_file, ca_file)) {
-			*out = known->lws;
-			return LC_OK;
+		if (known->tls == tls && same_file(known->ca_file, ca_file)) {
+			return known;
 		}
 	}
-	struct vhost *vhost = calloc(1, sizeof *vhost);
+	return NULL;
+}
+
+enum lc_err lc_ws_vhost(struct lc_ws_hub *hub, bool tls, const char *ca_file,
+	struct lws_vhost **out, struct lc_error *err)
+{
+	ca_file = tls ? ca_file : NULL;
+	struct vhost *vhost = find_vhost(hub, tls, ca_file);
+	if (vhost) {
+		*out = vhost->lws;
+		return LC_OK;
+	}
+	vhost = calloc(1, sizeof *vhost);
 	if (!vhost) {
 		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
 	}
+	vhost->tls = tls;
 	vhost->ca_file = ca_file ? strdup(ca_file) : NULL;
-	vhost->lws = ca_file && !vhost->ca_file ? NULL : create_vhost(hub, ca_file);
+	vhost->lws = ca_file && !vhost->ca_file ? NULL : create_vhost(hub, tls, ca_file);
 	if (!vhost->lws) {
 		free(vhost->ca_file);
 		free(vhost);

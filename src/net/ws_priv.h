@@ -91,9 +91,10 @@ struct lc_ws {
 int lc_ws_event(
 	struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
 
-/* The vhost for this file of authorities (NULL: the system's), made at the first call. */
-enum lc_err lc_ws_vhost(
-	struct lc_ws_hub *hub, const char *ca_file, struct lws_vhost **out, struct lc_error *err);
+/* The vhost for plain connections, or for TLS with this file of authorities (NULL: the system's); made at the
+ * first call. */
+enum lc_err lc_ws_vhost(struct lc_ws_hub *hub, bool tls, const char *ca_file,
+	struct lws_vhost **out, struct lc_error *err);
 /* lws sees what was changed from outside its callbacks only when it is woken. */
 void lc_ws_wake_lws(struct lc_ws_hub *hub);
 
