@@ -233,6 +233,7 @@ static int serve(struct demo *demo)
 			lc_service_stop(&demo->service);
 			lc_loop_run(demo->process.loop);
 		}
+		lc_demo_sims_stop(&demo->sims);
 		return rc;
 	}
 	if (demo->for_ms > 0) {

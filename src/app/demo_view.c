@@ -11,6 +11,7 @@
 #define SCREEN_MS 250
 #define LINE_MS 1000
 #define ROWS_MAX 200
+#define FEEDS_MAX 8
 
 struct lc_demo_view {
 	struct lc_service *service; /* borrowed */
@@ -18,42 +19,52 @@ struct lc_demo_view {
 	char brokers[128];
 	bool screen; /* a terminal: ncurses; else a line a second */
 	bool quiet;
-	uint64_t ticks_before[8], published_before;
+	/* Rates are those of the last whole second. */
+	struct lc_manager_totals totals, totals_before;
+	uint64_t ticks_before[FEEDS_MAX];
+	double rate[FEEDS_MAX], published_rate;
 	int64_t at_ns;
 	SCREEN *terminal;
 };
 
-/* Ticks a second of each feeder since the last call. */
-static void rates(struct lc_demo_view *view, const struct lc_feed_view *feeds, size_t count, double seconds, double *out)
-{
-	for (size_t i = 0; i < count && i < 8; i++) {
-		out[i] = seconds > 0 ? (double)(feeds[i].ticks - view->ticks_before[i]) / seconds : 0;
-		view->ticks_before[i] = feeds[i].ticks;
-	}
-}
-
-static double since_last(struct lc_demo_view *view)
+/* Once a second: the rates since the last time. */
+static void update_rates(struct lc_demo_view *view, const struct lc_feed_view *feeds, size_t count)
 {
 	int64_t now_ns = lc_clock_mono_ns();
-	double seconds = view->at_ns ? (double)(now_ns - view->at_ns) / 1e9 : 0;
+	double seconds = (double)(now_ns - view->at_ns) / 1e9;
+	if (seconds < 0.95) {
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		view->rate[i] = view->at_ns ? (double)(feeds[i].ticks - view->ticks_before[i]) / seconds : 0;
+		view->ticks_before[i] = feeds[i].ticks;
+	}
+	view->published_rate =
+		view->at_ns ? (double)(view->totals.published - view->totals_before.published) / seconds : 0;
+	view->totals_before = view->totals;
 	view->at_ns = now_ns;
-	return seconds;
+}
+
+static size_t look(struct lc_demo_view *view, struct lc_feed_view *feeds)
+{
+	size_t count = lc_manager_feeds(view->service->manager, feeds, FEEDS_MAX);
+	view->totals = lc_manager_totals(view->service->manager);
+	update_rates(view, feeds, count);
+	return count;
 }
 
 static void print_line(struct lc_demo_view *view)
 {
-	struct lc_manager_totals totals = lc_manager_totals(view->service->manager);
-	struct lc_feed_view feeds[8];
-	double rate[8] = { 0 }, seconds = since_last(view);
-	size_t count = lc_manager_feeds(view->service->manager, feeds, 8);
-	rates(view, feeds, count, seconds, rate);
+	struct lc_feed_view feeds[FEEDS_MAX];
+	size_t count = look(view, feeds);
+	struct lc_manager_totals totals = view->totals;
 	printf("followed=%llu ticks=%llu published=%llu acknowledged=%llu unacknowledged=%llu queued=%zu dropped=%llu "
 	       "reconnects=%llu",
 		(unsigned long long)totals.followed, (unsigned long long)totals.ticks, (unsigned long long)totals.published,
 		(unsigned long long)totals.acknowledged, (unsigned long long)totals.unacknowledged, totals.queued,
 		(unsigned long long)totals.dropped, (unsigned long long)totals.reconnects);
 	for (size_t i = 0; i < count; i++) {
-		printf(" %s=%s %s_rate=%.0f", feeds[i].name, feeds[i].state, feeds[i].name, rate[i]);
+		printf(" %s=%s %s_rate=%.0f", feeds[i].name, feeds[i].state, feeds[i].name, view->rate[i]);
 	}
 	putchar('\n');
 	fflush(stdout);
@@ -86,15 +97,11 @@ static void draw_quote(int row, const struct lc_quote_view *quote, int64_t now_n
 	printw(" %12s %12s %8s%s", bid, ask, age, quote->halted ? "  halted" : "");
 }
 
-static int draw_feeds(struct lc_demo_view *view, int row, double seconds)
+static int draw_feeds(struct lc_demo_view *view, int row, const struct lc_feed_view *feeds, size_t count)
 {
-	struct lc_feed_view feeds[8];
-	double rate[8] = { 0 };
-	size_t count = lc_manager_feeds(view->service->manager, feeds, 8);
-	rates(view, feeds, count, seconds, rate);
 	mvprintw(row++, 0, "%-12s %-14s %10s %9s %8s %13s", "feeder", "state", "ticks/s", "symbols", "queue", "reconnects");
 	for (size_t i = 0; i < count; i++) {
-		mvprintw(row++, 0, "%-12s %-14s %10.0f %4zu/%-4zu %8zu %13llu  %.40s", feeds[i].name, feeds[i].state, rate[i],
+		mvprintw(row++, 0, "%-12s %-14s %10.0f %4zu/%-4zu %8zu %13llu  %.40s", feeds[i].name, feeds[i].state, view->rate[i],
 			feeds[i].subscribed, feeds[i].wanted, feeds[i].queued, (unsigned long long)feeds[i].reconnects,
 			feeds[i].reason);
 	}
@@ -104,20 +111,18 @@ static int draw_feeds(struct lc_demo_view *view, int row, double seconds)
 static void draw_screen(struct lc_demo_view *view)
 {
 	static struct lc_quote_view quotes[ROWS_MAX]; /* too large for the stack; used by this function alone */
-	struct lc_manager_totals totals = lc_manager_totals(view->service->manager);
-	double seconds = since_last(view);
+	struct lc_feed_view feeds[FEEDS_MAX];
+	size_t feed_count = look(view, feeds);
+	struct lc_manager_totals totals = view->totals;
 	int row = 0;
 	erase();
 	mvprintw(row++, 0, "livecore demo   Kafka: %s   http: 127.0.0.1:%d", view->brokers,
 		view->service->api ? lc_api_port(view->service->api) : 0);
 	mvprintw(row++, 0, "published %llu (%.0f/s)   acknowledged %llu   on their way %llu   dropped %llu",
-		(unsigned long long)totals.published,
-		seconds > 0 ? (double)(totals.published - view->published_before) / seconds : 0,
-		(unsigned long long)totals.acknowledged, (unsigned long long)totals.unacknowledged,
+		(unsigned long long)totals.published, view->published_rate, (unsigned long long)totals.acknowledged, (unsigned long long)totals.unacknowledged,
 		(unsigned long long)totals.dropped);
-	view->published_before = totals.published;
 	mvprintw(row++, 0, "from another terminal: kcat -C -b %s -t ginkgo.live.market.data", view->brokers);
-	row = draw_feeds(view, row + 1, seconds);
+	row = draw_feeds(view, row + 1, feeds, feed_count);
 	mvprintw(row++, 0, "%-12s %-10s %12s %9s %12s %12s %8s", "symbol", "feeder", "price", "change", "bid", "ask", "age");
 	size_t room = LINES - row - 1 > 0 ? (size_t)(LINES - row - 1) : 0;
 	size_t count = lc_manager_quotes(view->service->manager, 0, quotes, room < ROWS_MAX ? room : ROWS_MAX);

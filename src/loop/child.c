@@ -78,9 +78,7 @@ static void on_child_exit(uv_process_t *process, int64_t status, int signo)
 {
 	struct lc_child *child = process->data;
 	child->running = false;
-	if (child->destroyed) {
-		close_all(child);
-	} else if (child->handler.exited) {
+	if (child->handler.exited) {
 		child->handler.exited(child->arg, status, signo);
 	}
 }
@@ -133,7 +131,6 @@ void lc_child_destroy(struct lc_child *child, void (*done)(void *arg), void *arg
 	child->done_arg = arg;
 	if (child->running) {
 		uv_process_kill(&child->process, SIGTERM);
-	} else {
-		close_all(child);
 	}
+	close_all(child);
 }

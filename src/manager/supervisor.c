@@ -42,6 +42,9 @@ static void enter(struct lc_supervisor *feed, enum lc_feed_state state, const ch
 	snprintf(feed->reason, sizeof feed->reason, "%s", reason);
 	feed->state = state;
 	feed->since_ns = lc_loop_mono_ns(feed->loop);
+	if (from == state) {
+		return;
+	}
 	feed->events->state(feed->owner, feed, from, state, feed->reason);
 }
 
