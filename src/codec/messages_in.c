@@ -227,6 +227,7 @@ static void take_numbers(const struct lc_value *root, struct lc_price_view *out)
 	take_decimal(root, "ask_price", LC_HAS_ASK, &out->ask, &out->has);
 	take_decimal(root, "bid_volume", LC_HAS_BID_VOLUME, &out->bid_volume, &out->has);
 	take_decimal(root, "ask_volume", LC_HAS_ASK_VOLUME, &out->ask_volume, &out->has);
+	take_decimal(root, "prev_close", LC_HAS_PREV_CLOSE, &out->prev_close, &out->has);
 	const struct lc_value *seq = find(root, "seq");
 	const struct lc_value *conflated = find(root, "conflated");
 	if (seq != NULL) {

@@ -1,0 +1,43 @@
+/* What the tools share: a quiet process whose loop runs only while something is waited for, so that a tool reads from top to
+ * bottom. Ctrl-C ends every wait. Loop thread; nothing here stays after lc_tool_close(). */
+#pragma once
+
+#include "app/printable.h"
+#include "app/process.h"
+#include "livecore/messages.h"
+#include "livecore/reader.h"
+#include "livecore/sender.h"
+
+struct lc_tool {
+	struct lc_process process;
+	struct lc_message_context context; /* for what the tool sends */
+	struct lc_zone *naive_zone;
+	char host[65];    /* this machine, as node_id */
+	bool interrupted; /* Ctrl-C or SIGTERM */
+	bool waiting;     /* the loop runs */
+};
+
+/* Settings, log (only what went wrong, unless log.level is set), loop and signals. Returns -1, or the exit code after having said
+ * why. kafka: kafka.brokers must be set. Call lc_tool_close() in any case. */
+int lc_tool_open(struct lc_tool *tool, bool kafka);
+void lc_tool_close(struct lc_tool *tool);
+
+/* Runs the loop until lc_tool_wake(), at most timeout_ms (negative: for ever). False when it was interrupted or the time is over. */
+bool lc_tool_wait(struct lc_tool *tool, int64_t timeout_ms);
+void lc_tool_wake(struct lc_tool *tool);
+
+/* Publishes and waits for Kafka's answer. What failed is said in err. */
+struct lc_tool_place {
+	int32_t partition;
+	int64_t offset;
+};
+enum lc_err lc_tool_publish(struct lc_tool *tool, const struct lc_message *message,
+	int64_t timeout_ms, struct lc_tool_place *out, struct lc_error *err);
+
+/* Stops a reader and waits until it is gone. NULL: nothing to do. */
+void lc_tool_stop_reader(struct lc_tool *tool, struct lc_reader *reader);
+
+/* GETs a page of a livecore: path under url, or under http.address when url is NULL. body is appended to. LC_OK: an HTTP answer
+ * came, whatever its status; else err says what to do. */
+enum lc_err lc_tool_get(struct lc_tool *tool, const char *url, const char *path, int64_t timeout_ms,
+	int *status, struct lc_buf *body, struct lc_error *err);
