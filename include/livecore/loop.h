@@ -16,7 +16,8 @@ struct uv_loop_s;
 
 /* log and metrics are borrowed and outlive the loop. */
 enum lc_err lc_loop_create(struct lc_log *log, struct lc_metrics *metrics, struct lc_loop **out);
-/* Call after lc_loop_run() returned: runs what close callbacks are left, asserts that no handle is leaked. */
+/* Call after lc_loop_run() returned: runs what close callbacks are left, asserts that no handle is leaked.
+ * It waits up to 2 s for threads of the pool; a look-up that takes longer keeps the loop's memory. */
 void lc_loop_destroy(struct lc_loop *loop);
 
 /* Runs until lc_loop_stop(). */
@@ -54,7 +55,8 @@ enum lc_err lc_loop_on_signal(struct lc_loop *loop, int signo, lc_signal_cb cb, 
 enum lc_err lc_loop_job(struct lc_loop *loop, void (*work)(void *arg), void (*done)(void *arg, bool cancelled), void *arg);
 
 /* Long work in slices: step() does at most about 0.2 ms of work and returns true while more is left; steps take turns with reading. done
- * (may be NULL) follows the last step. Cancel drops the rest and calls nothing. */
+ * (may be NULL) follows the last step. Cancel drops the rest and calls nothing, and is not allowed once done was
+ * called. out may be NULL. */
 struct lc_slice;
 typedef bool (*lc_slice_step_cb)(void *arg);
 enum lc_err lc_slice_start(struct lc_loop *loop, const char *name, lc_slice_step_cb step, void (*done)(void *arg),
@@ -70,7 +72,7 @@ void lc_drain_wake(struct lc_drain *drain);
 void lc_drain_destroy(struct lc_drain *drain);
 
 /* Name look-up in the pool. Answers exactly once, never before the call returns: addresses are numeric text, at most
- * LC_RESOLVE_MAX; count 0 with err set when it failed. Cancelled look-ups do not answer. */
+ * LC_RESOLVE_MAX; count 0 with err set when it failed. Cancelled look-ups do not answer. LC_ERR_INVALID: no host name. */
 #define LC_RESOLVE_MAX 8
 struct lc_resolve;
 typedef void (*lc_resolve_cb)(void *arg, const char (*addresses)[46], size_t count, const struct lc_error *err);
