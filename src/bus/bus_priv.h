@@ -63,5 +63,10 @@ void kafka_complaint_note(
 enum lc_err kafka_complaint_explain(
 	const struct kafka_complaint *complaint, rd_kafka_resp_err_t code, const char **text);
 
+/* How long a question to Kafka may hold a thread of the pool after so many failures in a row. Mostly short, because
+ * several clients ask while Kafka is away, and names are looked up in the same few threads; now and then long, for a
+ * Kafka that is slow and not away. */
+int64_t kafka_patience_ms(unsigned failures);
+
 /* Passes librdkafka's log event on to ours. */
 void kafka_log_event(struct lc_loop *loop, rd_kafka_event_t *event);

@@ -185,6 +185,14 @@ enum lc_err kafka_err(rd_kafka_resp_err_t code)
 	}
 }
 
+int64_t kafka_patience_ms(unsigned failures)
+{
+	if (!failures) {
+		return 1000;
+	}
+	return failures % 4 ? 300 : 2000;
+}
+
 const char *lc_kafka_library_version(void)
 {
 	return rd_kafka_version_str();

@@ -12,7 +12,6 @@
 #define COMMIT_MS 1000
 #define STOP_COMMIT_MS 1000
 #define RETRY_MS 500         /* between look-ups while the topic is not there */
-#define LOOKUP_MS 1000       /* how long a look-up may hold a thread of the pool */
 #define PARTITIONS_MAX 10000 /* of one topic */
 
 struct partition {
@@ -29,6 +28,7 @@ struct lookup {
 	rd_kafka_t *rk;
 	const char *topic;
 	bool want_ends;
+	int timeout_ms;
 	rd_kafka_resp_err_t code;
 	int32_t count;
 	int64_t *ends; /* owned; one a partition when want_ends */
@@ -54,6 +54,7 @@ struct lc_reader {
 	struct partition *partitions;
 	int32_t count;
 	struct lookup *lookup; /* under way */
+	unsigned failures;     /* look-ups in a row */
 	int64_t next_lookup_ms, next_commit_ms;
 	bool commit_under_way;
 	enum reader_state state;
@@ -199,7 +200,7 @@ static rd_kafka_resp_err_t look_up_ends(struct lookup *lookup)
 	for (int32_t i = 0; i < lookup->count; i++) {
 		int64_t low;
 		rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-			lookup->rk, lookup->topic, i, &low, &lookup->ends[i], LOOKUP_MS);
+			lookup->rk, lookup->topic, i, &low, &lookup->ends[i], lookup->timeout_ms);
 		if (code) {
 			return code;
 		}
@@ -216,7 +217,7 @@ static void work_lookup(void *arg)
 		return;
 	}
 	const struct rd_kafka_metadata *metadata = NULL;
-	lookup->code = rd_kafka_metadata(lookup->rk, 0, handle, &metadata, LOOKUP_MS);
+	lookup->code = rd_kafka_metadata(lookup->rk, 0, handle, &metadata, lookup->timeout_ms);
 	if (!lookup->code) {
 		if (metadata->topic_cnt == 1) {
 			lookup->code = metadata->topics[0].err;
@@ -246,6 +247,7 @@ static void on_looked_up(void *arg, bool cancelled)
 			set_state(reader, RD_KAFKA_RESP_ERR_NO_ERROR);
 		}
 	}
+	reader->failures = lookup->code ? reader->failures + 1 : 0;
 	bool settled = reader->count && reader->state == STATE_READING;
 	reader->next_lookup_ms = now_ms(reader) +
 				 (settled ? reader->config->metadata_ms : RETRY_MS);
@@ -263,6 +265,7 @@ static void start_lookup(struct lc_reader *reader)
 		.reader = reader,
 		.rk = reader->rk,
 		.topic = reader->topic,
+		.timeout_ms = (int)kafka_patience_ms(reader->failures),
 		.want_ends = reader->start == LC_START_LATEST && !reader->count,
 	};
 	if (lc_loop_job(reader->loop, work_lookup, on_looked_up, lookup)) {

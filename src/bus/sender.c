@@ -12,7 +12,7 @@
 #define PURGE_MS 500  /* the longest wait for a purged producer's last reports */
 #define QUIET_MS 2000 /* no report for so long: ask whether Kafka is there */
 #define IDLE_PROBE_MS 10000
-#define PROBE_MS 1000       /* how long it may take to answer */
+#define PROBE_MS 1000       /* between questions while Kafka is away */
 #define RESET_CALM_MS 30000 /* after so long the next reset is the first again */
 #define RESET_WAIT_MAX_MS 30000
 #define BATCH_MIN_BYTES 4096
@@ -50,6 +50,7 @@ struct lc_sender {
 	int64_t batch_bytes;
 	int64_t state_since_ms, last_reset_ms, retry_at_ms, reset_wait_ms;
 	int64_t last_answer_ms, last_probe_ms; /* Kafka's last sign of life */
+	unsigned probe_failures;               /* in a row */
 	enum reach reach;
 	bool stopping;
 	int64_t stop_at_ms;
@@ -199,6 +200,7 @@ static void on_event(struct lc_sender *sender, const struct producer_event *even
 		set_reach(sender, false, event->why);
 		break;
 	case PRODUCER_PROBE:
+		sender->probe_failures = event->err ? sender->probe_failures + 1 : 0;
 		set_reach(sender, !event->err, event->why);
 		break;
 	default:
@@ -295,15 +297,13 @@ static bool must_end(const struct lc_sender *sender)
 static void end(struct lc_sender *sender)
 {
 	struct lc_journal_stats journal = lc_journal_stats(sender->journal);
-	void (*stopped)(void *, uint64_t) = sender->stopped;
-	void *arg = sender->stopped_arg;
 	*sender->metrics.reachable = 0;
 	lc_drain_destroy(sender->drain);
 	lc_timer_destroy(sender->tick);
-	free(sender);
-	if (stopped) {
-		stopped(arg, journal.appended - journal.reported);
+	if (sender->stopped) {
+		sender->stopped(sender->stopped_arg, journal.appended - journal.reported);
 	}
+	free(sender); /* after the call, in which its last figures may be asked for */
 }
 
 /* A new producer, which starts at the lowest unreported record. */
@@ -400,7 +400,8 @@ static void probe_if_quiet(struct lc_sender *sender)
 	if (sender->reach == REACH_YES && now - sender->last_answer_ms < wait) {
 		return;
 	}
-	if (now - sender->last_probe_ms >= between && producer_probe(sender->producer, PROBE_MS)) {
+	if (now - sender->last_probe_ms >= between &&
+		producer_probe(sender->producer, kafka_patience_ms(sender->probe_failures))) {
 		sender->last_probe_ms = now;
 	}
 }

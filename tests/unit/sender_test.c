@@ -45,6 +45,7 @@ static void on_stopped(void *arg, uint64_t unacknowledged)
 	struct scene *scene = arg;
 	scene->unacknowledged = unacknowledged;
 	scene->stopped = true;
+	cr_assert_eq(lc_sender_stats(scene->sender).refused, scene->refused);
 	lc_loop_stop(scene->bus.loop);
 }
 
@@ -356,7 +357,8 @@ Test(sender, a_batch_that_is_too_large_is_sent_in_smaller_ones)
 	lc_sender_stop(scene.sender, 20000, on_stopped, &scene);
 	bus_run(&scene.bus, "the sender did not stop");
 	cr_assert_eq(scene.refused, 0);
-	cr_assert_eq(scene.resets, 2);
+	/* Both refused batches can be on their way at the same time. */
+	cr_assert(scene.resets == 1 || scene.resets == 2);
 	cr_assert_eq(scene.unacknowledged, 0);
 	check_complete(&scene, 1);
 	finish(&scene);
