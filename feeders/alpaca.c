@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,6 +76,7 @@ static void on_item(
 		report_bad(self, reason, data, len);
 		return;
 	}
+	++*self->counted[msg->type];
 	if (lc_alpaca_is_tick(msg->type)) {
 		if (self->state == LC_ALPACA_STATE_UP) {
 			on_tick(self, msg);
@@ -267,6 +269,21 @@ static void alpaca_destroy(struct lc_feeder *feeder)
 	free(self);
 }
 
+static void make_counters(struct lc_alpaca *self)
+{
+	static const char *const names[LC_ALPACA_TYPES] = {"t", "q", "c", "x", "s", "b", "u", "d",
+		"l", "i", "o", "success", "error", "subscription"};
+	struct lc_metrics *metrics = lc_loop_metrics(self->base.env.loop);
+	for (size_t i = 0; i < LC_ALPACA_UNKNOWN; i++) {
+		char labels[64];
+		snprintf(labels, sizeof(labels), "feeder=\"alpaca\",type=\"%s\"", names[i]);
+		self->counted[i] = lc_metrics_counter(metrics, "livecore_feeder_messages_total",
+			labels,
+			"Messages read from the vendor, by the vendor's own type; those unread are "
+			"livecore_feeder_bad_input_total");
+	}
+}
+
 static enum lc_err make_parts(struct lc_alpaca *self)
 {
 	const struct lc_feeder_env *env = &self->base.env;
@@ -297,6 +314,7 @@ static enum lc_err alpaca_create(
 	self->base.env = *env;
 	self->settings = env->config;
 	lc_buf_init(&self->out, LC_ALPACA_MAX_MESSAGE + AUTH_BYTES);
+	make_counters(self);
 	enum lc_err code = make_parts(self);
 	if (code != LC_OK) {
 		alpaca_destroy(&self->base);

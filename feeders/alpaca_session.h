@@ -36,6 +36,7 @@ struct lc_alpaca {
 	struct lc_alpaca_subs *subs;
 	struct lc_alpaca_reference *reference;
 	struct lc_conditions_seen conditions;
+	uint64_t *counted[LC_ALPACA_TYPES]; /* messages by type; the metrics' own */
 	struct lc_alpaca_msg msg; /* the element being read: too large for the stack of each call */
 
 	char feed[12];

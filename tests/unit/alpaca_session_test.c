@@ -51,7 +51,10 @@ static void run_session(void)
 	follow(NULL, 0, add, 1);
 	cr_assert_eq(h.v.n_trades, 1u);
 	cr_assert_str_eq(h.v.trades[0], "AAPL");
-	vendor_send(frame); /* what was left still comes, and is passed over */
+	uint64_t *bars = lc_metrics_counter(
+		h.f.metrics, "livecore_feeder_messages_total", "feeder=\"alpaca\",type=\"b\"", "");
+	cr_assert_eq(*bars, 1u); /* read, counted, and published nowhere */
+	vendor_send(frame);      /* what was left still comes, and is passed over */
 	wait_ticks(5);
 	cr_assert_eq(h.ticks[3].symbol, h.aapl);
 	stop();
@@ -292,6 +295,14 @@ Test(alpaca_session, stopping_at_any_time)
 	run_until(&h.f, &h.down);
 	cr_assert_eq(h.n_ticks, 1u);
 	cr_assert_eq(h.why.kind, LC_DOWN_ASKED);
+	const uint32_t add[] = {h.ibm, h.aapl};
+	h.v.bad_symbol = "IBM";
+	h.stop_in_rejected = true;
+	start_up();
+	h.feeder->impl->change(h.feeder, add, 2, NULL, 0);
+	run_until(&h.f, &h.down);
+	cr_assert_eq(h.why.kind, LC_DOWN_ASKED);
+	cr_assert_eq(h.n_rejected, 1u);
 	start_up(); /* with a change under way */
 	h.v.no_subscribe_answer = true;
 	h.feeder->impl->change(h.feeder, &h.ko, 1, NULL, 0);

@@ -50,7 +50,7 @@ struct host {
 	char url[128], data_url[128];
 	uint32_t aapl, ko, ibm;
 
-	bool up, down, changed, got_reference, got_tick, got_bad, stop_in_tick;
+	bool up, down, changed, got_reference, got_tick, got_bad, stop_in_tick, stop_in_rejected;
 	struct lc_down why;
 	struct lc_tick ticks[MOST_TICKS];
 	size_t n_ticks, n_bad, n_changed, n_rejected, n_limited, n_references, n_up;
@@ -320,9 +320,12 @@ static void host_changed(struct lc_feeder *feeder)
 
 static void host_rejected(struct lc_feeder *feeder, uint32_t symbol, bool limit, const char *reason)
 {
-	(void)feeder;
 	cr_assert_gt(strlen(reason), 0u);
 	h.rejected = symbol;
+	if (h.stop_in_rejected) {
+		h.stop_in_rejected = false;
+		feeder->impl->stop(feeder);
+	}
 	h.n_rejected++;
 	h.n_limited += limit;
 }
