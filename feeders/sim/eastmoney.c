@@ -341,6 +341,13 @@ static void serve_sse(struct sim *sim, struct lc_exchange *exchange, bool single
 	}
 }
 
+/* The sources disagree about the unit; the written example has shares. */
+static int64_t ws_volume(const struct sim *sim, const struct sim_symbol *symbol)
+{
+	bool lots = strcmp(sim->options.ws_volume, "lots") == 0 && symbol->market == SIM_CN;
+	return lots ? symbol->volume / 100 : symbol->volume;
+}
+
 /* The replaced system's form of a tick. */
 static void ws_tick(struct sim *sim, const struct sim_symbol *symbol)
 {
@@ -358,9 +365,8 @@ static void ws_tick(struct sim *sim, const struct sim_symbol *symbol)
 				(int)strcspn(symbol->text, "."), symbol->text,
 				symbol->vendor_board);
 			sim_put_price(text, symbol->last);
-			lc_buf_printf(text, ",\"volume\":%lld,\"amount\":",
-				(long long)(symbol->market == SIM_CN ? symbol->volume / 100
-								     : symbol->volume));
+			lc_buf_printf(text,
+				",\"volume\":%lld,\"amount\":", (long long)ws_volume(sim, symbol));
 			sim_put_price(text, symbol->value);
 			lc_buf_printf(text, ",\"timestamp\":%lld}",
 				(long long)(symbol->time_ns / LC_NS_PER_S));

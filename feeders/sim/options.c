@@ -45,6 +45,8 @@ static const struct option {
 	{"--feeds", TEXT, AT(feeds), NULL, "A,B", "feeds in the plan (alpaca)"},
 	{"--reject", TEXT, AT(reject), NULL, "SYM,SYM", "symbols that are refused or unknown"},
 	{"--deflate", FLAG, AT(deflate), NULL, NULL, "accept permessage-deflate"},
+	{"--ws-volume", TEXT, AT(ws_volume), "shares", "shares|lots",
+		"unit of volumes on the WebSocket (eastmoney)"},
 	{"--shape", TEXT, AT(shape), "code", "spec|code", "form of the answers (fushu)"},
 #undef AT
 };

@@ -32,7 +32,8 @@ struct sim_options {
 	const char *feeds;        /* Alpaca: feeds of the plan, comma-separated; NULL: all */
 	const char *reject;       /* symbols refused as invalid or unknown, comma-separated */
 	bool deflate;
-	const char *shape; /* FuShu: "spec" or "code" */
+	const char *shape;     /* FuShu: "spec" or "code" */
+	const char *ws_volume; /* EastMoney: "shares" or "lots" */
 };
 
 /* One scripted fault: what, how much, and when it begins. */
