@@ -131,7 +131,8 @@ enum lc_err lc_duration_parse(const char *text, int64_t *ms)
 	} units[] = { { "ms", 1 }, { "s", 1e3 }, { "m", 6e4 }, { "h", 3.6e6 }, { "d", 8.64e7 } };
 	char *end;
 	double value = strtod(text, &end);
-	if (end == text || value < 0 || value > 1e9) {
+	/* strtod also reads "nan", "inf", hexadecimal and exponents. */
+	if (end == text || end != text + strspn(text, "0123456789.") || value > 1e9) {
 		return LC_ERR_INVALID;
 	}
 	if (*end == '\0' && value == 0) {
