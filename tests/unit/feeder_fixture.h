@@ -19,6 +19,7 @@ struct feeder_test {
 	struct lc_config *config;
 	struct lc_feeder *feeder;
 	const struct lc_feeder_impl *impl;
+	const struct lc_section *sections[1];
 
 	struct lc_tick ticks[64];
 	size_t n_ticks, n_bad, n_changed;
@@ -83,16 +84,13 @@ static const struct lc_feeder_host test_host = {
 
 /* sets: NULL-terminated settings, as on the command line or as LIVECORE_…= in the environment; "%d" in one stands for the
  * server's port. */
-static inline void feeder_test_open(struct feeder_test *t, const struct lc_feeder_impl *impl,
-	tcp_script script, const char *const *sets)
+static inline struct lc_config *load_settings(struct feeder_test *t, const char *const *sets)
 {
 	char texts[16][256];
 	const char *list[17] = {NULL}, *environ_list[17] = {NULL};
 	size_t n_list = 0, n_environ = 0;
+	struct lc_config *config;
 	struct lc_buf errors;
-	*t = (struct feeder_test){.impl = impl};
-	fixture_open(&t->f);
-	tcp_server_open(&t->server, &t->f, script, t);
 	for (size_t i = 0; sets[i]; i++) {
 		const char *port = strstr(sets[i], "%d");
 		snprintf(texts[i], sizeof(texts[i]), "%.*s",
@@ -109,11 +107,29 @@ static inline void feeder_test_open(struct feeder_test *t, const struct lc_feede
 		}
 	}
 	lc_buf_init(&errors, 1 << 16);
-	const struct lc_section *sections[] = {impl->config};
 	const struct lc_config_sources sources = {.sets = list, .environ = environ_list};
-	cr_assert_eq(lc_config_load(sections, 1, &sources, &t->config, &errors), LC_OK, "%s",
+	t->sections[0] = t->impl->config;
+	cr_assert_eq(lc_config_load(t->sections, 1, &sources, &config, &errors), LC_OK, "%s",
 		lc_buf_text(&errors));
 	lc_buf_finish(&errors);
+	return config;
+}
+
+static inline void feeder_test_reload(struct feeder_test *t, const char *const *sets)
+{
+	struct lc_config *config = load_settings(t, sets);
+	t->impl->configure(t->feeder, lc_config_section(config, t->impl->name));
+	lc_config_destroy(t->config);
+	t->config = config;
+}
+
+static inline void feeder_test_open(struct feeder_test *t, const struct lc_feeder_impl *impl,
+	tcp_script script, const char *const *sets)
+{
+	*t = (struct feeder_test){.impl = impl};
+	fixture_open(&t->f);
+	tcp_server_open(&t->server, &t->f, script, t);
+	t->config = load_settings(t, sets);
 	struct lc_error err = {0};
 	const struct lc_http_client_options options = {0};
 	cr_assert_eq(lc_http_create(t->f.loop, &options, &t->http, &err), LC_OK, "%s", err.text);
