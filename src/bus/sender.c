@@ -16,6 +16,8 @@
 #define RESET_CALM_MS 30000 /* after so long the next reset is the first again */
 #define RESET_WAIT_MAX_MS 30000
 #define BATCH_MIN_BYTES 4096
+#define SAMPLE_EVERY 16   /* records: their way to the acknowledgement is timed */
+#define SAMPLES 8192
 
 enum sender_state {
 	SENDER_LIVE,
@@ -29,7 +31,13 @@ enum reach { REACH_UNKNOWN, REACH_NO, REACH_YES };
 struct sender_metrics {
 	uint64_t *produced, *acknowledged, *refused, *replayed, *resets;
 	double *in_flight_messages, *in_flight_bytes, *queued, *reachable;
-	struct lc_histogram *ack;
+	struct lc_histogram *ack, *receive_to_produce, *receive_to_ack;
+};
+
+/* A record on its way whose acknowledgement will be timed from its tick's last byte. */
+struct sample {
+	uint64_t id;
+	int64_t received_mono_ns;
 };
 
 struct lc_sender {
@@ -56,6 +64,7 @@ struct lc_sender {
 	int64_t stop_at_ms;
 	void (*stopped)(void *arg, uint64_t unacknowledged);
 	void *stopped_arg;
+	struct sample samples[SAMPLES]; /* by id; a slot that is used again loses its sample */
 	struct lc_sender_stats stats;
 	struct sender_metrics metrics;
 };
@@ -95,6 +104,11 @@ static void make_metrics(struct lc_sender *sender)
 			m, "livecore_kafka_reachable", "", "1 when Kafka answers."),
 		.ack = lc_metrics_histogram(m, "livecore_kafka_publish_to_ack_seconds", "",
 			"From handing a record to librdkafka to its acknowledgement."),
+		.receive_to_produce = lc_metrics_histogram(m,
+			"livecore_kafka_receive_to_produce_seconds", "",
+			"From a tick's last byte to librdkafka."),
+		.receive_to_ack = lc_metrics_histogram(m, "livecore_kafka_receive_to_ack_seconds",
+			"", "From a tick's last byte to Kafka's acknowledgement."),
 	};
 }
 
@@ -164,6 +178,31 @@ static void on_too_large(struct lc_sender *sender, const struct producer_event *
 	}
 }
 
+static struct sample *sample_of(struct lc_sender *sender, uint64_t id)
+{
+	return &sender->samples[id / SAMPLE_EVERY % SAMPLES];
+}
+
+static void time_sent(struct lc_sender *sender, const struct lc_record *record)
+{
+	if (record->id % SAMPLE_EVERY != 0 || record->received_mono_ns == 0 || record->replayed) {
+		return;
+	}
+	lc_histogram_observe_ns(sender->metrics.receive_to_produce,
+		lc_loop_mono_ns(sender->loop) - record->received_mono_ns);
+	*sample_of(sender, record->id) =
+		(struct sample){.id = record->id, .received_mono_ns = record->received_mono_ns};
+}
+
+static void time_acknowledged(struct lc_sender *sender, uint64_t id)
+{
+	struct sample *sample = sample_of(sender, id);
+	if (id % SAMPLE_EVERY == 0 && sample->id == id) {
+		lc_histogram_observe_ns(sender->metrics.receive_to_ack,
+			lc_loop_mono_ns(sender->loop) - sample->received_mono_ns);
+	}
+}
+
 static void on_report(struct lc_sender *sender, const struct producer_event *event)
 {
 	size_t cost = record_cost(&event->record);
@@ -174,6 +213,7 @@ static void on_report(struct lc_sender *sender, const struct producer_event *eve
 	case PRODUCER_ACKED:
 		lc_journal_report(sender->journal, event->record.id);
 		lc_histogram_observe_ns(sender->metrics.ack, event->latency_ns);
+		time_acknowledged(sender, event->record.id);
 		sender->stats.acknowledged++;
 		++*sender->metrics.acknowledged;
 		break;
@@ -239,6 +279,7 @@ static bool may_send(const struct lc_sender *sender, const struct lc_record *rec
 
 static void count_sent(struct lc_sender *sender, const struct lc_record *record)
 {
+	time_sent(sender, record);
 	sender->has_held = false;
 	sender->stats.produced++;
 	++*sender->metrics.produced;
