@@ -60,7 +60,9 @@ static void put_value(struct lc_buf *out, const struct lc_field *field)
 		lc_buf_puts(out, field->v.b ? "true" : "false");
 		break;
 	case LC_FIELD_JSON:
-		lc_buf_puts(out, field->v.str != NULL ? field->v.str : "null");
+		/* A buffer that failed has no text. */
+		lc_buf_puts(out,
+			field->v.str != NULL && field->v.str[0] != '\0' ? field->v.str : "null");
 		break;
 	case LC_FIELD_END:
 		break;

@@ -23,7 +23,7 @@ struct lc_subscriptions {
 	uint8_t *state; /* by symbol */
 	size_t max;
 	struct symbols order;	 /* wanted ones in follow order; those left since are passed over and swept out later */
-	struct symbols removals; /* to be given to the vendor */
+	struct symbols removals; /* to be given to the vendor, in the order in which they were left */
 	size_t next;		 /* the additions to be looked at start here in order */
 	size_t stale;		 /* entries of order that are no longer wanted */
 	struct symbols changing; /* the change under way */
@@ -170,6 +170,38 @@ static bool take(struct lc_subscriptions *subs, uint32_t symbol, uint32_t *out, 
 	return true;
 }
 
+/* Places became free: the earliest of those over the limit are asked for again. */
+static void retry_limited(struct lc_subscriptions *subs, size_t places)
+{
+	for (size_t i = 0; i < subs->order.count && places > 0 && subs->counts.over_limit > 0; i++) {
+		uint32_t symbol = subs->order.items[i];
+		if (subs->state[symbol] & LIMITED) {
+			forget_refusal(subs, symbol);
+			places--;
+			if (i < subs->next) {
+				subs->next = i;
+			}
+		}
+	}
+}
+
+static void take_removals(struct lc_subscriptions *subs, size_t max, uint32_t *remove, size_t *n_remove)
+{
+	struct symbols *removals = &subs->removals;
+	size_t next = 0;
+	for (; *n_remove < max && next < removals->count; next++) {
+		uint32_t symbol = removals->items[next];
+		uint8_t state = subs->state[symbol];
+		if ((state & HELD) && !(state & (WANTED | CHANGING)) && !take(subs, symbol, remove, n_remove)) {
+			break;
+		}
+	}
+	removals->count -= next;
+	if (next > 0) {
+		memmove(removals->items, removals->items + next, removals->count * sizeof *removals->items);
+	}
+}
+
 bool lc_subscriptions_next(struct lc_subscriptions *subs, size_t max, uint32_t *add, size_t *n_add, uint32_t *remove,
 	size_t *n_remove)
 {
@@ -177,14 +209,9 @@ bool lc_subscriptions_next(struct lc_subscriptions *subs, size_t max, uint32_t *
 	if (subs->under_way) {
 		return false;
 	}
-	while (*n_remove < max && subs->removals.count > 0) {
-		uint32_t symbol = subs->removals.items[--subs->removals.count];
-		uint8_t state = subs->state[symbol];
-		if ((state & HELD) && !(state & (WANTED | CHANGING)) && !take(subs, symbol, remove, n_remove)) {
-			subs->removals.count++;
-			break;
-		}
-	}
+	take_removals(subs, max, remove, n_remove);
+	/* The places that these leave belong to the earliest over the limit, not to who comes behind them. */
+	retry_limited(subs, *n_remove);
 	while (*n_add + *n_remove < max && subs->next < subs->order.count) {
 		uint32_t symbol = subs->order.items[subs->next];
 		uint8_t state = subs->state[symbol];
@@ -209,24 +236,8 @@ void lc_subscriptions_rejected(struct lc_subscriptions *subs, uint32_t symbol, b
 	subs->counts.over_limit += limit;
 }
 
-/* Places became free: the earliest of those over the limit are asked for again. */
-static void retry_limited(struct lc_subscriptions *subs, size_t places)
-{
-	for (size_t i = 0; i < subs->order.count && places > 0 && subs->counts.over_limit > 0; i++) {
-		uint32_t symbol = subs->order.items[i];
-		if (subs->state[symbol] & LIMITED) {
-			forget_refusal(subs, symbol);
-			places--;
-			if (i < subs->next) {
-				subs->next = i;
-			}
-		}
-	}
-}
-
 void lc_subscriptions_changed(struct lc_subscriptions *subs)
 {
-	size_t freed = 0;
 	for (size_t i = 0; i < subs->changing.count; i++) {
 		uint32_t symbol = subs->changing.items[i];
 		uint8_t *state = &subs->state[symbol];
@@ -241,7 +252,6 @@ void lc_subscriptions_changed(struct lc_subscriptions *subs)
 			}
 		} else {
 			subs->counts.subscribed--;
-			freed++;
 			if (*state & WANTED) {
 				subs->next = 0; /* followed again while it was being left */
 			}
@@ -249,7 +259,6 @@ void lc_subscriptions_changed(struct lc_subscriptions *subs)
 	}
 	subs->changing.count = 0;
 	subs->under_way = false;
-	retry_limited(subs, freed);
 }
 
 bool lc_subscriptions_wanted(const struct lc_subscriptions *subs, uint32_t symbol)
