@@ -99,8 +99,8 @@ static void show(struct watch *watch, const struct lc_reader_message *message,
 	watch->shown++;
 	watch->full = watch->count > 0 && watch->shown >= watch->count;
 	/* Whoever reads went away (watch | head): there is nobody left to print for. */
-	if (watch->full || fflush(stdout) != 0) {
-		watch->full |= ferror(stdout) == 0;
+	bool gone = fflush(stdout) != 0;
+	if (watch->full || gone) {
 		lc_tool_wake(&watch->tool);
 	}
 }

@@ -1,0 +1,312 @@
+"""The command-line tools against a running livecore with its embedded broker and FuShu's simulator.
+
+usage: tools_test.py LIVECORE [unittest options]
+"""
+
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+LIVECORE = ""
+STARTED_S = 60  # sanitizers on a busy machine
+SYMBOLS = ("00700.HK", "09988.HK")
+
+
+class Program:
+    """A livecore that runs until stopped; its output is read line by line."""
+
+    def __init__(self, *args, env=None):
+        self.process = subprocess.Popen(
+            [LIVECORE, *args], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.PIPE
+        )
+        self.seen = ""
+
+    def expect(self, pattern, within_s=STARTED_S):
+        """The match of pattern in what was printed so far or comes in time."""
+        end = time.monotonic() + within_s
+        while True:
+            match = re.search(pattern, self.seen)
+            if match:
+                return match
+            left = end - time.monotonic()
+            ready, _, _ = select.select([self.process.stdout], [], [], max(left, 0))
+            data = os.read(self.process.stdout.fileno(), 65536) if ready else b""
+            if not data:
+                raise AssertionError(f"{pattern!r} did not come; printed was:\n{self.seen}")
+            self.seen += data.decode(errors="replace")
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        rest, _ = self.process.communicate(timeout=STARTED_S)
+        self.seen += rest.decode(errors="replace")
+        return self.process.returncode
+
+
+def clean_environment():
+    return {k: v for k, v in os.environ.items() if not k.startswith("LIVECORE_")}
+
+
+def tool(*args, env=None, timeout=STARTED_S):
+    return subprocess.run(
+        [LIVECORE, *args], env=env or clean_environment(), capture_output=True, text=True, timeout=timeout, cwd="/"
+    )
+
+
+class WrongUsage(unittest.TestCase):
+    """What is wrong is said, with what to do, and nothing is connected to."""
+
+    def wrong(self, said, *args):
+        done = tool(*args)
+        self.assertEqual(done.returncode, 2, f"{args}: {done.stdout}{done.stderr}")
+        self.assertIn(said, done.stderr)
+        self.assertEqual(done.stdout, "")
+
+    def test_arguments(self):
+        self.wrong("there is no command", "wach")
+        self.wrong("topics takes nothing or", "topics", "delete")
+        self.wrong("--portfolio is missing", "subscribe", "AAPL")
+        self.wrong("which symbols?", "subscribe", "--portfolio", "p")
+        self.wrong("takes no symbols", "subscribe", "--portfolio", "p", "--clear", "AAPL")
+        self.wrong("exclude each other", "subscribe", "--portfolio", "p", "--add", "--remove", "AAPL")
+        self.wrong("1 to 128 bytes", "subscribe", "--portfolio", "p" * 129, "AAPL")
+        self.wrong("write AAPL", "subscribe", "--portfolio", "p", "aapl")
+        self.wrong("write 00700.HK", "subscribe", "--portfolio", "p", "AAPL", "700.HK")
+        self.wrong("write 600000.SH", "watch", "SH600000")
+        self.wrong("--count takes a number", "watch", "--count", "-1")
+        self.wrong("--for takes a time", "watch", "--for", "10")
+        self.wrong("which command?", "command")
+        self.wrong("heartbeat_test", "command", "hartbeat_test")
+        self.wrong("is no parameter", "command", "feeder_stop", "alpaca")
+        self.wrong("go with --wait", "command", "reload", "--role", "manager")
+        self.wrong("status takes no arguments", "status", "now")
+        self.wrong("probe takes live or ready", "probe", "healthy")
+
+    def test_no_kafka_set(self):
+        for args in (["topics"], ["watch"], ["subscribe", "--portfolio", "p", "AAPL"], ["command", "reload"]):
+            self.wrong("kafka.brokers is not set", *args)
+
+    def test_help(self):
+        for name in ("topics", "watch", "subscribe", "command", "status", "probe"):
+            done = tool(name, "--help")
+            self.assertEqual(done.returncode, 0)
+            self.assertIn(f"usage: livecore {name}", done.stdout)
+            self.assertEqual(done.stderr, "")
+
+
+class NothingThere(unittest.TestCase):
+    """Nobody listens on the address: said with what to do, exit code 1, in time."""
+
+    def test_http(self):
+        dead = "http.address=127.0.0.1:1"
+        done = tool("status", "--set", dead)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("is livecore running?", done.stderr)
+        done = tool("probe", "live", "--url", "127.0.0.1:1")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, r"^no answer: .*\n$")
+        done = tool("status", "--set", "http.address=127.0.0.1:0")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--url", done.stderr)
+
+    def test_kafka(self):
+        dead = ["--set", "kafka.brokers=127.0.0.1:1"]
+        for args in (
+            ["topics", "--timeout", "1s"],
+            ["subscribe", "--portfolio", "p", "AAPL", "--timeout", "1s"],
+            ["command", "heartbeat_test", "--wait", "--timeout", "1s"],
+            ["watch", "--for", "2s"],
+        ):
+            done = tool(*args, *dead)
+            self.assertEqual(done.returncode, 1, f"{args}: {done.stderr}")
+            self.assertIn("127.0.0.1:1", done.stderr)
+
+
+class WithLivecore(unittest.TestCase):
+    """One livecore for all tests of a class: embedded broker, FuShu's simulator as its only vendor."""
+
+    SETS = ()
+
+    @classmethod
+    def setUpClass(cls):
+        if cls is WithLivecore:
+            raise unittest.SkipTest("what the others share")
+        cls.state = tempfile.TemporaryDirectory(prefix="livecore-tools-")
+        cls.sim = Program("sim", "fushu", "--port", "0", env=clean_environment())
+        url = cls.sim.expect(r"listening vendor=fushu url=(\S+)").group(1)
+        sets = [
+            f"state.dir={cls.state.name}",
+            "http.address=127.0.0.1:0",
+            "routing.feeders=fushu",
+            f"fushu.url={url}",
+            "fushu.poll_interval=100ms",
+            "calendar.always_open=true",
+            "kafka.fetch_wait=20ms",
+            "node.id=under-test",
+            *cls.SETS,
+        ]
+        args = [word for text in sets for word in ("--set", text)]
+        cls.run_ = Program("run", "--embedded", *args, env=clean_environment())
+        cls.brokers = cls.run_.expect(r"embedded_broker address=(\S+)").group(1)
+        cls.url = "http://127.0.0.1:" + cls.run_.expect(r"http listening .*port=(\d+)").group(1)
+        cls.run_.expect(r"interest ready")
+        cls.kafka = ["--set", f"kafka.brokers={cls.brokers}", "--set", "kafka.fetch_wait=20ms"]
+
+    @classmethod
+    def tearDownClass(cls):
+        code = cls.run_.stop()
+        cls.sim.stop()
+        cls.state.cleanup()
+        assert code == 0, f"livecore run ended with {code}:\n{cls.run_.seen}"
+
+    def ok(self, *args):
+        done = tool(*args)
+        self.assertEqual(done.returncode, 0, f"{args}: {done.stdout}{done.stderr}")
+        return done
+
+    def follow(self, portfolio, *rest):
+        done = self.ok("subscribe", "--portfolio", portfolio, *rest, *self.kafka)
+        self.assertRegex(done.stdout, r"topic=ginkgo.live.interest.updates partition=\d+ offset=\d+\n$")
+        return done.stdout
+
+    def followed(self):
+        """What the running livecore follows, by its status."""
+        page = json.loads(self.ok("status", "--json", "--url", self.url).stdout)
+        return page["status"]["followed"]
+
+    def wait_followed(self, count):
+        end = time.monotonic() + STARTED_S
+        while self.followed() != count:
+            self.assertLess(time.monotonic(), end, f"never followed {count}")
+
+
+class Running(WithLivecore):
+    def test_topics(self):
+        done = self.ok("topics", *self.kafka)
+        lines = done.stdout.splitlines()
+        self.assertEqual(lines[0].split(), ["topic", "wanted", "existing", "state"])
+        self.assertIn(["ginkgo.live.market.data", "24", "24", "ok"], [line.split() for line in lines])
+        self.assertIn(["ginkgo.live.interest.updates", "12", "12", "ok"], [line.split() for line in lines])
+        # A topic under another name is missing; without create it stays so.
+        other = [*self.kafka, "--set", "topics.bars=other.bars"]
+        for _ in range(2):
+            done = tool("topics", *other)
+            self.assertEqual(done.returncode, 1)
+            self.assertRegex(done.stdout, r"other\.bars +24 +- +missing")
+            self.assertIn("livecore topics create", done.stdout)
+
+    def test_subscribe_then_watch(self):
+        self.assertIn("p follows 2 symbols", self.follow("p", *SYMBOLS))
+        self.wait_followed(2)
+        done = self.ok("watch", "00700.HK", "--count", "3", "--for", "60s", *self.kafka)
+        lines = done.stdout.splitlines()
+        self.assertEqual(len(lines), 3)
+        for line in lines:
+            fields = dict(word.split("=", 1) for word in line.split())
+            self.assertEqual(fields["symbol"], "00700.HK")
+            self.assertEqual(fields["kind"], "snapshot")
+            self.assertEqual(fields["source"], "fushu")
+            self.assertGreater(float(fields["price"]), 0)
+            self.assertGreaterEqual(float(fields["latency_ms"]), 0)
+        self.assertIn("updates=3 lost=0", done.stderr)
+
+        done = self.ok("watch", "*.HK", "--json", "--count", "4", "--for", "60s", *self.kafka)
+        for line in done.stdout.splitlines():
+            self.assertIn(json.loads(line)["symbol"], SYMBOLS)
+
+        self.follow("p", "00005.HK", "--add")
+        self.wait_followed(3)
+        self.follow("q", "00700.HK", "AAPL")
+        self.wait_followed(4)
+        self.follow("p", "00700.HK", "00005.HK", "--remove")
+        self.wait_followed(3)  # 09988.HK of p; q's two, one of which p has left
+        self.assertIn("p follows nothing", self.follow("p", "--clear"))
+        self.wait_followed(2)
+        self.follow("q", "--clear")
+        self.wait_followed(0)
+
+    def test_watch_that_misses_its_count_fails(self):
+        done = tool("watch", "ZZZZ", "--count", "1", "--for", "2s", *self.kafka)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("only 0 of 1 updates came", done.stderr)
+
+    def test_watch_ends(self):
+        """By Ctrl-C, and when whoever reads its output goes away; both are ordinary."""
+        self.follow("w", "00700.HK")
+        watch = Program("watch", *self.kafka, env=clean_environment())
+        watch.expect(r"symbol=00700.HK")
+        watch.process.send_signal(signal.SIGINT)
+        watch.expect(r"updates=\d+ lost=0")
+        self.assertEqual(watch.stop(), 0)
+        with subprocess.Popen(
+            [LIVECORE, "watch", *self.kafka], env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as watch:
+            self.assertIn(b"symbol=00700.HK", watch.stdout.readline())
+            watch.stdout.close()
+            self.assertEqual(watch.wait(STARTED_S), 0)
+        self.follow("w", "--clear")
+        self.wait_followed(0)
+
+    def test_command(self):
+        done = self.ok("command", "heartbeat_test", "--wait", *self.kafka)
+        self.assertRegex(done.stdout, r"sent heartbeat_test: request_id=cli-\w{32} topic=\S+ partition=\d+ offset=\d+\n")
+        self.assertIn("manager on under-test: ok\n", done.stdout)
+        done = self.ok("command", "heartbeat_test", "--wait", "--role", "manager", "--json", *self.kafka)
+        event = json.loads(done.stdout)
+        self.assertEqual(event["type"], "command_result")
+        self.assertIs(event["data"]["ok"], True)
+        done = self.ok("command", "update_selector", *self.kafka)
+        self.assertNotIn("ok", done.stdout)
+
+    def test_command_that_fails(self):
+        done = tool("command", "feeder_stop", "feeder=nope", "--wait", *self.kafka)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, r'manager on under-test: failed: .*"nope"')
+        done = tool("command", "heartbeat_test", "--wait", "--role", "worker", "--timeout", "3s", *self.kafka)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no answer of a worker in time", done.stderr)
+
+    def test_status(self):
+        done = self.ok("status", "--url", self.url)
+        self.assertRegex(done.stdout, r"^livecore \S+, manager on under-test: running for \d\d:\d\d:\d\d, stream \S+\n")
+        self.assertRegex(done.stdout, r"\nfushu +\w+ +\d+/\d+ ")
+        self.assertIn(f"Kafka {self.brokers}: reachable", done.stdout)
+        self.assertEqual(done.stderr, "")
+        both = json.loads(self.ok("status", "--json", "--url", self.url + "/").stdout)
+        self.assertEqual(both["status"]["node_id"], "under-test")
+        self.assertIn(both["ready"]["status"], ("ready", "degraded"))
+        # An HTTP server that is no livecore, asked by a wrong path.
+        done = tool("status", "--url", self.url + "/metrics")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("is that a livecore?", done.stderr)
+
+    def test_probe(self):
+        self.assertEqual(self.ok("probe", "live", "--url", self.url).stdout, "live\n")
+        self.assertRegex(self.ok("probe", "--url", self.url).stdout, r"^(ready|degraded.*)\n$")
+        self.assertRegex(self.ok("probe", "ready", "--url", self.url).stdout, r"^(ready|degraded.*)\n$")
+
+
+class PerMarket(WithLivecore):
+    SETS = ("kafka.per_market=true", "time.format=naive")
+
+    def test_watch_reads_every_market(self):
+        sets = [word for text in self.SETS for word in ("--set", text)]
+        self.follow("p", "00700.HK")
+        done = self.ok("watch", "--count", "2", "--for", "60s", *self.kafka, *sets)
+        for line in done.stdout.splitlines():
+            self.assertRegex(line, r"^time=\d\d:\d\d:\d\d\.\d{3} symbol=00700.HK ")  # no Z: the naive zone
+        table = self.ok("topics", *self.kafka, *sets).stdout
+        for market in ("cn", "hk", "us"):
+            self.assertRegex(table, rf"ginkgo\.live\.market\.data\.{market} +24 +24 +ok")
+
+
+if __name__ == "__main__":
+    LIVECORE = os.path.abspath(sys.argv.pop(1))
+    unittest.main(verbosity=2)
