@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,15 +213,36 @@ static int on_lws(
 	return conn != NULL ? on_event(conn, reason, in, len) : 0;
 }
 
+/* libwebsockets does not read while an answer is awaited, so it would not see the client leave. */
+static bool client_left(const struct http_conn *conn)
+{
+	if (conn->state != CONN_ANSWERING && conn->state != CONN_STREAMING) {
+		return false;
+	}
+	struct pollfd fd = {.fd = lws_get_socket_fd(conn->wsi), .events = POLLRDHUP};
+	return poll(&fd, 1, 0) > 0 && (fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+/* The owner is told at once: libwebsockets may linger for seconds over the closing. */
+static void give_up(struct http_conn *conn)
+{
+	http_conn_kill(conn);
+	http_exchange_gone(conn);
+	if (conn->peer.handler != NULL) {
+		http_peer_closed(conn);
+	}
+}
+
 static void on_sweep(void *arg)
 {
 	struct lc_http_server *server = arg;
 	int64_t now_ns = lc_loop_mono_ns(server->loop);
 	lc_list_each (node, &server->conns) {
 		struct http_conn *conn = container_of(node, struct http_conn, node);
-		if (conn->deadline_ns <= now_ns) {
-			server->stats.timeouts++;
-			http_conn_kill(conn);
+		bool late = conn->deadline_ns <= now_ns;
+		server->stats.timeouts += late;
+		if (!conn->hang_up && (late || client_left(conn))) {
+			give_up(conn);
 		}
 	}
 	if (lc_list_empty(&server->conns)) {

@@ -94,6 +94,9 @@ void http_peer_finish(struct http_conn *conn)
 void http_peer_open(struct http_conn *conn)
 {
 	struct lc_ws_peer *peer = &conn->peer;
+	if (peer->handler == NULL) {
+		return;
+	}
 	conn->state = CONN_WS;
 	conn->deadline_ns = INT64_MAX;
 	peer->open = true;
@@ -112,6 +115,9 @@ void http_peer_open(struct http_conn *conn)
 int http_peer_receive(struct http_conn *conn, const void *data, size_t len)
 {
 	struct lc_ws_peer *peer = &conn->peer;
+	if (peer->handler == NULL) {
+		return -1;
+	}
 	if (lws_is_first_fragment(conn->wsi)) {
 		lc_buf_clear(&peer->rx);
 	}
