@@ -4,6 +4,7 @@
 #include "livecore/sim.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int command_version(int argc, char **argv);
@@ -62,6 +63,8 @@ static int command_sim(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	/* libuv reads it when the pool is first used; a Kafka that is away keeps some of its threads waiting. */
+	setenv("UV_THREADPOOL_SIZE", "8", 0);
 	if (argc < 2) {
 		return usage(stderr);
 	}
