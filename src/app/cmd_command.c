@@ -336,7 +336,7 @@ int lc_command_command(int argc, char **argv)
 			"with --wait: the answer as it is on Kafka"},
 		{"any", LC_OPTION_FLAG, &sending.any, NULL,
 			"send a command that livecore does not know"},
-		LC_PROCESS_OPTIONS(&sending.tool.process),
+		LC_TOOL_OPTIONS(&sending.tool),
 		{0},
 	};
 	int rc = lc_args_parse(&usage, options, &argc, argv);

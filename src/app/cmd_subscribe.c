@@ -110,7 +110,7 @@ int lc_command_subscribe(int argc, char **argv)
 		{"clear", LC_OPTION_FLAG, &subscription.clear, NULL, "follow nothing any more"},
 		{"timeout", LC_OPTION_DURATION, &subscription.timeout_ms, "TIME",
 			"how long Kafka may take (default 15s)"},
-		LC_PROCESS_OPTIONS(&subscription.tool.process),
+		LC_TOOL_OPTIONS(&subscription.tool),
 		{0},
 	};
 	int rc = lc_args_parse(&usage, options, &argc, argv);

@@ -121,7 +121,7 @@ int lc_command_topics(int argc, char **argv)
 {
 	struct listing listing = {.timeout_ms = 15000};
 	const struct lc_option options[] = {
-		LC_PROCESS_OPTIONS(&listing.tool.process),
+		LC_TOOL_OPTIONS(&listing.tool),
 		{"timeout", LC_OPTION_DURATION, &listing.timeout_ms, "TIME",
 			"how long Kafka may take (default 15s)"},
 		{0},

@@ -241,7 +241,7 @@ int lc_command_watch(int argc, char **argv)
 		{"count", LC_OPTION_TEXT, &watch.count_text, "N", "end after N updates"},
 		{"json", LC_OPTION_FLAG, &watch.json, NULL,
 			"the messages as they are on Kafka, one a line"},
-		LC_PROCESS_OPTIONS(&watch.tool.process),
+		LC_TOOL_OPTIONS(&watch.tool),
 		{0},
 	};
 	int rc = lc_args_parse(&usage, options, &argc, argv);

@@ -78,10 +78,27 @@ static void quieten(struct lc_process *process)
 	}
 }
 
+static int take_brokers(struct lc_tool *tool)
+{
+	struct lc_texts *sets = &tool->process.sets;
+	if (!tool->brokers) {
+		return -1;
+	}
+	int len = snprintf(
+		tool->brokers_set, sizeof tool->brokers_set, "kafka.brokers=%s", tool->brokers);
+	if ((size_t)len >= sizeof tool->brokers_set || sets->count == LC_TEXTS_MAX) {
+		fputs("livecore: --brokers is too long, or --set is given too often\n", stderr);
+		return LC_EXIT_USAGE;
+	}
+	sets->items[sets->count++] = tool->brokers_set;
+	return -1;
+}
+
 int lc_tool_open(struct lc_tool *tool, bool kafka)
 {
 	struct lc_process *process = &tool->process;
-	int rc = lc_process_load(process);
+	int rc = take_brokers(tool);
+	rc = rc >= 0 ? rc : lc_process_load(process);
 	rc = rc >= 0 || !kafka ? rc : lc_process_need_kafka(process);
 	rc = rc >= 0 ? rc : lc_process_start(process);
 	if (rc >= 0) {

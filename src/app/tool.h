@@ -10,12 +10,20 @@
 
 struct lc_tool {
 	struct lc_process process;
+	const char *brokers; /* --brokers: short for --set kafka.brokers=… */
+	char brokers_set[1024];
 	struct lc_message_context context; /* for what the tool sends */
 	struct lc_zone *naive_zone;
 	char host[65];    /* this machine, as node_id */
 	bool interrupted; /* Ctrl-C or SIGTERM */
 	bool waiting;     /* the loop runs */
 };
+
+/* The options of a tool that talks to Kafka; to be listed in its table. */
+#define LC_TOOL_OPTIONS(tool)                                       \
+	{"brokers", LC_OPTION_TEXT, &(tool)->brokers, "HOST:PORT",  \
+		"Kafka, instead of kafka.brokers of the settings"}, \
+		LC_PROCESS_OPTIONS(&(tool)->process)
 
 /* Settings, log (only what went wrong, unless log.level is set), loop and signals. Returns -1, or the exit code after having said
  * why. kafka: kafka.brokers must be set. Call lc_tool_close() in any case. */

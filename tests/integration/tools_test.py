@@ -157,7 +157,7 @@ class WithLivecore(unittest.TestCase):
         cls.brokers = cls.run_.expect(r"embedded_broker address=(\S+)").group(1)
         cls.url = "http://127.0.0.1:" + cls.run_.expect(r"http listening .*port=(\d+)").group(1)
         cls.run_.expect(r"interest ready")
-        cls.kafka = ["--set", f"kafka.brokers={cls.brokers}", "--set", "kafka.fetch_wait=20ms"]
+        cls.kafka = ["--brokers", cls.brokers, "--set", "kafka.fetch_wait=20ms"]
 
     @classmethod
     def tearDownClass(cls):

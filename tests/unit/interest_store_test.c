@@ -443,3 +443,36 @@ Test(interest_store, a_save_may_follow_and_a_close_may_come_inside_done)
 	close_store(&b);
 	bench_close(&b);
 }
+
+/* The file goes bad under a process that runs: the save fails and says so, and the next one finds a file that works. */
+Test(interest_store, damage_found_by_a_save_is_set_aside)
+{
+	static char noise[65536];
+	struct bench b;
+	char path[160];
+	memset(noise, 0xa5, sizeof noise);
+	bench_open(&b);
+	lc_log_set_levels(b.f.log, "off", NULL);
+	open_store(&b);
+	struct lc_saved_interest *saved = make_saved(1, 2);
+	add_portfolio(saved, "p", 300);
+	save(&b, saved);
+	reopen(&b);
+	run_sql(&b,
+		"CREATE TABLE foreign_hand(x)"); /* so that the store's cached pages do not count */
+	snprintf(path, sizeof path, "%s/interest.db", b.dir);
+	write_file(path, noise, sizeof noise, 0);
+	saved = make_saved(1, 2);
+	add_portfolio(saved, "p", 300);
+	save(&b, saved);
+	cr_assert_eq(b.err.code, LC_ERR_IO);
+	cr_assert_eq(count_damaged(&b), 1);
+	saved = make_saved(1, 2);
+	add_portfolio(saved, "p", 2);
+	save(&b, saved);
+	cr_assert_eq(b.err.code, LC_OK, "%s", b.err.text);
+	reopen(&b);
+	cr_assert_eq(find(b.loaded, "p")->count, 2);
+	close_store(&b);
+	bench_close(&b);
+}
