@@ -8,8 +8,6 @@
 
 #define PERCENT_DECIMALS 2
 
-enum kind { PRICE, CHANGE, PERCENT, SIZE, MONEY, NUMBER, CODE, NAME };
-
 static void put_missing(const struct em_query *query, struct lc_buf *out)
 {
 	lc_buf_puts(out, query->null_missing ? "null" : "\"-\"");
@@ -111,24 +109,42 @@ static void put_text(const struct sim_symbol *symbol, struct lc_buf *out)
 	lc_buf_printf(out, "\"模拟%.*s\"", (int)strcspn(symbol->text, "."), symbol->text);
 }
 
-static void put_list_field(const struct em_query *query, const struct sim_symbol *s, unsigned field,
+/* Prices of lists: the field, and where it stands in the symbol. */
+static const struct {
+	unsigned field;
+	size_t offset;
+} list_prices[] = {
+	{2, offsetof(struct sim_symbol, last)},
+	{15, offsetof(struct sim_symbol, high)},
+	{16, offsetof(struct sim_symbol, low)},
+	{17, offsetof(struct sim_symbol, open)},
+	{18, offsetof(struct sim_symbol, prev_close)},
+	{31, offsetof(struct sim_symbol, bid)},
+	{32, offsetof(struct sim_symbol, ask)},
+};
+
+static bool put_list_price(const struct em_query *query, const struct sim_symbol *s, unsigned field,
+	struct lc_buf *out)
+{
+	for (size_t i = 0; i < sizeof(list_prices) / sizeof(list_prices[0]); i++) {
+		if (list_prices[i].field == field) {
+			const char *at = (const char *)s + list_prices[i].offset;
+			put_price(query, s, *(const int64_t *)(const void *)at, out);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void put_list_text(const struct em_query *query, const struct sim_symbol *s, unsigned field,
 	struct lc_buf *out)
 {
 	switch (field) {
-	case 1:
-		lc_buf_int(out, s->decimals);
-		break;
-	case 2:
-		put_price(query, s, s->last, out);
-		break;
 	case 3:
 		put_percent(query, change(s), s->last == 0 ? 0 : s->prev_close, out);
 		break;
 	case 4:
 		put_change(query, s, out);
-		break;
-	case 5:
-		lc_buf_int(out, in_units(s, s->volume));
 		break;
 	case 6:
 		put_money(s, out);
@@ -139,46 +155,32 @@ static void put_list_field(const struct em_query *query, const struct sim_symbol
 	case 12:
 		put_code(s, out);
 		break;
-	case 13:
-		lc_buf_int(out, s->vendor_board);
-		break;
 	case 14:
 		put_text(s, out);
-		break;
-	case 15:
-		put_price(query, s, s->high, out);
-		break;
-	case 16:
-		put_price(query, s, s->low, out);
-		break;
-	case 17:
-		put_price(query, s, s->open, out);
-		break;
-	case 18:
-		put_price(query, s, s->prev_close, out);
-		break;
-	case 30:
-		lc_buf_int(out, in_units(s, s->last_size));
-		break;
-	case 31:
-		put_price(query, s, s->bid[0], out);
-		break;
-	case 32:
-		put_price(query, s, s->ask[0], out);
-		break;
-	case 107:
-	case 292:
-		lc_buf_int(out, 2);
-		break;
-	case 124:
-		lc_buf_int(out, s->time_ns / LC_NS_PER_S);
-		break;
-	case 152:
-		lc_buf_int(out, PERCENT_DECIMALS);
 		break;
 	default:
 		put_missing(query, out);
 		break;
+	}
+}
+
+static void put_list_field(const struct em_query *query, const struct sim_symbol *s, unsigned field,
+	struct lc_buf *out)
+{
+	const struct {
+		unsigned field;
+		int64_t value;
+	} numbers[] = {{1, s->decimals}, {5, in_units(s, s->volume)}, {13, s->vendor_board},
+		{30, in_units(s, s->last_size)}, {107, 2}, {292, 2},
+		{124, s->time_ns / LC_NS_PER_S}, {152, PERCENT_DECIMALS}};
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		if (numbers[i].field == field) {
+			lc_buf_int(out, numbers[i].value);
+			return;
+		}
+	}
+	if (!put_list_price(query, s, field, out)) {
+		put_list_text(query, s, field, out);
 	}
 }
 

@@ -30,3 +30,51 @@ void em_put_value(const struct em_query *query, const struct sim_symbol *symbol,
  * what differs is put, and remembered. Returns how many fields were put. */
 size_t em_put_row(const struct em_query *query, const struct sim_symbol *symbol, uint32_t *known,
 	struct lc_buf *out);
+
+/* One event stream. */
+struct em_stream {
+	struct lc_list node;
+	struct sim *sim;
+	struct lc_exchange *exchange;
+	struct em_query query;
+	uint32_t *known; /* what was said last: query.field_count a row */
+	int64_t interval_ns, next_ns, last_said_ns;
+	bool first;
+};
+
+/* One client of the WebSocket. */
+struct em_ws {
+	struct lc_list node;
+	struct sim *sim;
+	struct lc_ws_peer *peer;
+	bool follows[SIM_SYMBOLS_MAX];
+	bool remove; /* while a message is read */
+	size_t named;
+};
+
+struct eastmoney {
+	struct lc_list streams, sockets;
+	int64_t followed_until_ns[SIM_SYMBOLS_MAX]; /* INT64_MAX: by a stream or a socket */
+	size_t next;
+	struct lc_buf text; /* scratch */
+	struct em_query query;
+};
+
+/* eastmoney.c */
+void em_put_head(struct sim *sim, struct lc_buf *out, int rc, int rt, bool full);
+void em_count(struct sim *sim, const struct sim_symbol *symbol);
+/* The symbols of a query tick until then (monotonic; INT64_MAX: for a stream or a socket). */
+void em_follow(struct sim *sim, const struct em_query *query, int64_t until_ns);
+/* Streams and sockets may have left: what they followed is followed no more. */
+void em_refollow(struct sim *sim);
+
+/* eastmoney_sse.c */
+void em_sse_serve(struct sim *sim, struct lc_exchange *exchange, bool single);
+/* force: now, whatever the interval. */
+void em_sse_turn(struct sim *sim, int64_t mono_ns, bool force);
+void em_sse_fault(struct sim *sim, const struct sim_fault *fault);
+
+/* eastmoney_ws.c */
+void em_ws_serve(struct sim *sim, struct lc_exchange *exchange);
+void em_ws_tick(struct sim *sim, const struct sim_symbol *symbol);
+void em_ws_fault(struct sim *sim, const struct sim_fault *fault);
