@@ -84,12 +84,24 @@ struct alpaca {
 	struct lc_buf message; /* scratch */
 };
 
-/* alpaca.c */
-bool session_follows(const struct session *session, const struct sim_symbol *symbol, unsigned bit);
+/* alpaca_session.c */
+/* A message alone in its array; code 0: none. */
+void session_control(struct session *session, const char *type, int code, const char *text);
+void session_error(struct session *session, int code);
+/* A fault keeps the session from saying or hearing anything. */
+bool session_held_back(const struct session *session);
 void session_send_batch(struct session *session);
 /* Appends what is in alpaca->message to the session's batch, or does nothing while it is muted. */
 void session_add(struct session *session, size_t messages);
-void session_error(struct session *session, int code);
+
+/* alpaca_subs.c */
+bool session_follows(const struct session *session, const struct sim_symbol *symbol, unsigned bit);
+void session_hear(void *arg, struct lc_ws_peer *peer, const void *data, size_t len, bool binary);
+
+/* alpaca_auth.c */
+void session_authenticate(struct session *session, const char *key, const char *secret);
+/* Credentials in the upgrade's headers are kept until the session is open. */
+void session_take_headers(struct session *session, const struct lc_exchange *exchange);
 
 /* alpaca_feed.c */
 void feed_turn(struct sim *sim, int64_t mono_ns, int64_t wall_ns);

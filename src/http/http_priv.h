@@ -89,6 +89,18 @@ int64_t http_now_ns(const struct http_conn *conn);
 /* Ends the connection in a later turn. */
 void http_conn_kill(struct http_conn *conn);
 
+/* server.c: libwebsockets' callback */
+int http_on_lws(
+	struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
+
+/* listen.c: from options to a listening vhost, in this order */
+void http_apply_defaults(struct lc_http_server_options *options);
+enum lc_err http_parse_address(struct lc_http_server *server, struct lc_error *err);
+enum lc_err http_check_tls(const struct lc_http_server_options *options, struct lc_error *err);
+enum lc_err http_try_bind(const struct lc_http_server *server, struct lc_error *err);
+bool http_create_context(struct lc_http_server *server);
+bool http_create_vhost(struct lc_http_server *server);
+
 /* request.c: copies what the handler may ask for. False: the request is answered or refused. */
 bool http_request_read(struct http_conn *conn);
 void http_exchange_init(struct http_conn *conn);
