@@ -8,7 +8,7 @@ import sys
 import tempfile
 import unittest
 
-LIVECORE = sys.argv.pop(1)
+LIVECORE = os.path.abspath(sys.argv.pop(1))
 
 
 def check(*settings):
