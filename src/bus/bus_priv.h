@@ -11,6 +11,8 @@ extern const char *const kafka_compressions[];
 
 /* LC_ERR_INVALID with the reason when kafka.properties may not set it. */
 enum lc_err kafka_property_allowed(const char *name, struct lc_error *err);
+/* The same, and whether librdkafka knows it and takes this value. */
+enum lc_err kafka_property_check(const struct lc_pair *property, struct lc_error *err);
 
 enum kafka_role {
 	KAFKA_SENDER,    /* idempotent, never gives up */

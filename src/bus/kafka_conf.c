@@ -204,16 +204,22 @@ static void note(struct lc_buf *problems, const char *text)
 	lc_buf_putc(problems, '\n');
 }
 
+enum lc_err kafka_property_check(const struct lc_pair *property, struct lc_error *err)
+{
+	struct lc_pair copy = *property;
+	struct build build = {.conf = rd_kafka_conf_new(), .err = err};
+	set_properties(&build, &(struct lc_pairs){&copy, 1});
+	rd_kafka_conf_destroy(build.conf);
+	return build.code;
+}
+
 /* Each property on its own, so that all the wrong ones are named at once. */
 static bool check_properties(const struct lc_pairs *properties, struct lc_buf *problems)
 {
 	bool ok = true;
 	for (size_t i = 0; i < properties->count; i++) {
 		struct lc_error err = {0};
-		struct build build = {.conf = rd_kafka_conf_new(), .err = &err};
-		set_properties(&build, &(struct lc_pairs){&properties->items[i], 1});
-		rd_kafka_conf_destroy(build.conf);
-		if (build.code) {
+		if (kafka_property_check(&properties->items[i], &err)) {
 			note(problems, err.text);
 			ok = false;
 		}

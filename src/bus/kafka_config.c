@@ -68,12 +68,10 @@ static enum lc_err check_topic(const char *text, struct lc_error *err)
 	return LC_OK;
 }
 
-/* text: "name" or "name=value". */
-static enum lc_err check_property(const char *text, struct lc_error *err)
+enum lc_err kafka_property_allowed(const char *name, struct lc_error *err)
 {
-	size_t len = strcspn(text, "=");
 	for (size_t i = 0; i < sizeof forbidden / sizeof *forbidden; i++) {
-		if (strlen(forbidden[i].name) == len && !memcmp(forbidden[i].name, text, len)) {
+		if (!strcmp(forbidden[i].name, name)) {
 			return lc_error_set(err, LC_ERR_INVALID, "%s cannot be set here: %s",
 				forbidden[i].name, forbidden[i].why);
 		}
@@ -81,9 +79,19 @@ static enum lc_err check_property(const char *text, struct lc_error *err)
 	return LC_OK;
 }
 
-enum lc_err kafka_property_allowed(const char *name, struct lc_error *err)
+/* text: "name=value". */
+static enum lc_err check_property(const char *text, struct lc_error *err)
 {
-	return check_property(name, err);
+	char name[256], value[4096];
+	const char *equals = strchr(text, '=');
+	size_t len = equals ? (size_t)(equals - text) : strlen(text);
+	if (len >= sizeof name || (equals && strlen(equals + 1) >= sizeof value)) {
+		return lc_error_set(err, LC_ERR_INVALID, "a property's name has at most 255 bytes, its value 4,095");
+	}
+	memcpy(name, text, len);
+	name[len] = '\0';
+	strcpy(value, equals ? equals + 1 : "");
+	return kafka_property_check(&(struct lc_pair){.key = name, .value = value}, err);
 }
 
 #define KAFKA(member) offsetof(struct lc_kafka_config, member)
