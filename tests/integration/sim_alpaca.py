@@ -3,6 +3,9 @@
 websockets over JSON with the objects built into alpaca-py's models."""
 import asyncio
 import json
+import shutil
+import ssl
+import subprocess
 import sys
 from pathlib import Path
 
@@ -213,6 +216,76 @@ async def faults():
                     pass
 
 
+async def dead_peers():
+    """What does not end the connection: mute, half open, dripping, held."""
+    with sim.Sim(TOOL, "alpaca", "--rate", "100") as server:
+        async with websockets.connect(server.url, ping_interval=None) as ws:
+            await log_in(ws)
+            await say(ws, action="subscribe", trades=["KO"], statuses=["KO"])
+            await control(ws)
+            server.fault("mute:1")
+            await quiet(ws)
+            await within(await ws.ping(), 0.5)
+            await hear(ws)
+            server.fault("half-open:1")
+            await quiet(ws)
+            pong = await ws.ping()
+            try:
+                await within(asyncio.shield(pong), 0.3)
+                raise AssertionError("a dead peer answered")
+            except asyncio.TimeoutError:
+                pass
+            await within(pong)
+            server.fault("drip:1")
+            while (await hear(ws))[0]["T"] != "~":
+                pass
+            server.fault("halt:0,halt:1@0.2")
+            seen = []
+            while len(seen) < 2:
+                seen += [m["sc"] for m in await hear(ws) if m["T"] == "s"]
+            assert seen == ["2", "3"]
+        server.fault("hold:1")
+        try:
+            await websockets.connect(server.url, open_timeout=0.5)
+            raise AssertionError("answered")
+        except TimeoutError:
+            pass
+        await asyncio.sleep(0.7)
+        async with websockets.connect(server.url) as ws:
+            await log_in(ws)
+
+
+async def quiet(ws):
+    """Reads what was under way, until nothing comes."""
+    try:
+        while True:
+            await within(ws.recv(), 0.3)
+    except asyncio.TimeoutError:
+        pass
+
+
+async def over_tls():
+    folder = Path(sys.argv[3])
+    cert, key = folder / "sim_cert.pem", folder / "sim_key.pem"
+    if shutil.which("openssl") is None:
+        print("skipped over_tls: no openssl")
+        return
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
+                    "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, stderr=subprocess.DEVNULL)
+    context = ssl.create_default_context(cafile=cert)
+    for options in (["--rate", "200"], ["--rate", "max", "--limit-ticks", "20000"],
+                    ["--rate", "max", "--limit-ticks", "20000", "--deflate"]):
+        with sim.Sim(TOOL, "alpaca", "--tls", str(cert), str(key), *options) as server:
+            assert server.url.startswith("wss://")
+            async with websockets.connect(server.url, ssl=context) as ws:
+                await log_in(ws)
+                await say(ws, action="subscribe", trades=["KO"])
+                await control(ws)
+                ids = set()
+                while len(ids) < (20000 if "max" in options else 20):
+                    ids |= {m["i"] for m in await hear(ws)}
+
+
 async def saturated():
     """At full speed ids are unique and everything said to be sent arrives, once."""
     sent = Path(sys.argv[3]) / "sim_alpaca_sent.txt"
@@ -251,7 +324,7 @@ async def tape():
     assert got[0]["t"] == "2013-10-11T12:11:15.725Z", got[0]  # New York was four hours behind
 
 
-CHECKS = [alpaca_py_over_msgpack, json_with_models, sessions_and_errors, faults, saturated, tape]
+CHECKS = [alpaca_py_over_msgpack, json_with_models, sessions_and_errors, faults, dead_peers, over_tls, saturated, tape]
 for check in CHECKS:
     asyncio.run(within(check(), 60))
     print("ok", check.__name__, flush=True)
