@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BODY_MAX (2 * 1024 * 1024)
+#define BODY_MAX ((size_t)2 * 1024 * 1024)
 #define PROGRESS_MS 1000
 
 static const struct lc_usage usage = {"command", "NAME [key=value…]",

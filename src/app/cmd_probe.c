@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define BODY_MAX (256 * 1024)
+#define BODY_MAX ((size_t)256 * 1024)
 
 static const struct lc_usage usage = {"probe", "[live|ready]",
 	"Asks a running livecore over HTTP: live (its loop turns) or ready (the default: settings, "

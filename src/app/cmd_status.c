@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define BODY_MAX (4 * 1024 * 1024)
+#define BODY_MAX ((size_t)4 * 1024 * 1024)
 #define TEXT_MAX 256
 
 static const struct lc_usage usage = {"status", "",

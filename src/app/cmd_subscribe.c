@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BODY_MAX (2 * 1024 * 1024)
+#define BODY_MAX ((size_t)2 * 1024 * 1024)
 
 static const struct lc_usage usage = {"subscribe", "--portfolio P SYMBOL…",
 	"Publishes an InterestUpdate: the portfolio follows exactly these symbols, or with --add "

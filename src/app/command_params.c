@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define TEXTS_MAX (2 * 1024 * 1024)
+#define TEXTS_MAX ((size_t)2 * 1024 * 1024)
 
 static bool is_word(const char *text, size_t len, const char *word)
 {
