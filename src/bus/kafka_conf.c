@@ -21,7 +21,7 @@ static void set(struct build *build, const char *name, const char *value)
 	}
 	if (rd_kafka_conf_set(build->conf, name, value, text, sizeof text) != RD_KAFKA_CONF_OK) {
 		build->code = lc_error_set(
-			build->err, LC_ERR_INVALID, "kafka.properties: %s", text);
+			build->err, LC_ERR_INVALID, "librdkafka: %s", text);
 	}
 }
 
