@@ -26,7 +26,8 @@ static const char *const walk_symbols[] = { "AAPL", "MSFT", "NVDA", "TSLA", "AMZ
 static const char *const tape_symbols[] = { "IBM", "688293.SH", "00700.HK" };
 
 struct demo {
-	struct lc_process process;
+	struct lc_process process; /* its sets: the demo's own, then those of the command line, which win */
+	struct lc_texts user_sets;
 	struct lc_service service;
 	struct lc_demo_sims sims;
 	struct lc_embedded_broker *broker;
@@ -88,9 +89,13 @@ static void set(struct demo *demo, const char *text)
 	}
 }
 
+/* Also when the demo has more to say: what the command line sets is said again behind it, and wins. */
 static int load(struct demo *demo)
 {
 	struct lc_buf errors;
+	for (size_t i = 0; i < demo->user_sets.count; i++) {
+		set(demo, demo->user_sets.items[i]);
+	}
 	lc_config_destroy(demo->process.config);
 	demo->process.sections = lc_settings_sections(&demo->process.section_count);
 	lc_buf_init(&errors, 64 * 1024);
@@ -208,8 +213,8 @@ static int start_all(struct demo *demo)
 	demo->service = (struct lc_service){ .stopped = on_stopped, .ended = on_ended, .arg = demo };
 	if (!demo->json) {
 		printf("broker=%s\n", demo->brokers);
-		printf("watch it from another terminal: kcat -C -b %s -t %s\n", demo->brokers,
-			lc_process_topics(&demo->process)->market_data);
+		printf("from another terminal: livecore watch --brokers %s, or kcat -C -b %s -t %s\n", demo->brokers,
+			demo->brokers, lc_process_topics(&demo->process)->market_data);
 		fflush(stdout);
 	}
 	if (follow(demo, &err) != LC_OK) {
@@ -261,7 +266,7 @@ int lc_command_demo(int argc, char **argv)
 		{ "tape-dir", LC_OPTION_TEXT, &demo.tape_dir, "DIR", "where the recorded days are (default tests/data)" },
 		{ "speed", LC_OPTION_TEXT, &demo.speed, "1|10|max", "of the tapes (default 10)" },
 		{ "brokers", LC_OPTION_TEXT, &demo.brokers, "HOST:PORT", "a real Kafka instead of the embedded broker" },
-		{ "set", LC_OPTION_MANY, &demo.process.sets, "KEY=VALUE", "one setting; repeatable" },
+		{ "set", LC_OPTION_MANY, &demo.user_sets, "KEY=VALUE", "one setting; repeatable" },
 		{ 0 },
 	};
 	int rc = lc_args_parse(&usage, options, &argc, argv);
