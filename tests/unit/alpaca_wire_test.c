@@ -517,69 +517,70 @@ Test(alpaca_wire, texts_are_cut_and_made_printable)
 	cr_assert_eq(msg.u.tick.conditions.count, LC_TICK_CONDITIONS);
 }
 
+static const struct {
+	const char *text;
+	enum lc_err code;
+	const char *reason;
+} malformed[] = {
+	{"[]", LC_ERR_INVALID, "malformed"},
+	{"{}", LC_ERR_INVALID, "malformed"},
+	{"{\"T\":7}", LC_ERR_INVALID, "malformed"},
+	{"{\"T\":\"zz\"}", LC_ERR_UNSUPPORTED, "unknown_type"},
+	{"{\"T\":\"\"}", LC_ERR_UNSUPPORTED, "unknown_type"},
+	{"{\"T\":\"n\",\"headline\":\"x\"}", LC_ERR_UNSUPPORTED, "unknown_type"},
+	{"{\"T\":\"t\"}", LC_ERR_INVALID, "no_time"},
+	{"{\"T\":\"t\",\"S\":\"A\",\"p\":1,\"s\":1}", LC_ERR_INVALID, "no_time"},
+	{"{\"T\":\"t\",\"S\":\"A\",\"p\":1,\"s\":1,\"t\":1772638200}", LC_ERR_INVALID,
+		"malformed"},
+	{"{\"T\":\"t\",\"S\":\"A\",\"p\":1,\"s\":1,\"t\":\"yesterday\"}", LC_ERR_INVALID,
+		"malformed"},
+	{"{\"T\":\"t\",\"S\":\"A\",\"s\":1,\"t\":\"2026-03-04T15:30:00Z\"}", LC_ERR_INVALID,
+		"malformed"},
+	{"{\"T\":\"t\",\"S\":\"A\",\"p\":1,\"t\":\"2026-03-04T15:30:00Z\"}", LC_ERR_INVALID,
+		"malformed"},
+	{"{\"T\":\"t\",\"p\":1,\"s\":1,\"t\":\"2026-03-04T15:30:00Z\"}", LC_ERR_INVALID,
+		"malformed"},
+	{"{\"T\":\"t\",\"S\":5,\"p\":1,\"s\":1,\"t\":\"2026-03-04T15:30:00Z\"}",
+		LC_ERR_INVALID, "malformed"},
+	{"{\"T\":\"t\",\"S\":\"A\",\"p\":\"1\",\"s\":1,\"t\":\"2026-03-04T15:30:00Z\"}",
+		LC_ERR_INVALID, "malformed"},
+	{"{\"T\":\"t\",\"S\":\"A\",\"p\":1,\"s\":1,\"i\":-1,\"t\":\"2026-03-04T15:30:"
+	 "00Z\"}",
+		LC_ERR_INVALID, "malformed"},
+	{"{\"T\":\"t\",\"S\":\"A\",\"p\":1,\"s\":1,\"c\":\"@\",\"t\":\"2026-03-04T15:30:"
+	 "00Z\"}",
+		LC_ERR_INVALID, "malformed"},
+	{"{\"T\":\"t\",\"S\":\"A\",\"p\":1,\"s\":1,\"c\":[1],\"t\":\"2026-03-04T15:30:"
+	 "00Z\"}",
+		LC_ERR_INVALID, "malformed"},
+	{"{\"T\":\"t\",\"S\":\"A\",\"p\":1e99,\"s\":1,\"t\":\"2026-03-04T15:30:00Z\"}",
+		LC_ERR_INVALID, "malformed"},
+	{"{\"T\":\"q\",\"S\":\"A\",\"bp\":[],\"t\":\"2026-03-04T15:30:00Z\"}",
+		LC_ERR_INVALID, "malformed"},
+	{"{\"T\":\"x\",\"S\":\"A\",\"p\":1,\"s\":1,\"t\":\"2026-03-04T15:30:00Z\"}",
+		LC_ERR_INVALID, "malformed"},
+	{"{\"T\":\"s\",\"S\":\"A\",\"sc\":2,\"t\":\"2026-03-04T15:30:00Z\"}",
+		LC_ERR_INVALID, "malformed"},
+	{"{\"T\":\"c\",\"S\":\"A\",\"op\":1,\"os\":1,\"cp\":1,\"t\":\"2026-03-04T15:30:"
+	 "00Z\"}",
+		LC_ERR_INVALID, "malformed"},
+	{"{\"T\":\"o\",\"S\":\"A\",\"b\":[{\"p\":1}],\"t\":\"2026-03-04T15:30:00Z\"}",
+		LC_ERR_INVALID, "malformed"},
+	{"{\"T\":\"o\",\"S\":\"A\",\"b\":7,\"t\":\"2026-03-04T15:30:00Z\"}", LC_ERR_INVALID,
+		"malformed"},
+	{"{\"T\":\"error\",\"msg\":\"x\"}", LC_ERR_INVALID, "malformed"},
+	{"{\"T\":\"success\"}", LC_ERR_INVALID, "malformed"},
+};
+
 Test(alpaca_wire, malformed_elements)
 {
-	static const struct {
-		const char *text;
-		enum lc_err code;
-		const char *reason;
-	} cases[] = {
-		{"[]", LC_ERR_INVALID, "malformed"},
-		{"{}", LC_ERR_INVALID, "malformed"},
-		{"{\"T\":7}", LC_ERR_INVALID, "malformed"},
-		{"{\"T\":\"zz\"}", LC_ERR_UNSUPPORTED, "unknown_type"},
-		{"{\"T\":\"\"}", LC_ERR_UNSUPPORTED, "unknown_type"},
-		{"{\"T\":\"n\",\"headline\":\"x\"}", LC_ERR_UNSUPPORTED, "unknown_type"},
-		{"{\"T\":\"t\"}", LC_ERR_INVALID, "no_time"},
-		{"{\"T\":\"t\",\"S\":\"A\",\"p\":1,\"s\":1}", LC_ERR_INVALID, "no_time"},
-		{"{\"T\":\"t\",\"S\":\"A\",\"p\":1,\"s\":1,\"t\":1772638200}", LC_ERR_INVALID,
-			"malformed"},
-		{"{\"T\":\"t\",\"S\":\"A\",\"p\":1,\"s\":1,\"t\":\"yesterday\"}", LC_ERR_INVALID,
-			"malformed"},
-		{"{\"T\":\"t\",\"S\":\"A\",\"s\":1,\"t\":\"2026-03-04T15:30:00Z\"}", LC_ERR_INVALID,
-			"malformed"},
-		{"{\"T\":\"t\",\"S\":\"A\",\"p\":1,\"t\":\"2026-03-04T15:30:00Z\"}", LC_ERR_INVALID,
-			"malformed"},
-		{"{\"T\":\"t\",\"p\":1,\"s\":1,\"t\":\"2026-03-04T15:30:00Z\"}", LC_ERR_INVALID,
-			"malformed"},
-		{"{\"T\":\"t\",\"S\":5,\"p\":1,\"s\":1,\"t\":\"2026-03-04T15:30:00Z\"}",
-			LC_ERR_INVALID, "malformed"},
-		{"{\"T\":\"t\",\"S\":\"A\",\"p\":\"1\",\"s\":1,\"t\":\"2026-03-04T15:30:00Z\"}",
-			LC_ERR_INVALID, "malformed"},
-		{"{\"T\":\"t\",\"S\":\"A\",\"p\":1,\"s\":1,\"i\":-1,\"t\":\"2026-03-04T15:30:"
-		 "00Z\"}",
-			LC_ERR_INVALID, "malformed"},
-		{"{\"T\":\"t\",\"S\":\"A\",\"p\":1,\"s\":1,\"c\":\"@\",\"t\":\"2026-03-04T15:30:"
-		 "00Z\"}",
-			LC_ERR_INVALID, "malformed"},
-		{"{\"T\":\"t\",\"S\":\"A\",\"p\":1,\"s\":1,\"c\":[1],\"t\":\"2026-03-04T15:30:"
-		 "00Z\"}",
-			LC_ERR_INVALID, "malformed"},
-		{"{\"T\":\"t\",\"S\":\"A\",\"p\":1e99,\"s\":1,\"t\":\"2026-03-04T15:30:00Z\"}",
-			LC_ERR_INVALID, "malformed"},
-		{"{\"T\":\"q\",\"S\":\"A\",\"bp\":[],\"t\":\"2026-03-04T15:30:00Z\"}",
-			LC_ERR_INVALID, "malformed"},
-		{"{\"T\":\"x\",\"S\":\"A\",\"p\":1,\"s\":1,\"t\":\"2026-03-04T15:30:00Z\"}",
-			LC_ERR_INVALID, "malformed"},
-		{"{\"T\":\"s\",\"S\":\"A\",\"sc\":2,\"t\":\"2026-03-04T15:30:00Z\"}",
-			LC_ERR_INVALID, "malformed"},
-		{"{\"T\":\"c\",\"S\":\"A\",\"op\":1,\"os\":1,\"cp\":1,\"t\":\"2026-03-04T15:30:"
-		 "00Z\"}",
-			LC_ERR_INVALID, "malformed"},
-		{"{\"T\":\"o\",\"S\":\"A\",\"b\":[{\"p\":1}],\"t\":\"2026-03-04T15:30:00Z\"}",
-			LC_ERR_INVALID, "malformed"},
-		{"{\"T\":\"o\",\"S\":\"A\",\"b\":7,\"t\":\"2026-03-04T15:30:00Z\"}", LC_ERR_INVALID,
-			"malformed"},
-		{"{\"T\":\"error\",\"msg\":\"x\"}", LC_ERR_INVALID, "malformed"},
-		{"{\"T\":\"success\"}", LC_ERR_INVALID, "malformed"},
-	};
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++) {
 		struct lc_alpaca_msg msg;
 		const char *reason = "";
-		const struct lc_value *root = parse_json(cases[i].text, strlen(cases[i].text));
-		cr_assert_eq(lc_alpaca_parse(root, &seen, &msg, &reason), cases[i].code, "%s",
-			cases[i].text);
-		cr_assert_str_eq(reason, cases[i].reason, "%s", cases[i].text);
+		const struct lc_value *root = parse_json(malformed[i].text, strlen(malformed[i].text));
+		cr_assert_eq(lc_alpaca_parse(root, &seen, &msg, &reason), malformed[i].code, "%s",
+			malformed[i].text);
+		cr_assert_str_eq(reason, malformed[i].reason, "%s", malformed[i].text);
 	}
 }
 
