@@ -40,6 +40,7 @@ static enum lc_err grow(struct portfolio *portfolio)
 	portfolio->n_slots = capacity * 2;
 	portfolio->capacity = capacity;
 	for (size_t i = 0; i < portfolio->count; i++) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): realloc keeps them */
 		slots[find_slot(portfolio, entries[i].symbol)] = (uint32_t)i + 1;
 	}
 	return LC_OK;

@@ -133,7 +133,7 @@ static int on_version_row(void *arg, int count, char **values, char **names)
 {
 	(void)names;
 	int *version = arg;
-	*version = count == 1 && values[0] ? atoi(values[0]) : 0;
+	*version = count == 1 && values[0] ? (int)strtol(values[0], NULL, 10) : 0;
 	return 0;
 }
 
