@@ -139,7 +139,7 @@ static bool only_references(const char *text, size_t len, size_t depth)
 {
 	const char *end = text + len;
 	while (text < end) {
-		struct reference reference = {0};
+		struct reference reference = {.end = end};
 		if (end - text < 2 || text[0] != '$' || text[1] != '{' || depth == NESTING_MAX ||
 			read_reference(text + 2, end, &reference, NULL) != LC_OK) {
 			return false;
