@@ -262,6 +262,8 @@ static void play_row(struct sim *sim, struct sim_symbol *symbol, const struct si
 	char conditions[16];
 	symbol->last = row->price;
 	symbol->last_size = row->size;
+	symbol->high = row->price > symbol->high ? row->price : symbol->high;
+	symbol->low = row->price < symbol->low ? row->price : symbol->low;
 	symbol->volume += row->size;
 	symbol->value += row->size * row->price;
 	symbol->time_ns = row->time_ns;
@@ -284,9 +286,9 @@ static void play_tape(struct sim *sim, int64_t mono_ns)
 	if (symbol == NULL || (union_of(alpaca, symbol) & followers) == 0) {
 		return;
 	}
-	if (sim->tape->next == 0) {
+	if (sim->tape->started_mono_ns == 0 && sim->tape->next < sim->tape->count) {
 		symbol->volume = symbol->value = 0;
-		symbol->open = symbol->high = symbol->low = sim->tape->rows[0].price;
+		symbol->open = symbol->high = symbol->low = sim->tape->rows[sim->tape->next].price;
 	}
 	const struct sim_tape_row *row;
 	for (int i = 0; i < TAPE_ROWS_A_TURN && !sim_exhausted(sim); i++) {

@@ -20,6 +20,8 @@ static const struct option {
 	{"--symbols-from-subscription", FLAG, 0, NULL, NULL,
 		"tick whatever is subscribed (always so)"},
 	{"--tape", TEXT, AT(tape), NULL, "FILE", "play this recorded day instead of a walk"},
+	{"--tape-from", TEXT, AT(tape_from), NULL, "HH:MM",
+		"begin the tape at this time of its market's day"},
 	{"--speed", RATE, AT(speed), "1", "1|10|max", "speed of the tape"},
 	{"--exit-with-stdin", FLAG, AT(exit_with_stdin), NULL, NULL,
 		"end when standard input ends"},
@@ -116,6 +118,12 @@ static bool check(const struct sim_options *out, struct lc_buf *message)
 		return false;
 	}
 	bool shape = strcmp(out->shape, "spec") == 0 || strcmp(out->shape, "code") == 0;
+	int hour, minute;
+	if (out->tape_from != NULL && (sscanf(out->tape_from, "%d:%d", &hour, &minute) != 2 ||
+					      hour < 0 || hour > 23 || minute < 0 || minute > 59)) {
+		lc_buf_printf(message, "sim: --tape-from '%s' is not HH:MM\n", out->tape_from);
+		return false;
+	}
 	if (out->port > 65535 || !shape || out->per_frame < 1 || out->per_frame > 10000) {
 		lc_buf_puts(message, "sim: --port, --shape or --per-frame is out of range\n");
 		return false;

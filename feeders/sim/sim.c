@@ -262,6 +262,9 @@ static enum lc_err open_files(struct sim *sim, struct lc_error *err)
 		if (rc != LC_OK) {
 			return rc;
 		}
+		if (sim->options.tape_from != NULL) {
+			sim_tape_from(sim->tape, sim->options.tape_from);
+		}
 	}
 	if (sim->options.sent != NULL) {
 		sim->sent = fopen(sim->options.sent, "w");

@@ -16,7 +16,7 @@ struct sim_options {
 	const char *bind; /* the address; loopback */
 	int64_t seed;
 	double rate; /* ticks a second over all symbols; INFINITY: max */
-	const char *tape;
+	const char *tape, *tape_from;
 	double speed; /* of the tape; INFINITY: max */
 	bool exit_with_stdin;
 	const char *tls_cert, *tls_key;
@@ -102,8 +102,9 @@ struct sim_tape_row {
 struct sim_tape {
 	char symbol[20];
 	struct sim_tape_row *rows;
-	size_t count, next;
+	size_t count, first, next;
 	int64_t started_mono_ns; /* 0: not yet */
+	int32_t offset_s;        /* of its market's zone */
 };
 
 struct sim;
@@ -158,6 +159,8 @@ bool sim_faults_take(int64_t *left);
 
 /* tape.c */
 enum lc_err sim_tape_load(const char *path, struct sim_tape **out, struct lc_error *err);
+/* Begins it at this time of day instead of with its first row; "09:30". */
+void sim_tape_from(struct sim_tape *tape, const char *from);
 void sim_tape_destroy(struct sim_tape *tape);
 /* The next row that is due, or NULL. The tape starts with the first call. */
 const struct sim_tape_row *sim_tape_next(struct sim_tape *tape, double speed, int64_t mono_ns);

@@ -252,6 +252,10 @@ enum lc_err sim_tape_load(const char *path, struct sim_tape **out, struct lc_err
 		}
 	}
 	fclose(file);
+	if (rc == LC_OK && reader.tape->count > 0) {
+		reader.tape->offset_s = lc_zone_offset(
+			reader.zone, reader.tape->rows[0].time_ns / LC_NS_PER_S);
+	}
 	lc_zone_destroy(reader.zone);
 	if (rc != LC_OK) {
 		sim_tape_destroy(reader.tape);
@@ -259,6 +263,21 @@ enum lc_err sim_tape_load(const char *path, struct sim_tape **out, struct lc_err
 	}
 	*out = reader.tape;
 	return LC_OK;
+}
+
+void sim_tape_from(struct sim_tape *tape, const char *from)
+{
+	int hour = 0, minute = 0;
+	sscanf(from, "%d:%d", &hour, &minute);
+	size_t at = 0;
+	while (at < tape->count) {
+		int64_t local_s = tape->rows[at].time_ns / LC_NS_PER_S + tape->offset_s;
+		if (local_s % 86400 >= hour * 3600 + minute * 60) {
+			break;
+		}
+		at++;
+	}
+	tape->first = tape->next = at;
 }
 
 void sim_tape_destroy(struct sim_tape *tape)
@@ -280,7 +299,7 @@ const struct sim_tape_row *sim_tape_next(struct sim_tape *tape, double speed, in
 	const struct sim_tape_row *row = &tape->rows[tape->next];
 	if (!isinf(speed)) {
 		double played = (double)(mono_ns - tape->started_mono_ns) * speed;
-		if ((double)(row->time_ns - tape->rows[0].time_ns) > played) {
+		if ((double)(row->time_ns - tape->rows[tape->first].time_ns) > played) {
 			return NULL;
 		}
 	}

@@ -99,6 +99,9 @@ bool http_create_context(struct lc_http_server *server)
 		.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
 			   (options->tls_cert != NULL ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0),
 		.foreign_loops = loops,
+		.pcontext = &server->context, /* NULL again when it is really gone */
+		.uid = (uid_t)-1,
+		.gid = (gid_t)-1,
 		.user = server,
 		.pt_serv_buf_size = 65536,
 		.fd_limit_per_thread = (unsigned)options->max_connections + 32,

@@ -254,7 +254,13 @@ static void on_destroy_turn(void *arg)
 	if (server->destroy_turns++ < 3) {
 		return;
 	}
-	lws_context_destroy(server->context);
+	if (server->context != NULL) {
+		lws_context_destroy(server->context);
+	}
+	if (server->context != NULL) {
+		server->destroy_turns = 1;
+		return;
+	}
 	lc_timer_destroy(server->sweep);
 	void (*done)(void *arg) = server->done;
 	void *done_arg = server->done_arg;

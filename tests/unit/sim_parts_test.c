@@ -210,6 +210,8 @@ Test(sim, options)
 	cr_assert_not(parse(&o, 3, (const char *[]){"alpaca", "--port", "99999"}));
 	cr_assert_not(parse(&o, 3, (const char *[]){"fushu", "--shape", "round"}));
 	cr_assert_not(parse(&o, 2, (const char *[]){"alpaca", "--help"}));
+	cr_assert_not(parse(&o, 3, (const char *[]){"alpaca", "--tape-from", "25:00"}));
+	cr_assert(parse(&o, 3, (const char *[]){"alpaca", "--tape-from", "09:30"}));
 }
 
 static char *write_file(const char *name, const char *text)
@@ -253,6 +255,13 @@ Test(sim_tape, rows_come_when_they_are_due)
 	cr_assert_null(sim_tape_next(tape, 10, 1000 + LC_NS_PER_S / 10 - 1));
 	cr_assert_not_null(sim_tape_next(tape, 10, 1000 + LC_NS_PER_S / 10));
 	cr_assert_null(sim_tape_next(tape, 10, INT64_MAX / 2));
+	sim_tape_destroy(tape);
+	cr_assert_eq(load(path, &tape), LC_OK);
+	sim_tape_from(tape, "08:11"); /* the rows are of 08:11:15 and 08:11:16 in New York */
+	cr_assert_eq(tape->first, 0);
+	sim_tape_from(tape, "08:12");
+	cr_assert_eq(tape->first, 2);
+	cr_assert_null(sim_tape_next(tape, INFINITY, 1));
 	sim_tape_destroy(tape);
 	unlink(path);
 	rmdir(dir);
