@@ -109,8 +109,8 @@ static void stamp(struct lc_eastmoney *self, uint32_t symbol, struct lc_tick *ti
 	}
 }
 
-/* States 6 (suspended) and 14 (halted in session) are a halt, any other state ends it. What was told is kept over
- * sessions, so that a resume during an outage is told after it. */
+/* States 6 (suspended) and 14 (halted in session) are a halt, any other state ends it. What was
+ * told is kept over sessions, so that a resume during an outage is told after it. */
 static void tell_state(
 	struct lc_eastmoney *self, uint32_t symbol, const struct lc_eastmoney_row *row)
 {
@@ -156,6 +156,7 @@ void lc_eastmoney_take(struct lc_eastmoney *self, uint32_t symbol,
 	lc_histogram_observe_ns(self->ages, self->received_mono_ns - entry->fresh_ns);
 	entry->fresh_ns = self->received_mono_ns;
 	entry->answered = true;
+	entry->awaits_full &= !full;
 	if (!changed) {
 		(*self->unchanged)++;
 		return;

@@ -69,6 +69,7 @@ enum lc_err lc_eastmoney_book_add(
 	}
 	entry->symbol = symbol;
 	entry->fresh_ns = now_ns;
+	entry->awaits_full = true;
 	lc_list_append((*after)->next, &entry->node);
 	*after = &entry->node;
 	book->entries[symbol] = entry;

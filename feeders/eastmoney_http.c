@@ -1,4 +1,5 @@
-/* Requests of modes poll and sse: the probe, polls in turn at one pace, and what an answer, or none, means. */
+/* Requests of modes poll and sse: the probe, polls in turn at one pace, and what an answer, or
+ * none, means. */
 #include "eastmoney_priv.h"
 
 #include <inttypes.h>
@@ -37,8 +38,8 @@ void lc_eastmoney_headers(
 
 enum meaning { GOOD, FAILED, CUT_OFF, BANNED, LIMITED };
 
-/* A ban shows as connections that are closed without an answer (once is chance, several in a row are not), or as a
- * status, a redirect or a page where data should be. */
+/* A ban shows as connections that are closed without an answer (once is chance, several in a row
+ * are not), or as a status, a redirect or a page where data should be. */
 static enum meaning meaning_of(const struct lc_http_answer *answer)
 {
 	switch (answer->err.code) {
@@ -72,9 +73,10 @@ static void end_banned(struct lc_eastmoney *self, const char *how)
 	self->ban_forgotten_ns = lc_loop_mono_ns(self->base.env.loop) +
 				 (wait_ms + settings->ban_first_ms) * LC_NS_PER_MS;
 	lc_eastmoney_end(self, LC_DOWN_WAIT, wait_ms, LC_ERR_LIMIT,
-		"EastMoney seems to have banned this address (%s): trying again in %g min; fewer "
+		"EastMoney seems to have banned this address (%s): trying again in %g %s; fewer "
 		"symbols or a longer eastmoney.poll_interval help",
-		how, (double)wait_ms / 60000);
+		how, (double)wait_ms / (wait_ms < 60000 ? 1000 : 60000),
+		wait_ms < 60000 ? "s" : "min");
 }
 
 static void describe(const struct lc_http_answer *answer, char *out, size_t size)
@@ -130,8 +132,8 @@ void lc_eastmoney_good(struct lc_eastmoney *self)
 	}
 }
 
-/* An answer that came whole and still cannot be read. A page where data should be is a ban, nothing at all is a
- * connection cut off. */
+/* An answer that came whole and still cannot be read. A page where data should be is a ban,
+ * nothing at all is a connection cut off. */
 static void take_unreadable(
 	struct lc_eastmoney *self, const struct lc_http_answer *answer, const struct lc_error *err)
 {

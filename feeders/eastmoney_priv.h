@@ -1,5 +1,5 @@
-/* What the files of the EastMoney feeder share: settings, the session, and the book of what is followed and how it is
- * asked for. Loop thread. */
+/* What the files of the EastMoney feeder share: settings, the session, and the book of what is
+ * followed and how it is asked for. Loop thread. */
 #pragma once
 
 #include "eastmoney_wire.h"
@@ -45,7 +45,9 @@ struct lc_eastmoney_entry {
 	size_t secids, bytes; /* what it takes in its stream's URL */
 	int64_t fresh_ns;     /* monotonic: when it was answered last; before that, followed */
 	bool answered;
-	struct lc_eastmoney_row row; /* the cache that deltas are merged into */
+	/* Its stream was opened anew: deltas say nothing until everything was said once. */
+	bool awaits_full;
+	struct lc_eastmoney_row row; /* what was told last; deltas are merged into it */
 };
 
 /* What is remembered of a symbol while the process lives. */
@@ -71,8 +73,9 @@ void lc_eastmoney_book_finish(struct lc_eastmoney_book *book);
 /* The prefixes tried for a US symbol, from the setting. */
 void lc_eastmoney_book_markets(struct lc_eastmoney_book *book, const struct lc_strings *markets);
 
-/* Adds behind `after` (at first &book->polled, then the entry before), so that new symbols are asked for first and in
- * order. A symbol that is there already is left where it is. LC_ERR_NOMEM. */
+/* Adds behind `after` (at first &book->polled, then the entry before), so that new symbols are
+ * asked for first and in order. A symbol that is there already is left where it is. LC_ERR_NOMEM.
+ * */
 enum lc_err lc_eastmoney_book_add(
 	struct lc_eastmoney_book *book, uint32_t symbol, int64_t now_ns, struct lc_list **after);
 /* Takes a symbol out, of its stream too, which is then marked as changed. */
@@ -85,14 +88,16 @@ struct lc_eastmoney_entry *lc_eastmoney_book_find(
 struct lc_eastmoney_known *lc_eastmoney_book_known(
 	const struct lc_eastmoney_book *book, uint32_t symbol);
 
-/* Moves polled entries into a stream while they fit. Returns true when any did; the stream is then marked. */
+/* Moves polled entries into a stream while they fit. Returns true when any did; the stream is then
+ * marked. */
 bool lc_eastmoney_book_fill(struct lc_eastmoney_book *book, struct lc_eastmoney_stream *stream,
 	size_t max_secids, size_t max_bytes);
-/* Appends the secids of an entry: all prefixes of a US symbol whose own is not known. Returns how many. */
+/* Appends the secids of an entry: all prefixes of a US symbol whose own is not known. Returns how
+ * many. */
 size_t lc_eastmoney_book_secids(const struct lc_eastmoney_book *book,
 	const struct lc_eastmoney_entry *entry, struct lc_buf *out);
-/* Appends the secids of the next poll, moves its entries behind the others and marks them with round. Returns how many
- * entries. */
+/* Appends the secids of the next poll, moves its entries behind the others and marks them with
+ * round. Returns how many entries. */
 size_t lc_eastmoney_book_batch(struct lc_eastmoney_book *book, uint32_t round, size_t max_secids,
 	size_t max_bytes, struct lc_buf *out);
 

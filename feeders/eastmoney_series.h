@@ -1,6 +1,6 @@
-/* EastMoney's series: the rows of text in details (trades of today), kline (bars) and trends2 (minutes
- * of some days). Their numbers are decimals whatever fltt says. Pure: no I/O, no clock, allocates
- * nothing itself. */
+/* EastMoney's series: the rows of text in details (trades of today), kline (bars) and trends2
+ * (minutes of some days). Their numbers are decimals whatever fltt says. Pure: no I/O, no clock,
+ * allocates nothing itself. */
 #pragma once
 
 #include "livecore/json.h"
@@ -28,8 +28,8 @@ struct lc_eastmoney_series {
 typedef void (*lc_eastmoney_series_cb)(
 	void *arg, const struct lc_eastmoney_series *series, struct lc_text row);
 
-/* Reads one answer, in a JSONP wrapper or not. Errors: those of lc_json_parse(); LC_ERR_PROTOCOL: JSON
- * without `data`. */
+/* Reads one answer, in a JSONP wrapper or not. Errors: those of lc_json_parse(); LC_ERR_PROTOCOL:
+ * JSON without `data`. */
 enum lc_err lc_eastmoney_series_parse(struct lc_json_parser *json, const char *data, size_t len,
 	struct lc_eastmoney_series *out, lc_eastmoney_series_cb on_row, void *arg,
 	struct lc_error *err);
@@ -42,8 +42,8 @@ struct lc_eastmoney_detail {
 	uint8_t side;   /* 2 bought, 1 sold, 4 neither */
 };
 
-/* A row of kline or trends: time, open, CLOSE, high, low, volume, amount, and more columns. A minute is
- * stamped with its end, by Beijing's clock. */
+/* A row of kline or trends: time, open, CLOSE, high, low, volume, amount, and more columns. A
+ * minute is stamped with its end, by Beijing's clock. */
 struct lc_eastmoney_bar {
 	struct lc_civil time;
 	bool has_minute;                                          /* false: a day or longer */

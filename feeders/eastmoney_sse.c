@@ -1,5 +1,6 @@
-/* Mode sse: a few event streams, each with its part of the symbols. A stream that ends is opened again by itself, at the
- * common pace; only streams that end without having said anything end the session. */
+/* Mode sse: a few event streams, each with its part of the symbols. A stream that ends is opened
+ * again by itself, at the common pace; only streams that end without having said anything end the
+ * session. */
 #include "eastmoney_priv.h"
 
 #include <inttypes.h>
@@ -23,8 +24,8 @@ static void forget_positions(struct lc_eastmoney_stream *stream)
 	}
 }
 
-/* A row is known by its market and code; a delta that names neither, by the place where the last full event of this
- * connection had them. */
+/* A row is known by its market and code; a delta that names neither, by the place where the last
+ * full event of this connection had them. */
 static void on_stream_row(void *arg, const struct lc_eastmoney_answer *answer, uint32_t position,
 	const struct lc_eastmoney_row *row)
 {
@@ -41,7 +42,7 @@ static void on_stream_row(void *arg, const struct lc_eastmoney_answer *answer, u
 	if (!entry || self->state != LC_EASTMONEY_UP) {
 		return;
 	}
-	if (!answer->full && entry->row.given == 0) {
+	if (!answer->full && entry->awaits_full) {
 		return; /* a change of what is not known */
 	}
 	lc_eastmoney_take(self, symbol, row, answer, LC_EM_SCALED | LC_EM_LOTS);
@@ -131,7 +132,8 @@ static void begin_url(struct lc_eastmoney *self)
 		settings->mpi_ms, settings->max_secids, settings->stream_ut, LC_EASTMONEY_FIELDS);
 }
 
-/* What is cached of a stream's symbols goes with its connection: the next one begins with everything. */
+/* No delta is merged into what an earlier connection said: the next one begins with everything.
+ * What was told last stays, so that it is not told again. */
 static void begin_stream(struct lc_eastmoney_stream *stream)
 {
 	struct lc_eastmoney *self = stream->owner;
@@ -140,7 +142,7 @@ static void begin_stream(struct lc_eastmoney_stream *stream)
 	lc_list_each (node, &stream->entries) {
 		struct lc_eastmoney_entry *entry = container_of(
 			node, struct lc_eastmoney_entry, node);
-		entry->row = (struct lc_eastmoney_row){0};
+		entry->awaits_full = true;
 		if (!first) {
 			lc_buf_putc(&self->url, ',');
 		}

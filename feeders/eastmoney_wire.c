@@ -157,8 +157,7 @@ static unsigned field_number(const struct lc_value *key)
 static void read_list_row(const struct lc_value *object, struct lc_eastmoney_row *row)
 {
 	const struct lc_value *key, *value;
-	lc_value_each_field(key, value, object)
-	{
+	lc_value_each_field (key, value, object) {
 		unsigned number = field_number(key);
 		if (number < sizeof(list_values) && list_values[number]) {
 			take_value(row, (enum lc_eastmoney_field)(list_values[number] - 1), value);
@@ -190,8 +189,7 @@ static void read_list_row(const struct lc_value *object, struct lc_eastmoney_row
 static void read_stock(const struct lc_value *object, struct lc_eastmoney_row *row)
 {
 	const struct lc_value *key, *value;
-	lc_value_each_field(key, value, object)
-	{
+	lc_value_each_field (key, value, object) {
 		unsigned number = field_number(key);
 		if (number < sizeof(stock_values) && stock_values[number]) {
 			take_value(row, (enum lc_eastmoney_field)(stock_values[number] - 1), value);
@@ -306,12 +304,10 @@ static void read_diff(struct lc_eastmoney_answer *answer, const struct lc_value 
 {
 	const struct lc_value *key, *item;
 	uint32_t index = 0;
-	lc_value_each(item, diff)
-	{
+	lc_value_each (item, diff) {
 		give_row(answer, item, index++, on_row, arg);
 	}
-	lc_value_each_field(key, item, diff)
-	{
+	lc_value_each_field (key, item, diff) {
 		uint32_t position;
 		if (read_position(key, &position)) {
 			give_row(answer, item, position, on_row, arg);
@@ -634,8 +630,7 @@ enum lc_err lc_eastmoney_ws_parse(struct lc_json_parser *json, const char *data,
 		return code;
 	}
 	*out = (struct lc_eastmoney_row){0};
-	lc_value_each_field(key, value, root)
-	{
+	lc_value_each_field (key, value, root) {
 		if (lc_value_is(key, "code")) {
 			take_code(out, value);
 		} else if (lc_value_is(key, "market")) {

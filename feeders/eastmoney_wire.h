@@ -1,10 +1,10 @@
-/* What EastMoney's push2 servers send, as rows and ticks. Pure: no I/O, no clock, any one thread; it
- * allocates nothing itself. The field numbers are not documented by the vendor: they are those its
- * own pages use, and they mean different things in lists (ulist, clist) and in stock/get.
+/* What EastMoney's push2 servers send, as rows and ticks. Pure: no I/O, no clock, any one thread;
+ * it allocates nothing itself. The field numbers are not documented by the vendor: they are those
+ * its own pages use, and they mean different things in lists (ulist, clist) and in stock/get.
  *
- * A row keeps the values as they were sent. With fltt=1, which livecore asks for, prices are integers
- * to be divided by 10^decimals; with fltt=2 they are decimals already. Missing is the text "-", null,
- * or, of a price or a time, zero. */
+ * A row keeps the values as they were sent. With fltt=1, which livecore asks for, prices are
+ * integers to be divided by 10^decimals; with fltt=2 they are decimals already. Missing is the
+ * text "-", null, or, of a price or a time, zero. */
 #pragma once
 
 #include "livecore/json.h"
@@ -52,8 +52,9 @@ struct lc_eastmoney_row {
 	int64_t time_s;                        /* unix seconds */
 	uint16_t market;                       /* the part of a secid before the point */
 	uint8_t decimals;
-	uint8_t state; /* 1 opening auction, 2 trading, 3 midday break, 4 closing auction, 5 closed, 6
-			  suspended, … 14 halted in session … 19 */
+	/* 1 opening auction, 2 trading, 3 midday break, 4 closing auction, 5 closed, 6 suspended,
+	 * … 14 halted in session … 19 */
+	uint8_t state;
 	char code[LC_EASTMONEY_CODE_MAX];
 };
 
@@ -79,14 +80,14 @@ enum lc_err lc_eastmoney_parse(struct lc_json_parser *json, const char *data, si
 /* Takes the content of CALLBACK({...}); out of its wrapper; other text is left as it is. */
 struct lc_text lc_eastmoney_unwrap(const char *data, size_t len);
 
-/* Brings what is cached of an instrument up to date: full replaces it, a delta overwrites the fields
- * it names. True when a value or the state changed; a new time alone is no change. */
+/* Brings what is cached of an instrument up to date: full replaces it, a delta overwrites the
+ * fields it names. True when a value or the state changed; a new time alone is no change. */
 bool lc_eastmoney_row_apply(
 	struct lc_eastmoney_row *cache, const struct lc_eastmoney_row *update, bool full);
 
-/* The canonical symbol from market and code; 0 is Shenzhen or Beijing by the code. LC_ERR_INVALID when
- * either is missing (never guessed: 000001 is a stock in Shenzhen and an index in Shanghai) or not one
- * of ours. */
+/* The canonical symbol from market and code; 0 is Shenzhen or Beijing by the code. LC_ERR_INVALID
+ * when either is missing (never guessed: 000001 is a stock in Shenzhen and an index in Shanghai)
+ * or not one of ours. */
 enum lc_err lc_eastmoney_symbol(
 	const struct lc_eastmoney_row *row, char out[LC_SYMBOL_MAX], size_t *len);
 /* The secid of a symbol; us_market (105-107) counts for US symbols only. Returns the length. */
@@ -95,7 +96,8 @@ size_t lc_eastmoney_secid(
 /* The market of a secid's first part; false when it is none of ours. */
 bool lc_eastmoney_market(unsigned prefix, enum lc_market *out);
 
-/* Decimals of the row's prices: its own, else its market's (2; 3 for HK, US, funds, bonds, B shares). */
+/* Decimals of the row's prices: its own, else its market's (2; 3 for HK, US, funds, bonds, B
+ * shares). */
 int lc_eastmoney_decimals(const struct lc_eastmoney_row *row);
 /* Suspended, or halted in session. */
 bool lc_eastmoney_halted(const struct lc_eastmoney_row *row);
@@ -108,9 +110,9 @@ enum {
 	LC_EM_LOTS = 2,   /* China's volumes are lots of 100 shares */
 };
 
-/* Fills a snapshot tick from a row: kind, effect, has, event_ns (if known) and values; symbol, times
- * of receipt and source are the caller's. units: LC_EM_SCALED, LC_EM_LOTS. False when there is
- * nothing to publish: neither a last price nor a best bid or ask. */
+/* Fills a snapshot tick from a row: kind, effect, has, event_ns (if known) and values; symbol,
+ * times of receipt and source are the caller's. units: LC_EM_SCALED, LC_EM_LOTS. False when there
+ * is nothing to publish: neither a last price nor a best bid or ask. */
 bool lc_eastmoney_tick(const struct lc_eastmoney_row *row, unsigned units, struct lc_tick *tick);
 
 /* Reads one message of the WebSocket stand-in: {"code","market","price","volume","amount",

@@ -1,5 +1,6 @@
-/* Mode ws: the protocol of the system that livecore replaces, spoken by its own servers and by simulators. Messages are
- * {"cmd":"sub","param":{"codes":[…]}} and the same with "unsub"; nothing is acknowledged. */
+/* Mode ws: the protocol of the system that livecore replaces, spoken by its own servers and by
+ * simulators. Messages are {"cmd":"sub","param":{"codes":[…]}} and the same with "unsub"; nothing
+ * is acknowledged. */
 #include "eastmoney_priv.h"
 
 #include <stdio.h>

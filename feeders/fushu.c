@@ -157,7 +157,8 @@ static void on_row(void *arg, const char *symbol, size_t len, const struct lc_ti
 	env->host->tick(&self->base, &tick);
 }
 
-/* True when the session goes on. What refuses us ends it, a status that may pass only costs a poll. */
+/* True when the session goes on. What refuses us ends it, a status that may pass only costs a
+ * poll. */
 static bool judge(struct fushu *self, const struct lc_http_answer *answer)
 {
 	char text[200];

@@ -40,8 +40,7 @@ static bool read_row(const struct lc_value *row, const struct lc_zone *zone, str
 	bool named = false;
 	*tick = (struct lc_tick){.kind = LC_TICK_SNAPSHOT, .effect = LC_UPDATES_ALL};
 	tick->full_snapshot = true;
-	lc_value_each_field(key, value, row)
-	{
+	lc_value_each_field (key, value, row) {
 		if (lc_value_is(key, "symbol")) {
 			named = take_symbol(value, false, symbol) || named;
 		} else if (lc_value_is(key, "code") && !named) {
@@ -84,8 +83,7 @@ enum lc_err lc_fushu_parse(struct lc_json_parser *json, const char *data, size_t
 		return lc_error_set(err, LC_ERR_PROTOCOL, "no FuShu answer: data is missing");
 	}
 	size_t bad = 0;
-	lc_value_each(row, rows)
-	{
+	lc_value_each (row, rows) {
 		struct lc_tick tick;
 		char symbol[LC_SYMBOL_MAX];
 		if (!read_row(row, zone, &tick, symbol)) {

@@ -1,6 +1,6 @@
-/* An answer or an event of EastMoney's: as rows merged into one cache and made into ticks, as a series,
- * and as a message of the WebSocket stand-in. Prices must come out finite and times sane; the rest the
- * sanitizers watch. */
+/* An answer or an event of EastMoney's: as rows merged into one cache and made into ticks, as a
+ * series, and as a message of the WebSocket stand-in. Prices must come out finite and times sane;
+ * the rest the sanitizers watch. */
 #include "eastmoney_series.h"
 #include "eastmoney_wire.h"
 

@@ -1,5 +1,5 @@
-/* An answer of a FuShu server. Every row handed on has a symbol and a price that is not zero; the rest
- * the sanitizers watch. */
+/* An answer of a FuShu server. Every row handed on has a symbol and a price that is not zero; the
+ * rest the sanitizers watch. */
 #include "fushu_wire.h"
 
 #include <stdlib.h>

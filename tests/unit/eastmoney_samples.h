@@ -1,4 +1,5 @@
-/* For the tests of the EastMoney feeder: the recorded samples, and rows and ticks as short texts. Header only. */
+/* For the tests of the EastMoney feeder: the recorded samples, and rows and ticks as short texts.
+ * Header only. */
 #pragma once
 
 #include "eastmoney_wire.h"

@@ -526,6 +526,12 @@ Test(eastmoney_session, a_lost_stream_is_opened_again_and_starts_anew)
 	conn_puts(stream_conns[1], EVENT(0, "\"0\":{\"f2\":1070}") EVENT(1, "\"0\":" PINGAN(1071)));
 	wait_ticks(&t, 2);
 	number_is(t.ticks[1].price, 1071, -2);
+	/* what is as it was is not told again */
+	conn_finish(stream_conns[1]);
+	wait_streams(&t, 3);
+	conn_puts(stream_conns[2], EVENT(1, "\"0\":" PINGAN(1071)) EVENT(0, "\"0\":{\"f2\":1072}"));
+	wait_ticks(&t, 3);
+	number_is(t.ticks[2].price, 1072, -2);
 	feeder_test_stop(&t);
 	feeder_test_close(&t);
 }

@@ -511,73 +511,97 @@ static void row_text(const struct lc_eastmoney_row *row, struct lc_buf *out)
 	lc_buf_printf(out, " state=%u %s.%u", row->state, row->code, row->market);
 }
 
-/* Any way to cut the same changes into deltas ends at the same values, and a row is told exactly when it changed. */
+struct merge {
+	uint64_t random;
+	int now[MERGED]; /* 0: missing */
+	struct lc_eastmoney_row cache;
+	struct lc_buf text, before, after;
+};
+
+/* Every field as it is now. */
+static void whole_row(struct merge *merge, struct lc_eastmoney_row *row)
+{
+	lc_buf_clear(&merge->text);
+	lc_buf_puts(&merge->text, "\"f1\":2,\"f12\":\"600000\",\"f13\":1");
+	for (size_t i = 0; i < MERGED; i++) {
+		lc_buf_printf(&merge->text, merge->now[i] ? ",\"%s\":%d" : ",\"%s\":\"-\"",
+			merged_fields[i], merge->now[i]);
+	}
+	row_of(lc_buf_text(&merge->text), row);
+}
+
+/* Some fields change, or become missing; a state cannot. */
+static void some_delta(struct merge *merge, struct lc_eastmoney_row *row)
+{
+	lc_buf_clear(&merge->text);
+	for (size_t i = 0; i < MERGED; i++) {
+		if (xorshift(&merge->random) % 4 != 0) {
+			continue;
+		}
+		merge->now[i] = (int)(xorshift(&merge->random) % 16);
+		if (merge->now[i] == 0 && strcmp(merged_fields[i], "f107") == 0) {
+			merge->now[i] = 5;
+		}
+		lc_buf_printf(&merge->text, merge->now[i] ? "%s\"%s\":%d" : "%s\"%s\":\"-\"",
+			merge->text.len ? "," : "", merged_fields[i], merge->now[i]);
+	}
+	row_of(lc_buf_text(&merge->text), row);
+}
+
+/* A row's text without its time, which alone is no change. */
+static char *without_time(struct lc_buf *text)
+{
+	char *copy = strdup(lc_buf_text(text));
+	char *time = strstr(copy, " t="), *state = strstr(copy, " state=");
+	if (time) {
+		memmove(time, state, strlen(state) + 1);
+	}
+	return copy;
+}
+
+static void merge_one(struct merge *merge)
+{
+	struct lc_eastmoney_row row;
+	some_delta(merge, &row);
+	row_text(&merge->cache, &merge->before);
+	bool changed = lc_eastmoney_row_apply(&merge->cache, &row, false);
+	row_text(&merge->cache, &merge->after);
+	char *before = without_time(&merge->before), *after = without_time(&merge->after);
+	cr_assert_eq(changed, strcmp(before, after) != 0, "%s -> %s", before, after);
+	free(before);
+	free(after);
+}
+
+/* Any way to cut the same changes into deltas ends at the same values, and a row is told exactly
+ * when it changed. */
 Test(eastmoney_wire, any_split_into_deltas_gives_the_same_row)
 {
-	struct lc_buf expected, got, before, delta;
-	lc_buf_init(&expected, 4096);
-	lc_buf_init(&got, 4096);
-	lc_buf_init(&before, 4096);
-	lc_buf_init(&delta, 4096);
+	struct merge merge;
+	struct lc_eastmoney_row row;
+	lc_buf_init(&merge.text, 4096);
+	lc_buf_init(&merge.before, 4096);
+	lc_buf_init(&merge.after, 4096);
 	for (uint64_t seed = 1; seed <= 300; seed++) {
-		uint64_t random = seed * 0x9e3779b97f4a7c15u;
-		int now[MERGED];
-		char fields[512];
-		struct lc_eastmoney_row cache = {0}, row;
-		size_t len = (size_t)snprintf(
-			fields, sizeof(fields), "\"f1\":2,\"f12\":\"600000\",\"f13\":1");
+		merge.random = seed * 0x9e3779b97f4a7c15u;
+		merge.cache = (struct lc_eastmoney_row){0};
 		for (size_t i = 0; i < MERGED; i++) {
-			now[i] = 1 + (int)(xorshift(&random) % 15);
-			len += (size_t)snprintf(fields + len, sizeof(fields) - len, ",\"%s\":%d",
-				merged_fields[i], now[i]);
+			merge.now[i] = 1 + (int)(xorshift(&merge.random) % 15);
 		}
-		row_of(fields, &row);
-		cr_assert(lc_eastmoney_row_apply(&cache, &row, true));
-		cr_assert(!lc_eastmoney_row_apply(&cache, &row, true), "the same again is no news");
+		whole_row(&merge, &row);
+		cr_assert(lc_eastmoney_row_apply(&merge.cache, &row, true));
+		cr_assert(!lc_eastmoney_row_apply(&merge.cache, &row, true), "no news");
 		for (unsigned step = 0; step < 20; step++) {
-			lc_buf_clear(&delta);
-			for (size_t i = 0; i < MERGED; i++) {
-				if (xorshift(&random) % 4 != 0) {
-					continue;
-				}
-				/* some become missing; a state cannot */
-				bool state = strcmp(merged_fields[i], "f107") == 0;
-				now[i] = (int)(xorshift(&random) % 16);
-				now[i] = state && now[i] == 0 ? 5 : now[i];
-				lc_buf_printf(&delta, now[i] ? "%s\"%s\":%d" : "%s\"%s\":\"-\"",
-					delta.len ? "," : "", merged_fields[i], now[i]);
-			}
-			row_text(&cache, &before);
-			row_of(lc_buf_text(&delta), &row);
-			bool changed = lc_eastmoney_row_apply(&cache, &row, false);
-			row_text(&cache, &got);
-			/* time alone is no change */
-			char *a = strdup(lc_buf_text(&before)), *b = strdup(lc_buf_text(&got));
-			for (char *text = a; text; text = text == a ? b : NULL) {
-				char *time = strstr(text, " t="), *state = strstr(text, " state=");
-				if (time) {
-					memmove(time, state, strlen(state) + 1);
-				}
-			}
-			cr_assert_eq(changed, strcmp(a, b) != 0, "%s -> %s", a, b);
-			free(a);
-			free(b);
+			merge_one(&merge);
 		}
-		len = (size_t)snprintf(
-			fields, sizeof(fields), "\"f1\":2,\"f12\":\"600000\",\"f13\":1");
-		for (size_t i = 0; i < MERGED; i++) {
-			len += (size_t)snprintf(fields + len, sizeof(fields) - len,
-				now[i] ? ",\"%s\":%d" : ",\"%s\":\"-\"", merged_fields[i], now[i]);
-		}
-		row_of(fields, &row);
-		row_text(&row, &expected);
-		cr_assert_str_eq(lc_buf_text(&got), lc_buf_text(&expected));
-		cr_assert(!lc_eastmoney_row_apply(&cache, &row, true));
+		whole_row(&merge, &row);
+		row_text(&row, &merge.before);
+		row_text(&merge.cache, &merge.after);
+		cr_assert_str_eq(lc_buf_text(&merge.after), lc_buf_text(&merge.before));
+		cr_assert(!lc_eastmoney_row_apply(&merge.cache, &row, true));
 	}
-	lc_buf_finish(&expected);
-	lc_buf_finish(&got);
-	lc_buf_finish(&before);
-	lc_buf_finish(&delta);
+	lc_buf_finish(&merge.text);
+	lc_buf_finish(&merge.before);
+	lc_buf_finish(&merge.after);
 }
 
 /* --- the WebSocket stand-in --- */

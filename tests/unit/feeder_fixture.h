@@ -1,5 +1,5 @@
-/* For the tests of polling feeders: a feeder with a host that writes down what it is told, on the loop of the test, and a
- * scripted server. Header only. */
+/* For the tests of polling feeders: a feeder with a host that writes down what it is told, on the
+ * loop of the test, and a scripted server. Header only. */
 #pragma once
 
 #include "livecore/feeder.h"
@@ -82,8 +82,8 @@ static const struct lc_feeder_host test_host = {
 	.changed = host_changed,
 };
 
-/* sets: NULL-terminated settings, as on the command line or as LIVECORE_…= in the environment; "%d" in one stands for the
- * server's port. */
+/* sets: NULL-terminated settings, as on the command line or as LIVECORE_…= in the environment;
+ * "%d" in one stands for the server's port. */
 static inline struct lc_config *load_settings(struct feeder_test *t, const char *const *sets)
 {
 	char texts[16][256];
