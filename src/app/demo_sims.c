@@ -59,6 +59,8 @@ enum lc_err lc_demo_sims_start(struct lc_demo_sims *sims, struct lc_error *err)
 			args[n++] = tape;
 			args[n++] = "--speed";
 			args[n++] = sims->speed;
+			args[n++] = "--tape-from";
+			args[n++] = "09:30"; /* before it hours may pass without a trade */
 		}
 		sims->sim[i].sims = sims;
 		enum lc_err rc = lc_child_start(sims->loop, args, &handler, &sims->sim[i], &sims->sim[i].child, err);
