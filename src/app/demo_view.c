@@ -84,7 +84,8 @@ static void draw_quote(int row, const struct lc_quote_view *quote, int64_t now_n
 	format_decimal(ask, sizeof ask, quote->has & LC_HAS_ASK, quote->ask);
 	if ((quote->has & LC_HAS_PRICE) && (quote->has & LC_HAS_PREV_CLOSE) && !lc_decimal_is_zero(quote->prev_close)) {
 		double before = lc_decimal_to_double(quote->prev_close);
-		snprintf(change, sizeof change, "%+.2f%%", (lc_decimal_to_double(quote->price) / before - 1) * 100);
+		double percent = (lc_decimal_to_double(quote->price) / before - 1) * 100;
+		snprintf(change, sizeof change, "%+.2f%%", percent > -0.005 && percent < 0 ? 0 : percent); /* no -0.00% */
 	}
 	if (quote->received_ns > 0) {
 		snprintf(age, sizeof age, "%.1fs", (double)(now_ns - quote->received_ns) / 1e9);

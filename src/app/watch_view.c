@@ -40,8 +40,9 @@ static void fill_change(const struct lc_price_view *price, char *out, size_t siz
 	double before = price->has & LC_HAS_PREV_CLOSE ? lc_decimal_to_double(price->prev_close)
 						       : 0;
 	if (before > 0 && (price->has & LC_HAS_PRICE)) {
-		snprintf(out, size, "%+.2f%%",
-			(lc_decimal_to_double(price->price) / before - 1) * 100);
+		double percent = (lc_decimal_to_double(price->price) / before - 1) * 100;
+		/* no -0.00% */
+		snprintf(out, size, "%+.2f%%", percent > -0.005 && percent < 0 ? 0 : percent);
 	} else {
 		snprintf(out, size, "-");
 	}

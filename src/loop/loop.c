@@ -128,6 +128,7 @@ void lc_loop_destroy(struct lc_loop *loop)
 
 void lc_loop_run(struct lc_loop *loop)
 {
+	loop->watchdog.turn_started_cpu_ns = -1; /* what was done between two runs was no turn */
 	while (!loop->stopped) {
 		uv_run(&loop->uv, UV_RUN_DEFAULT);
 	}

@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""The documents against the program: what is generated is up to date, the samples load, links lead somewhere.
+
+usage: docs_check.py LIVECORE SOURCE_ROOT"""
+import difflib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+LIVECORE, ROOT = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
+GENERATED = {"docs/configuration.md": ["--markdown"], "config/livecore.sample.yaml": []}
+TRANSLATED = ("README.md", "README.zh-CN.md")
+FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.M | re.S)
+failures = []
+
+
+def fail(text):
+    failures.append(text)
+    print("FAILED: " + text)
+
+
+def run(*args, env=None):
+    """The program with no settings but those given: neither this shell's variables nor this machine's files."""
+    clean = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **(env or {})}
+    clean.update({k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")})
+    return subprocess.run([LIVECORE, *args], capture_output=True, text=True, env=clean, cwd=ROOT, timeout=60)
+
+
+def check_generated():
+    for path, options in GENERATED.items():
+        done = run("config", "--reference", *options)
+        committed = (ROOT / path).read_text()
+        if done.returncode != 0 or done.stdout != committed:
+            sys.stdout.writelines(difflib.unified_diff(
+                committed.splitlines(True), done.stdout.splitlines(True), path, "generated"))
+            command = " ".join(["livecore config --reference", *options])
+            fail(f"{path} is not what the program writes: {command} > {path}")
+
+
+def check_samples():
+    for path in sorted((ROOT / "config").glob("*.yaml")):
+        if "secrets" in path.name:
+            continue
+        done = run("check", str(path))
+        if done.returncode != 0 or not done.stdout.startswith("ok"):
+            fail(f"livecore check {path.name}: {done.stdout}{done.stderr}")
+
+
+def settings(config, env):
+    done = run("config", "--config", str(config), env=env)
+    if done.returncode != 0:
+        fail(f"livecore config --config {config.name}: {done.stderr}")
+    return dict(re.findall(r"^(\S+) += (.*?)  +\(", done.stdout, re.M))
+
+
+def check_secrets():
+    with tempfile.TemporaryDirectory() as directory:
+        secrets = pathlib.Path(directory, "secrets.yaml")
+        shutil.copy(ROOT / "config/secrets.sample.yaml", secrets)
+        secrets.chmod(0o600)
+        found = settings(ROOT / "config/minimal.yaml", {"LIVECORE_SECRETS": str(secrets)})
+        for key in re.findall(r"`LIVECORE_\w+`", "".join(
+                line for line in (ROOT / "docs/configuration.md").open() if "| secret |" in line)):
+            name = next(k for k in found if k.upper().replace(".", "_") == key.strip("`")[len("LIVECORE_"):])
+            if found[name] != "***":
+                fail(f"config/secrets.sample.yaml does not show {name}")
+
+
+def check_ginkgo():
+    path = ROOT / "config/ginkgo.yaml"
+    expected = {"kafka.brokers": "127.0.0.1:9092", "time.format": "naive", "time.naive_zone": "Asia/Shanghai",
+                "queue.size": "10000", "alpaca.key": "(unset)", "fushu.url": '""'}
+    found = settings(path, {})
+    variables = {"GINKGO_KAFKA_HOST": "kafka.example", "GINKGO_KAFKA_PORT": "9093", "GINKGO_ALPACA_API_KEY": "fake-key",
+                 "GINKGO_ALPACA_API_SECRET": "fake-secret", "GINKGO_EASTMONEY_API_KEY": "fake-key",
+                 "GINKGO_FUSHU_API_KEY": "fake-key", "GINKGO_FUSHU_API_BASE_URL": "https://fushu.example/v1"}
+    named = settings(path, variables)
+    older = settings(path, {"KAFKA_BOOTSTRAP_SERVERS": "a.example:1,b.example:2", "QUEUE_MAXSIZE": "500",
+                            "ALPACA_API_KEY": "fake-key", "ALPACA_API_SECRET": "fake-secret",
+                            "EASTMONEY_TOKEN": "fake-key", "FUSHU_TOKEN": "fake-key"})
+    secret = dict.fromkeys(["alpaca.key", "alpaca.secret", "eastmoney.api_key", "fushu.api_key"], "***")
+    for found, wanted in (found, expected), (named, {
+            "kafka.brokers": "kafka.example:9093", "fushu.url": "https://fushu.example/v1", **secret}), (older, {
+            "kafka.brokers": "a.example:1,b.example:2", "queue.size": "500", **secret}):
+        for key, value in wanted.items():
+            if found.get(key) != value:
+                fail(f"config/ginkgo.yaml: {key} is {found.get(key)}, not {value}")
+
+
+def anchors(text):
+    """GitHub's names of a page's headings."""
+    titles = re.findall(r"^#+ +(.*?) *$", FENCE.sub("", text), re.M)
+    return {re.sub(r"[^\w\- ]", "", title.replace("`", "").lower()).replace(" ", "-") for title in titles}
+
+
+def check_links():
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
+        text = page.read_text()
+        for target in re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", text)):
+            path, _, anchor = target.partition("#")
+            if re.match(r"[a-z]+:", target):
+                continue
+            linked = (page.parent / path) if path else page
+            if not linked.exists():
+                fail(f"{page.name} links to {target}, which is not there")
+            elif anchor and anchor not in anchors(linked.read_text()):
+                fail(f"{page.name} links to {target}, but {linked.name} has no such heading")
+
+
+def check_translation():
+    """The translation has the same commands and the same shape."""
+    pages = [re.sub(r"<!-- bench -->.*?<!-- /bench -->", "", (ROOT / name).read_text(), flags=re.S) for name in TRANSLATED]
+    blocks = [[block for block in FENCE.findall(page) if "──" not in block] for page in pages]
+    for ours, theirs in zip(*[[re.sub(r" *#.*", "", b) for b in side] for side in blocks]):
+        if ours != theirs:
+            fail("the translation of this block differs:\n" + "".join(
+                difflib.unified_diff(ours.splitlines(True), theirs.splitlines(True), *TRANSLATED)))
+    for what, pattern in ("headings", r"^#+ "), ("rows of tables", r"^\|"), ("list items", r"^ *(-|\d+\.) "):
+        counts = [len(re.findall(pattern, FENCE.sub("", page), re.M)) for page in pages]
+        if counts[0] != counts[1] or len(blocks[0]) != len(blocks[1]):
+            fail(f"{TRANSLATED[0]} has {counts[0]} {what}, {TRANSLATED[1]} {counts[1]}")
+
+
+def check_commands():
+    """Every command that the documents name exists."""
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
+        named = re.findall(r"(?:`|^)(?:build-release/src/app/)?livecore ([a-z]+)", page.read_text(), re.M)
+        for name in sorted(set(named)):
+            if run(name, "--help").returncode != 0:
+                fail(f"{page.name} names livecore {name}, which does not exist")
+
+
+def check_python():
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
+        for block in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.M | re.S):
+            compile(block, page.name, "exec")
+
+
+for check in (check_generated, check_samples, check_secrets, check_ginkgo, check_links, check_translation, check_commands,
+              check_python):
+    check()
+sys.exit(f"{len(failures)} failed" if failures else 0)
