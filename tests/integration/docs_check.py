@@ -128,7 +128,9 @@ def check_translation():
 def check_commands():
     """Every command that the documents name exists."""
     for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
-        named = re.findall(r"(?:`|^)(?:build-release/src/app/)?livecore ([a-z]+)", page.read_text(), re.M)
+        text = page.read_text()
+        named = re.findall(r"`livecore ([a-z]+)", FENCE.sub("", text))
+        named += re.findall(r"^livecore ([a-z]+)", "".join(re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S)), re.M)
         for name in sorted(set(named)):
             if run(name, "--help").returncode != 0:
                 fail(f"{page.name} names livecore {name}, which does not exist")
