@@ -203,9 +203,12 @@ Test(eastmoney_session, a_poll_makes_snapshots)
 	wait_requests(&t, t.requests + 3);
 	cr_assert_eq(t.n_ticks, 2);
 	cr_assert_geq(counter(&t, "livecore_eastmoney_unchanged_rows_total"), 2);
-	begin(LIST(PINGAN(1059)));
+	/* a row of a list is whole, whatever the envelope says */
+	body = "{\"rc\":0,\"full\":0,\"data\":{\"diff\":[{\"f1\":2,\"f2\":1059,\"f12\":\"000001\","
+	       "\"f13\":0}]}}";
 	wait_ticks(&t, 3);
 	number_is(t.ticks[2].price, 1059, -2);
+	cr_assert_eq(t.ticks[2].has, LC_HAS_PRICE);
 	feeder_test_stop(&t);
 	cr_assert_eq(t.server.accepted, 1, "one connection carries all requests");
 	feeder_test_close(&t);
@@ -522,8 +525,9 @@ Test(eastmoney_session, a_lost_stream_is_opened_again_and_starts_anew)
 	wait_streams(&t, 2);
 	cr_assert(!t.down);
 	cr_assert_eq(counter(&t, "livecore_eastmoney_streams_lost_total"), 1);
-	/* a delta before the first full event says nothing: the cache went with the connection */
-	conn_puts(stream_conns[1], EVENT(0, "\"0\":{\"f2\":1070}") EVENT(1, "\"0\":" PINGAN(1071)));
+	/* before the first full event of a connection nothing is merged, though it names its symbol */
+	conn_puts(stream_conns[1], EVENT(0, "\"0\":" PINGAN(1070)));
+	conn_puts(stream_conns[1], EVENT(1, "\"0\":" PINGAN(1071)));
 	wait_ticks(&t, 2);
 	number_is(t.ticks[1].price, 1071, -2);
 	/* what is as it was is not told again */
