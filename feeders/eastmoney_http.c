@@ -10,6 +10,7 @@
 #define MAX_BODY ((size_t)4 << 20)
 #define DEAD_AFTER 3 /* failures of any kind in a row that end a session */
 #define MAX_WAIT_S 3600
+#define TURN_MS 1000
 #define PROBE_SECID "1.000001" /* the Shanghai index: always there */
 
 static struct lc_log *log_of(const struct lc_eastmoney *self)
@@ -200,8 +201,6 @@ static void send_get(struct lc_eastmoney *self, lc_http_done_cb done)
 		.timeout_ms = self->settings->timeout_ms,
 		.max_body_bytes = MAX_BODY,
 	};
-	self->next_slot_ns = lc_loop_mono_ns(self->base.env.loop) +
-			     self->settings->poll_ms * LC_NS_PER_MS;
 	enum lc_err code = lc_http_send(
 		self->base.env.http, &options, done, self, &self->request, &err);
 	if (code != LC_OK) {
@@ -211,8 +210,17 @@ static void send_get(struct lc_eastmoney *self, lc_http_done_cb done)
 	}
 }
 
+/* A request was sent: the next one comes an interval after it, or after the slot it was given
+ * early. */
+static void use_slot(struct lc_eastmoney *self, int64_t now_ns)
+{
+	int64_t from_ns = self->next_slot_ns > now_ns ? self->next_slot_ns : now_ns;
+	self->next_slot_ns = from_ns + self->settings->poll_ms * LC_NS_PER_MS;
+}
+
 void lc_eastmoney_probe(struct lc_eastmoney *self)
 {
+	use_slot(self, lc_loop_mono_ns(self->base.env.loop));
 	begin_url(self, "f12,f13");
 	lc_buf_puts(&self->url, PROBE_SECID);
 	send_get(self, on_probe);
@@ -307,25 +315,40 @@ static void measure_oldest(struct lc_eastmoney *self, int64_t now_ns)
 	*self->oldest = (double)(now_ns - oldest_ns) / 1e9;
 }
 
+/* A change of what is followed does not wait for a whole interval: it takes the next slot up to
+ * three quarters early, so that in the long run there is still one request an interval. */
+static int64_t slot_ns(struct lc_eastmoney *self, int64_t now_ns)
+{
+	int64_t interval_ns = self->settings->poll_ms * LC_NS_PER_MS;
+	if (self->next_slot_ns > now_ns + 2 * interval_ns) {
+		self->next_slot_ns = now_ns + interval_ns; /* the setting became shorter */
+	}
+	bool urgent = lc_eastmoney_streams_due(self, now_ns);
+	if (!urgent && !lc_list_empty(&self->book.polled)) {
+		const struct lc_eastmoney_entry *first = container_of(
+			self->book.polled.next, struct lc_eastmoney_entry, node);
+		urgent = first->round == 0 && !self->request;
+	}
+	return urgent ? self->next_slot_ns - interval_ns / 4 * 3 : self->next_slot_ns;
+}
+
 void lc_eastmoney_pump(struct lc_eastmoney *self)
 {
 	if (self->state != LC_EASTMONEY_UP || self->paused) {
 		return;
 	}
 	int64_t now_ns = lc_loop_mono_ns(self->base.env.loop);
-	if (now_ns >= self->next_slot_ns) {
-		if (lc_eastmoney_streams_next(self, now_ns)) {
-			self->next_slot_ns = now_ns + self->settings->poll_ms * LC_NS_PER_MS;
-		} else {
-			send_poll(self);
-		}
+	if (now_ns >= slot_ns(self, now_ns) &&
+		(lc_eastmoney_streams_next(self, now_ns) || send_poll(self))) {
+		use_slot(self, now_ns);
 	}
 	if (self->state != LC_EASTMONEY_UP) {
 		return;
 	}
 	measure_oldest(self, now_ns);
-	int64_t wait_ns = self->next_slot_ns - now_ns;
+	int64_t wait_ns = slot_ns(self, now_ns) - now_ns;
 	int64_t wait_ms = wait_ns > 0 ? (wait_ns + LC_NS_PER_MS - 1) / LC_NS_PER_MS
 				      : self->settings->poll_ms;
-	lc_timer_start(self->timer, wait_ms, 0);
+	/* Not later than a lost stream may be opened again, however slow the polls are. */
+	lc_timer_start(self->timer, wait_ms < TURN_MS ? wait_ms : TURN_MS, 0);
 }

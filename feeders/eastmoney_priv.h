@@ -194,6 +194,8 @@ void lc_eastmoney_streams_close(struct lc_eastmoney *self);
 void lc_eastmoney_streams_finish(struct lc_eastmoney *self);
 /* Gives polled symbols to streams with room, and closes streams without symbols. */
 void lc_eastmoney_streams_fill(struct lc_eastmoney *self);
+/* Does a stream wait to be opened, now? */
+bool lc_eastmoney_streams_due(struct lc_eastmoney *self, int64_t now_ns);
 /* Opens one stream that is due; false when none is. */
 bool lc_eastmoney_streams_next(struct lc_eastmoney *self, int64_t now_ns);
 void lc_eastmoney_streams_pause(struct lc_eastmoney *self, bool paused);

@@ -242,17 +242,30 @@ void lc_eastmoney_streams_fill(struct lc_eastmoney *self)
 	}
 }
 
-bool lc_eastmoney_streams_next(struct lc_eastmoney *self, int64_t now_ns)
+static struct lc_eastmoney_stream *find_due(struct lc_eastmoney *self, int64_t now_ns)
 {
 	for (size_t i = 0; i < self->n_streams; i++) {
 		struct lc_eastmoney_stream *stream = &self->streams[i];
 		if (stream->changed && !lc_list_empty(&stream->entries) &&
 			now_ns >= stream->not_before_ns) {
-			open_stream(stream);
-			return true;
+			return stream;
 		}
 	}
-	return false;
+	return NULL;
+}
+
+bool lc_eastmoney_streams_due(struct lc_eastmoney *self, int64_t now_ns)
+{
+	return find_due(self, now_ns) != NULL;
+}
+
+bool lc_eastmoney_streams_next(struct lc_eastmoney *self, int64_t now_ns)
+{
+	struct lc_eastmoney_stream *stream = find_due(self, now_ns);
+	if (stream) {
+		open_stream(stream);
+	}
+	return stream != NULL;
 }
 
 void lc_eastmoney_streams_pause(struct lc_eastmoney *self, bool paused)

@@ -17,7 +17,8 @@
 #define MAX_SECRET 512
 #define LIMITED_MS 60000 /* after 429 or 503 without Retry-After */
 #define MAX_WAIT_S 3600
-#define DEAD_AFTER 3 /* failures to get any answer, in a row */
+#define FRESH_MS 1000 /* new symbols are asked for this soon after the last request */
+#define DEAD_AFTER 3  /* failures to get any answer, in a row */
 #define SAMPLE_BYTES 512
 
 struct settings {
@@ -47,6 +48,8 @@ struct fushu {
 	size_t count, capacity;
 	size_t next; /* where the next request begins in `followed` */
 	bool paused;
+	bool fresh;                            /* symbols came that were not asked for yet */
+	int64_t sent_ns;                       /* monotonic: the last request */
 	unsigned dead;                         /* requests in a row that got no answer at all */
 	int64_t received_ns, received_mono_ns; /* of the answer being read */
 	uint64_t *failed_polls;
@@ -198,11 +201,18 @@ static bool judge(struct fushu *self, const struct lc_http_answer *answer)
 	return false;
 }
 
-static void arm(struct fushu *self, int64_t ms)
+/* The next request comes an interval after the last one, sooner when symbols are new. */
+static void arm(struct fushu *self)
 {
-	if (self->state == STATE_UP && !self->paused && self->count > 0 && !self->request) {
-		lc_timer_start(self->timer, ms, 0);
+	if (self->state != STATE_UP || self->paused || self->count == 0 || self->request) {
+		return;
 	}
+	int64_t passed_ms = (lc_loop_mono_ns(self->base.env.loop) - self->sent_ns) / LC_NS_PER_MS;
+	int64_t wait_ms = self->settings->poll_ms;
+	if (self->fresh && wait_ms > FRESH_MS) {
+		wait_ms = FRESH_MS;
+	}
+	lc_timer_start(self->timer, passed_ms < wait_ms ? wait_ms - passed_ms : 0, 0);
 }
 
 static void on_probe(void *arg, const struct lc_http_answer *answer)
@@ -234,8 +244,7 @@ static void on_poll(void *arg, const struct lc_http_answer *answer)
 				code == LC_OK ? "incomplete_row" : "malformed", answer->body, len);
 		}
 	}
-	int64_t spent_ms = answer->total_ns / LC_NS_PER_MS;
-	arm(self, spent_ms < self->settings->poll_ms ? self->settings->poll_ms - spent_ms : 0);
+	arm(self);
 }
 
 /* --- requests --- */
@@ -276,6 +285,8 @@ static void send_request(struct fushu *self, bool with_symbols)
 	snprintf(authorization, sizeof(authorization), "Authorization: Bearer %s",
 		self->settings->api_key);
 	build_url(self, with_symbols);
+	self->sent_ns = lc_loop_mono_ns(self->base.env.loop);
+	self->fresh = false;
 	struct lc_http_options options = {
 		.url = lc_buf_text(&self->url),
 		.headers = headers,
@@ -439,8 +450,8 @@ static void fushu_change(struct lc_feeder *feeder, const uint32_t *add, size_t n
 		end_session(self, LC_DOWN_RETRY, 0, LC_ERR_NOMEM, "no memory for the symbols");
 		return;
 	}
-	bool was_idle = self->count == 0;
 	if (n_add > 0) {
+		self->fresh = true;
 		self->next = self->count;
 		memcpy(self->followed + self->count, add, n_add * sizeof(*add));
 		self->count += n_add;
@@ -448,9 +459,7 @@ static void fushu_change(struct lc_feeder *feeder, const uint32_t *add, size_t n
 	if (self->next >= self->count) {
 		self->next = 0;
 	}
-	if (was_idle) {
-		arm(self, 0);
-	}
+	arm(self);
 	self->base.env.host->changed(&self->base);
 }
 
@@ -464,7 +473,7 @@ static void fushu_pause(struct lc_feeder *feeder, bool paused)
 	if (paused && self->state == STATE_UP) {
 		lc_timer_stop(self->timer);
 	}
-	arm(self, 0);
+	arm(self);
 }
 
 static void fushu_configure(struct lc_feeder *feeder, const void *config)

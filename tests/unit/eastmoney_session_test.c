@@ -242,6 +242,31 @@ Test(eastmoney_session, requests_go_round_and_new_symbols_first)
 	feeder_test_close(&t);
 }
 
+/* At one request a second, a change is still on its way well within that second. */
+Test(eastmoney_session, a_change_does_not_wait_for_a_whole_interval)
+{
+	static const char *const modes[] = {"eastmoney.mode=poll", "eastmoney.mode=sse"};
+	for (size_t i = 0; i < 2; i++) {
+		const char *sets[] = {modes[i], "eastmoney.url=http://127.0.0.1:%d", NULL};
+		struct feeder_test t;
+		begin(NOTHING);
+		feeder_test_open(&t, &lc_feeder_eastmoney, script, sets);
+		feeder_test_up(&t);
+		int64_t start_ns = lc_clock_mono_ns();
+		follow(&t, "600000.SH", "");
+		wait_requests(&t, 2);
+		int64_t took_ns = lc_clock_mono_ns() - start_ns;
+		cr_assert(took_ns < 600 * LC_NS_PER_MS, "%lld", (long long)took_ns);
+		/* what was taken early is paid back: no third request within the second */
+		follow(&t, "600001.SH", "");
+		pass_ms(&t, 500);
+		cr_assert_eq(t.requests, 2);
+		wait_requests(&t, 3);
+		feeder_test_stop(&t);
+		feeder_test_close(&t);
+	}
+}
+
 Test(eastmoney_session, a_url_stays_within_its_limit)
 {
 	static const char *const sets[] = {"eastmoney.mode=poll",
