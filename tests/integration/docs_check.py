@@ -142,7 +142,24 @@ def check_python():
             compile(block, page.name, "exec")
 
 
+def check_example():
+    """The worked example in vendors.md is the real file."""
+    source = {line.strip() for line in (ROOT / "feeders/fushu.c").open()}
+    for block in re.findall(r"^ *```c\n(.*?)^ *```", (ROOT / "docs/vendors.md").read_text(), re.M | re.S):
+        for line in block.splitlines():
+            if line.strip() not in source:
+                fail(f"docs/vendors.md shows a line that feeders/fushu.c does not have: {line.strip()}")
+
+
+def check_metrics():
+    """Every metric that operating.md names is made somewhere."""
+    code = "".join(path.read_text() for folder in ("src", "feeders") for path in (ROOT / folder).rglob("*.c"))
+    for name in set(re.findall(r"`(livecore_\w+)", (ROOT / "docs/operating.md").read_text())):
+        if f'"{name}"' not in code:
+            fail(f"docs/operating.md names {name}, which no code makes")
+
+
 for check in (check_generated, check_samples, check_secrets, check_ginkgo, check_links, check_translation, check_commands,
-              check_python):
+              check_python, check_example, check_metrics):
     check()
 sys.exit(f"{len(failures)} failed" if failures else 0)
