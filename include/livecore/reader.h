@@ -18,6 +18,13 @@ struct lc_reader_message {
 	int32_t partition;
 };
 
+/* A record's time as nanoseconds; now_ns when it has none, or one that does not fit: a producer may write any 64 bits there. */
+static inline int64_t lc_reader_time_ns(const struct lc_reader_message *message, int64_t now_ns)
+{
+	bool fits = message->timestamp_ms >= 0 && message->timestamp_ms <= INT64_MAX / LC_NS_PER_MS;
+	return fits ? message->timestamp_ms * LC_NS_PER_MS : now_ns;
+}
+
 enum lc_reader_start {
 	LC_START_EARLIEST,
 	LC_START_COMMITTED_OR_LATEST, /* what the group committed, else as LC_START_LATEST */

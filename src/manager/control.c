@@ -10,7 +10,8 @@
 
 /* What was answered to one request. */
 struct answer {
-	char id[LC_MESSAGE_TEXT_MAX + 1];
+	char id[LC_MESSAGE_TEXT_MAX];
+	size_t id_len;
 	bool ok;
 	char *error, *result; /* owned texts; error NULL when ok, result a JSON object */
 };
@@ -57,17 +58,18 @@ static void remember(struct lc_control *control, const struct lc_control_command
 	if (!answer) {
 		return;
 	}
-	snprintf(answer->id, sizeof answer->id, "%.*s", (int)command->id.len, command->id.data);
+	answer->id_len = command->id.len < sizeof answer->id ? command->id.len : sizeof answer->id;
+	memcpy(answer->id, command->id.data, answer->id_len);
 	answer->ok = ok;
 	answer->error = error ? strdup(error) : NULL;
 	answer->result = strdup(result);
-	if (!answer->result || lc_map_put(control->by_id, answer->id, strlen(answer->id), answer) != LC_OK) {
+	if (!answer->result || lc_map_put(control->by_id, answer->id, answer->id_len, answer) != LC_OK) {
 		free_answer(answer);
 		return;
 	}
 	struct answer **place = &control->answers[control->next++ % REMEMBERED];
-	if (*place && lc_map_get(control->by_id, (*place)->id, strlen((*place)->id)) == *place) {
-		lc_map_remove(control->by_id, (*place)->id, strlen((*place)->id));
+	if (*place && lc_map_get(control->by_id, (*place)->id, (*place)->id_len) == *place) {
+		lc_map_remove(control->by_id, (*place)->id, (*place)->id_len);
 	}
 	free_answer(*place);
 	*place = answer;
@@ -113,12 +115,16 @@ static void perform(struct lc_control *control, const struct lc_control_command 
 	enum lc_err rc = act(control, command, &err);
 	if (rc == LC_ERR_UNSUPPORTED && err.text[0] == '\0') {
 		if (command->command == LC_COMMAND_UNKNOWN) {
+			char name[LC_MESSAGE_TEXT_MAX + 1];
+			snprintf(name, sizeof name, "%.*s", (int)command->name.len, command->name.data);
 			lc_log(lc_loop_log(control->setup.loop), LC_LOG_WARN, "control", "unknown_command",
-				LC_S("command", lc_command_name(command->command)));
+				LC_S("command", name));
 		}
 		return;
 	}
-	const char *result = control->result.len ? lc_buf_text(&control->result) : "{}";
+	const char *result = control->result.failed	? "{\"truncated\":true}"
+			     : control->result.len > 0 ? lc_buf_text(&control->result)
+						       : "{}";
 	const char *error = rc == LC_OK ? NULL : err.text;
 	++*(rc == LC_OK ? control->done : control->failed);
 	remember(control, command, rc == LC_OK, error, result);
@@ -133,12 +139,12 @@ static bool is_ours(enum lc_command command)
 
 static void judge(struct lc_control *control, const struct lc_control_command *command)
 {
-	int64_t age_ns = lc_loop_wall_ns(control->setup.loop) - command->timestamp_ns;
+	int64_t oldest_ns = lc_loop_wall_ns(control->setup.loop) - control->setup.max_age_ms * LC_NS_PER_MS;
 	const struct answer *before =
 		command->id.len ? lc_map_get(control->by_id, command->id.data, command->id.len) : NULL;
 	if (is_ours(command->command) && before) {
 		publish_answer(control, command, before->ok, before->error, before->result, true);
-	} else if (is_ours(command->command) && age_ns > control->setup.max_age_ms * LC_NS_PER_MS) {
+	} else if (is_ours(command->command) && command->timestamp_ns < oldest_ns) {
 		++*control->expired;
 		publish_answer(control, command, false, "expired: older than control.max_age", "{\"expired\":true}", false);
 	} else {
@@ -151,11 +157,11 @@ void lc_control_handle(struct lc_control *control, const struct lc_reader_messag
 	const struct lc_message_in in = {
 		.data = message->value ? message->value : "",
 		.len = message->value_len,
-		.record_ns = message->timestamp_ms * LC_NS_PER_MS,
+		.record_ns = lc_reader_time_ns(message, lc_loop_wall_ns(control->setup.loop)),
 		.naive_zone = control->setup.naive_zone,
 	};
 	struct lc_control_command command;
-	struct lc_error err;
+	struct lc_error err = { 0 };
 	if (lc_control_command_decode(control->decoder, &in, &command, &err) != LC_OK) {
 		++*control->unreadable;
 		lc_log(lc_loop_log(control->setup.loop), LC_LOG_WARN, "control", "unreadable", LC_S("topic", message->topic),
@@ -171,13 +177,6 @@ void lc_control_handle(struct lc_control *control, const struct lc_reader_messag
 static void on_message(void *arg, const struct lc_reader_message *message)
 {
 	lc_control_handle(arg, message);
-}
-
-static void on_reader_state(void *arg, bool reading, const struct lc_error *why)
-{
-	const struct lc_control *control = arg;
-	lc_log(lc_loop_log(control->setup.loop), reading ? LC_LOG_INFO : LC_LOG_WARN, "control",
-		reading ? "reading" : "not_reading", LC_S("topic", control->setup.topic), LC_S("error", reading ? NULL : why->text));
 }
 
 static void release(struct lc_control *control)
@@ -221,7 +220,7 @@ enum lc_err lc_control_create(const struct lc_control_setup *setup, struct lc_co
 	make_counters(control);
 	const struct lc_reader_options options = {
 		.topic = setup->topic, .group = setup->group, .start = LC_START_COMMITTED_OR_LATEST };
-	const struct lc_reader_handlers handlers = { .message = on_message, .state = on_reader_state };
+	const struct lc_reader_handlers handlers = { .message = on_message };
 	enum lc_err rc = lc_map_create(lc_loop_random(setup->loop), &control->by_id);
 	rc = rc ? rc : lc_decoder_create(&control->decoder);
 	if (rc) {

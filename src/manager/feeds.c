@@ -2,9 +2,10 @@
 #include "manager/manager_priv.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define LIMIT_PORTFOLIOS_MAX 100 /* named in one symbol_limit event */
+#define REROUTED_A_STEP 200 /* about 0.2 ms */
 
 static void make_metrics(struct lc_feed *feed)
 {
@@ -73,47 +74,20 @@ static void on_gave_up(void *owner, struct lc_supervisor *supervisor, const char
 		LC_S("reason", reason));
 }
 
-static void followers_json(struct lc_manager *manager, uint32_t symbol, struct lc_buf *out)
-{
-	struct lc_interest *interest = lc_interest_sync_registry(manager->interest);
-	size_t cursor = 0, n = 0;
-	const char *id;
-	lc_buf_putc(out, '[');
-	while (n < LIMIT_PORTFOLIOS_MAX && lc_interest_follower(interest, symbol, &cursor, &id)) {
-		lc_buf_puts(out, n++ > 0 ? "," : "");
-		lc_buf_json_string(out, id, strlen(id));
-	}
-	lc_buf_putc(out, ']');
-}
-
 /* The vendor refused a symbol: who wanted it must know. */
 static void on_rejected(void *owner, struct lc_supervisor *supervisor, uint32_t symbol, bool limit, const char *reason)
 {
 	struct lc_feed *feed = owner;
-	struct lc_manager *manager = feed->manager;
-	const char *text = lc_symbols_get(manager->symbols, symbol)->text;
 	(void)supervisor;
-	struct lc_buf portfolios;
-	lc_buf_init(&portfolios, 64 * 1024);
-	followers_json(manager, symbol, &portfolios);
-	lc_log(manager->log, LC_LOG_WARN, "feeder", limit ? "symbol_limit" : "symbol_rejected",
-		LC_S("feeder", feed->impl->name), LC_S("symbol", text), LC_S("reason", reason));
-	lc_event(&manager->outbox, limit ? "symbol_limit" : "interest_rejected", LC_S("feeder", feed->impl->name),
-		LC_S("symbol", text), LC_S("reason", reason), LC_J("portfolios", lc_buf_text(&portfolios)));
-	if (limit && lc_supervisor_status(supervisor).symbols.over_limit == 1) {
-		lc_alert(&manager->outbox, "symbol_limit", LC_SEVERITY_WARNING, LC_S("feeder", feed->impl->name),
-			LC_S("symbol", text), LC_S("reason", reason), LC_J("affected_portfolios", lc_buf_text(&portfolios)));
-	}
-	lc_buf_finish(&portfolios);
+	lc_limits_add(
+		feed->manager->limits, feed->impl->name, limit ? LC_LIMITS_OVER : LC_LIMITS_REFUSED, reason, symbol);
 }
 
 static void on_closed(void *owner, struct lc_supervisor *supervisor)
 {
 	struct lc_feed *feed = owner;
 	(void)supervisor;
-	if (feed->manager->phase == LC_PHASE_STOPPING) {
-		lc_stop_advance(feed->manager);
-	}
+	lc_stop_soon(feed->manager);
 }
 
 static const struct lc_supervisor_events supervisor_events = {
@@ -123,6 +97,42 @@ static const struct lc_supervisor_events supervisor_events = {
 	.rejected = on_rejected,
 	.closed = on_closed,
 };
+
+static struct lc_interest *registry_of(void *owner)
+{
+	const struct lc_manager *manager = owner;
+	return manager->interest ? lc_interest_sync_registry(manager->interest) : NULL;
+}
+
+static void on_limit_batch(void *owner, const char *feeder, enum lc_limits_kind kind, const char *reason, size_t count,
+	const char *example)
+{
+	struct lc_manager *manager = owner;
+	struct lc_feed *feed = feeder ? lc_feeds_find(manager, feeder) : NULL;
+	bool over = kind == LC_LIMITS_OVER;
+	lc_log(manager->log, LC_LOG_WARN, "feeder", over ? "symbol_limit" : "symbols_rejected", LC_S("feeder", feeder),
+		LC_U("count", count), LC_S("reason", reason), LC_S("example", example));
+	if (over && feed && !feed->limit_raised) {
+		feed->limit_raised = true;
+		lc_alert(&manager->outbox, "symbol_limit", LC_SEVERITY_WARNING, LC_S("feeder", feeder),
+			LC_U("actual", count), LC_S("reason", reason), LC_S("example", example));
+	}
+}
+
+void lc_feeds_check_limits(struct lc_manager *manager)
+{
+	for (size_t i = 0; i < manager->feed_count; i++) {
+		struct lc_feed *feed = &manager->feeds[i];
+		struct lc_supervisor_status status = lc_supervisor_status(feed->supervisor);
+		if (!feed->limit_raised || status.symbols.over_limit > 0 || status.state != LC_FEED_CONNECTED ||
+			status.changes_pending) {
+			continue;
+		}
+		feed->limit_raised = false;
+		lc_alert(&manager->outbox, "resolved", LC_SEVERITY_INFO, LC_S("feeder", feed->impl->name),
+			LC_S("resolves", "symbol_limit"), LC_U("actual", 0));
+	}
+}
 
 bool lc_feeds_enabled(const struct lc_manager *manager, const char *name)
 {
@@ -160,6 +170,13 @@ static enum lc_err create_feed(struct lc_feed *feed, struct lc_error *err)
 
 enum lc_err lc_feeds_create(struct lc_manager *manager, struct lc_error *err)
 {
+	const struct lc_symbols_config *symbols = lc_config_section(manager->config, "symbols");
+	const struct lc_limits_setup limits = { .loop = manager->loop, .symbols = manager->symbols,
+		.outbox = &manager->outbox, .max_symbols = (size_t)symbols->max, .interest = registry_of,
+		.batch = on_limit_batch, .owner = manager };
+	if (lc_limits_create(&limits, &manager->limits) != LC_OK) {
+		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
+	}
 	for (size_t i = 0; lc_feeders[i] && i < LC_FEEDS_MAX; i++) {
 		struct lc_feed *feed = &manager->feeds[i];
 		feed->manager = manager;
@@ -178,6 +195,8 @@ enum lc_err lc_feeds_create(struct lc_manager *manager, struct lc_error *err)
 
 void lc_feeds_destroy(struct lc_manager *manager)
 {
+	lc_feeds_cancel_reroute(manager);
+	lc_limits_destroy(manager->limits);
 	for (size_t i = 0; i < manager->feed_count; i++) {
 		lc_supervisor_destroy(manager->feeds[i].supervisor);
 		lc_queue_destroy(manager->feeds[i].queue);
@@ -228,16 +247,27 @@ static bool make_room(struct lc_manager *manager, uint32_t symbol)
 	return rc == LC_OK && lc_quality_follow(manager->quality, symbol, true) == LC_OK;
 }
 
+/* A symbol of a feeder that stands still is kept for when it runs again, but who wants it must not wait in vain. */
+static void say_stopped(struct lc_feed *feed, uint32_t symbol)
+{
+	struct lc_supervisor_status status = lc_supervisor_status(feed->supervisor);
+	char reason[300];
+	if (status.state != LC_FEED_STOPPED || lc_supervisor_open(feed->supervisor)) {
+		return; /* or it is about to connect again */
+	}
+	snprintf(reason, sizeof reason, "%s is stopped: %s", feed->impl->name, status.reason);
+	lc_limits_add(feed->manager->limits, feed->impl->name, LC_LIMITS_REFUSED, reason, symbol);
+}
+
 void lc_feeds_follow(struct lc_manager *manager, uint32_t symbol)
 {
 	const char *text = lc_symbols_get(manager->symbols, symbol)->text;
 	uint8_t index = route(manager, symbol);
 	if (index == LC_NO_FEED) {
-		lc_log(manager->log, LC_LOG_WARN, "interest", "no_route", LC_S("symbol", text));
-		lc_event(&manager->outbox, "interest_rejected", LC_S("symbol", text), LC_S("reason", "no feeder follows it: see "
-											       "routing.routes"));
+		lc_limits_add(manager->limits, NULL, LC_LIMITS_REFUSED, "no feeder follows it: see routing.routes", symbol);
 		return;
 	}
+	say_stopped(&manager->feeds[index], symbol);
 	if (!make_room(manager, symbol) || lc_supervisor_follow(manager->feeds[index].supervisor, symbol) != LC_OK) {
 		lc_log(manager->log, LC_LOG_ERROR, "interest", "out_of_memory", LC_S("symbol", text));
 		return;
@@ -261,15 +291,51 @@ void lc_feeds_leave(struct lc_manager *manager, uint32_t symbol)
 	lc_last_value_forget(manager->last, symbol);
 }
 
-void lc_feeds_reroute(struct lc_manager *manager)
+static bool on_reroute_step(void *arg)
 {
-	struct lc_interest *interest = lc_interest_sync_registry(manager->interest);
-	size_t count = lc_symbols_count(manager->symbols);
-	for (uint32_t symbol = 0; symbol < count; symbol++) {
+	struct lc_manager *manager = arg;
+	const struct lc_interest *interest = lc_interest_sync_registry(manager->interest);
+	for (size_t n = 0; manager->reroute_next < manager->reroute_count && n < REROUTED_A_STEP; n++) {
+		uint32_t symbol = manager->reroute[manager->reroute_next++];
 		if (lc_interest_follows(interest, symbol) && route(manager, symbol) != manager->feed_of[symbol]) {
 			detach(manager, symbol);
 			lc_feeds_follow(manager, symbol);
 		}
+	}
+	return manager->reroute_next < manager->reroute_count;
+}
+
+static void on_reroute_done(void *arg)
+{
+	struct lc_manager *manager = arg;
+	manager->reroute_slice = NULL;
+	lc_feeds_cancel_reroute(manager);
+}
+
+void lc_feeds_cancel_reroute(struct lc_manager *manager)
+{
+	lc_slice_cancel(manager->reroute_slice);
+	manager->reroute_slice = NULL;
+	free(manager->reroute);
+	manager->reroute = NULL;
+	manager->reroute_count = manager->reroute_next = 0;
+}
+
+void lc_feeds_reroute(struct lc_manager *manager)
+{
+	const struct lc_interest *interest = lc_interest_sync_registry(manager->interest);
+	size_t count = lc_interest_count(interest);
+	lc_feeds_cancel_reroute(manager);
+	manager->reroute = malloc((count + 1) * sizeof *manager->reroute);
+	if (!manager->reroute) {
+		lc_log(manager->log, LC_LOG_ERROR, "interest", "out_of_memory", LC_S("todo", "send the command reload again"));
+		return;
+	}
+	manager->reroute_count = lc_interest_order(interest, manager->reroute, count);
+	if (lc_slice_start(manager->loop, "reroute", on_reroute_step, on_reroute_done, manager, &manager->reroute_slice)) {
+		while (on_reroute_step(manager)) { /* no memory for a slice: better late than lost */
+		}
+		on_reroute_done(manager);
 	}
 }
 
@@ -285,15 +351,4 @@ void lc_feeds_gauges(struct lc_manager *manager)
 		*feed->subscribed = (double)status.symbols.subscribed;
 		*feed->over_limit = (double)status.symbols.over_limit;
 	}
-}
-
-void lc_symbols_json(const struct lc_manager *manager, const uint32_t *symbols, size_t count, struct lc_buf *out)
-{
-	lc_buf_putc(out, '[');
-	for (size_t i = 0; i < count; i++) {
-		lc_buf_puts(out, i > 0 ? ",\"" : "\"");
-		lc_buf_puts(out, lc_symbols_get(manager->symbols, symbols[i])->text);
-		lc_buf_putc(out, '"');
-	}
-	lc_buf_putc(out, ']');
 }

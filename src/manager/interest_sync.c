@@ -166,11 +166,21 @@ static void say_unreadable(struct lc_interest_sync *sync, const struct lc_reader
 	lc_interest_saver_at(sync->saver, message->partition, message->offset + 1);
 }
 
+/* A whole update that cannot be taken in: too many portfolios, or no memory. */
+static void say_refused(struct lc_interest_sync *sync, const char *why)
+{
+	const struct lc_text *portfolio = &sync->update.message.portfolio_id;
+	char id[LC_PORTFOLIO_ID_MAX + 1];
+	snprintf(id, sizeof id, "%.*s", (int)portfolio->len, portfolio->data);
+	lc_event(sync->setup.outbox, "interest_rejected", LC_S("portfolio_id", id), LC_S("reason", why),
+		LC_U("count", sync->update.message.count));
+}
+
 static enum lc_err decode(struct lc_interest_sync *sync, const char *data, const struct lc_reader_message *message,
 	struct lc_error *err)
 {
 	const struct lc_message_in in = { .data = data, .len = message->value_len,
-		.record_ns = message->timestamp_ms * LC_NS_PER_MS, .naive_zone = sync->setup.naive_zone };
+		.record_ns = lc_reader_time_ns(message, lc_loop_wall_ns(sync->setup.loop)), .naive_zone = sync->setup.naive_zone };
 	return lc_interest_update_decode(sync->decoder, &in, &sync->update.message, err);
 }
 
@@ -183,7 +193,7 @@ static bool begin_update(struct lc_interest_sync *sync, const struct lc_reader_m
 	lc_buf_clear(&update->rejects);
 	lc_buf_putc(&update->rejects, '[');
 	if (!message->value || message->value_len > LC_MESSAGE_IN_MAX) {
-		say_unreadable(sync, message, message->value ? "longer than 1 MB" : "empty");
+		say_unreadable(sync, message, message->value ? "longer than 2 MB" : "empty");
 		return false;
 	}
 	lc_buf_append(&update->bytes, message->value, message->value_len);
@@ -198,6 +208,7 @@ static bool begin_update(struct lc_interest_sync *sync, const struct lc_reader_m
 		update->message.portfolio_id.len, update->message.type, update->message.timestamp_ns);
 	if (rc != LC_OK) {
 		say_unreadable(sync, message, lc_err_text(rc));
+		say_refused(sync, lc_err_text(rc));
 	}
 	return rc == LC_OK;
 }
@@ -282,8 +293,6 @@ static void on_reader_state(void *arg, bool reading, const struct lc_error *why)
 	struct lc_interest_sync *sync = arg;
 	sync->status.reading = reading;
 	snprintf(sync->status.reason, sizeof sync->status.reason, "%s", reading ? "" : why->text);
-	lc_log(sync->log, reading ? LC_LOG_INFO : LC_LOG_WARN, "interest", reading ? "reading" : "not_reading",
-		LC_S("topic", sync->setup.topic), LC_S("error", reading ? NULL : why->text));
 }
 
 /* --- storing --- */
@@ -315,6 +324,7 @@ static void on_housekeeping(void *arg)
 		return;
 	}
 	lc_interest_prune(sync->registry, now_ns - REMEMBER_REMOVALS_NS, SWEEP_A_STEP);
+	lc_timer_start(sync->save_timer, SAVE_AFTER_MS, 0); /* what was pruned, and what a full disk refused before */
 	if (sync->setup.ttl_ms > 0 &&
 		lc_interest_expire(sync->registry, now_ns - sync->setup.ttl_ms * LC_NS_PER_MS)) {
 		while (!lc_interest_sweep(sync->registry, SWEEP_A_STEP)) {

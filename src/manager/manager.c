@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define MINUTE_MS 60000
+#define TOPICS_MS 10000
 
 /* --- who we are --- */
 
@@ -92,8 +93,7 @@ static void on_refused(void *arg, const struct lc_record *record, enum lc_err co
 {
 	struct lc_manager *manager = arg;
 	manager->refused++;
-	lc_log(manager->log, LC_LOG_ERROR, "kafka", "refused", LC_S("error", why), LC_S("kind", lc_err_text(code)),
-		LC_U("bytes", record->value_len));
+	(void)code;
 	if (record->schema != LC_SCHEMA_PRICE_UPDATE) {
 		return; /* an event about an event that Kafka refuses would be refused too */
 	}
@@ -105,8 +105,46 @@ static void on_refused(void *arg, const struct lc_record *record, enum lc_err co
 static void on_producer_reset(void *arg, const char *why, uint64_t resets)
 {
 	struct lc_manager *manager = arg;
-	lc_log(manager->log, LC_LOG_WARN, "kafka", "producer_reset", LC_S("reason", why), LC_U("resets", resets));
 	lc_event(&manager->outbox, "producer_reset", LC_S("reason", why), LC_U("resets", resets));
+}
+
+static void on_topics(void *arg, const struct lc_topics_result *result)
+{
+	struct lc_manager *manager = arg;
+	manager->topics_running = false;
+	if (manager->phase == LC_PHASE_STOPPING) {
+		manager->closing--;
+		lc_stop_soon(manager);
+	}
+	if (result->err.code != LC_OK) {
+		lc_log(manager->log, LC_LOG_WARN, "kafka", "topics_not_checked", LC_S("error", result->err.text));
+		manager->topics_asked = false; /* when it is reachable again */
+	}
+	for (size_t i = 0; i < result->count; i++) {
+		const struct lc_topic_state *state = &result->states[i];
+		if (state->created || state->err.code != LC_OK) {
+			lc_log(manager->log, state->created ? LC_LOG_INFO : LC_LOG_WARN, "kafka",
+				state->created ? "topic_created" : "topic_not_created", LC_S("topic", state->spec.name),
+				LC_I("partitions", state->spec.partitions),
+				LC_S("error", state->err.code != LC_OK ? state->err.text : NULL));
+		}
+	}
+}
+
+/* kafka.create_topics: once Kafka answers, so that it takes no time and stopping need not wait for it. */
+static void create_topics(struct lc_manager *manager)
+{
+	struct lc_error err;
+	if (!manager->kafka.create_topics || manager->topics_asked || manager->phase == LC_PHASE_STOPPING) {
+		return;
+	}
+	manager->topics_asked = true;
+	manager->topics_running = lc_topics_run(manager->loop, &manager->kafka,
+					  lc_config_section(manager->first_config, "topics"), true, TOPICS_MS, on_topics,
+					  manager, &err) == LC_OK;
+	if (!manager->topics_running) {
+		lc_log(manager->log, LC_LOG_ERROR, "kafka", "topics_not_checked", LC_S("error", err.text));
+	}
 }
 
 static void on_reachable(void *arg, bool reachable, const char *why)
@@ -114,17 +152,16 @@ static void on_reachable(void *arg, bool reachable, const char *why)
 	struct lc_manager *manager = arg;
 	manager->kafka_reachable = reachable;
 	snprintf(manager->kafka_reason, sizeof manager->kafka_reason, "%s", reachable ? "" : why);
-	lc_log(manager->log, reachable ? LC_LOG_INFO : LC_LOG_WARN, "kafka", reachable ? "reachable" : "unreachable",
-		LC_S("brokers", manager->kafka.brokers), LC_S("reason", reachable ? NULL : why));
+	if (reachable) {
+		create_topics(manager);
+	}
 }
 
 static void on_progress(void *arg)
 {
 	struct lc_manager *manager = arg;
 	lc_drain_wake(manager->drain);
-	if (manager->phase == LC_PHASE_STOPPING) {
-		lc_stop_advance(manager);
-	}
+	lc_stop_soon(manager);
 }
 
 static void fill_context(struct lc_manager *manager, struct lc_message_context *context)
@@ -176,7 +213,11 @@ static void on_refresh(void *arg, uint32_t symbol)
 static void on_interest_ready(void *arg)
 {
 	struct lc_manager *manager = arg;
-	manager->phase = manager->phase == LC_PHASE_LOADING ? LC_PHASE_RUNNING : manager->phase;
+	manager->phase = LC_PHASE_RUNNING;
+	if (manager->reroute_wanted) {
+		manager->reroute_wanted = false;
+		lc_feeds_reroute(manager);
+	}
 }
 
 static const struct lc_interest_sync_host interest_host = {
@@ -214,6 +255,7 @@ static enum lc_err on_feeder_command(void *owner, const char *name, bool start, 
 	} else {
 		lc_supervisor_stop(feed->supervisor, "stopped by command");
 	}
+	feed->held = !start;
 	lc_buf_printf(result, "{\"feeder\":\"%s\",\"state\":\"%s\"}", feed->impl->name,
 		lc_feed_state_name(lc_supervisor_status(feed->supervisor).state));
 	return LC_OK;
@@ -245,6 +287,7 @@ static enum lc_err create_input(struct lc_manager *manager, struct lc_error *err
 static void on_minute(void *arg)
 {
 	lc_intake_say_drops(arg);
+	lc_feeds_check_limits(arg);
 }
 
 static void say_started(struct lc_manager *manager)
@@ -254,26 +297,10 @@ static void say_started(struct lc_manager *manager)
 		LC_S("stream", manager->stream), LC_S("brokers", manager->kafka.brokers), LC_S("state", manager->state_dir));
 }
 
-static void on_topics(void *arg, const struct lc_topics_result *result)
-{
-	struct lc_manager *manager = arg;
-	if (result->err.code != LC_OK) {
-		lc_log(manager->log, LC_LOG_WARN, "kafka", "topics_not_checked", LC_S("error", result->err.text));
-	}
-	for (size_t i = 0; i < result->count; i++) {
-		const struct lc_topic_state *state = &result->states[i];
-		if (state->created || state->err.code != LC_OK) {
-			lc_log(manager->log, state->created ? LC_LOG_INFO : LC_LOG_WARN, "kafka",
-				state->created ? "topic_created" : "topic_not_created", LC_S("topic", state->spec.name),
-				LC_I("partitions", state->spec.partitions),
-				LC_S("error", state->err.code != LC_OK ? state->err.text : NULL));
-		}
-	}
-}
-
 static enum lc_err create_parts(struct lc_manager *manager, struct lc_error *err)
 {
-	enum lc_err rc = identify(manager, err);
+	enum lc_err rc = lc_stop_prepare(manager);
+	rc = rc ? lc_error_set(err, rc, "out of memory") : identify(manager, err);
 	rc = rc ? rc : create_core(manager, err);
 	rc = rc ? rc : create_output(manager, err);
 	rc = rc ? rc : lc_ws_hub_create(manager->loop, &manager->ws, err);
@@ -312,9 +339,6 @@ enum lc_err lc_manager_create(struct lc_loop *loop, struct lc_config *config, co
 	lc_timer_start(manager->minute, MINUTE_MS, MINUTE_MS);
 	say_started(manager);
 	lc_feeds_start(manager);
-	if (manager->kafka.create_topics) {
-		lc_topics_run(loop, &manager->kafka, lc_config_section(config, "topics"), true, MINUTE_MS, on_topics, manager, NULL);
-	}
 	*out = manager;
 	return LC_OK;
 }

@@ -11,6 +11,7 @@
 #include "livecore/ws_client.h"
 #include "manager/control.h"
 #include "manager/interest_sync.h"
+#include "manager/limits.h"
 #include "manager/outbox.h"
 #include "manager/settings.h"
 #include "manager/supervisor.h"
@@ -32,7 +33,9 @@ struct lc_feed {
 	struct lc_queue *queue;		  /* owned */
 	uint8_t index;
 	bool paused;
-	bool enabled; /* by routing.feeders */
+	bool enabled;	   /* by routing.feeders */
+	bool held;	   /* stopped by command: a reload does not start it */
+	bool limit_raised; /* the alert symbol_limit was sent */
 	uint64_t *ticks, *bad_input, *reconnects, *dropped[LC_DROP_REASONS]; /* counters */
 	double *state, *depth, *wanted, *subscribed, *over_limit;	     /* gauges */
 	struct lc_histogram *latency; /* from socket to journal */
@@ -75,6 +78,13 @@ struct lc_manager {
 
 	struct lc_interest_sync *interest;
 	struct lc_control *control;
+	struct lc_limits *limits; /* owned */
+	uint32_t *reroute;	  /* owned; what was followed when the routes changed, while it is gone through */
+	size_t reroute_count, reroute_next;
+	struct lc_slice *reroute_slice;
+	bool reroute_wanted; /* the routes changed while the sets were loaded */
+	bool topics_running;
+	bool topics_asked;	  /* kafka.create_topics was done, or is under way */
 	struct lc_timer *minute; /* says what drops were not said yet */
 	bool kafka_reachable;
 	uint64_t refused; /* records that Kafka refused for good */
@@ -99,8 +109,11 @@ void lc_feeds_start(struct lc_manager *manager);
 /* The union of the portfolios' sets changed. */
 void lc_feeds_follow(struct lc_manager *manager, uint32_t symbol);
 void lc_feeds_leave(struct lc_manager *manager, uint32_t symbol);
-/* Moves every followed symbol to the feeder that the routes name now. */
+/* Moves every followed symbol to the feeder that the routes name now, in slices. */
 void lc_feeds_reroute(struct lc_manager *manager);
+void lc_feeds_cancel_reroute(struct lc_manager *manager);
+/* Says which alerts about symbol limits are over. */
+void lc_feeds_check_limits(struct lc_manager *manager);
 void lc_feeds_gauges(struct lc_manager *manager);
 
 /* intake.c: from a feeder's tick to its queue */
@@ -116,13 +129,12 @@ bool lc_publish_drain(void *arg);
 /* Sends a symbol's last value again. */
 void lc_publish_refresh(struct lc_manager *manager, uint32_t symbol);
 
-/* stop.c: goes on with stopping as far as it can now */
-void lc_stop_advance(struct lc_manager *manager);
+/* stop.c */
+enum lc_err lc_stop_prepare(struct lc_manager *manager); /* first of all: stopping allocates nothing */
+/* While stopping, something that was waited for has come: looks again, but not from inside this call. */
+void lc_stop_soon(struct lc_manager *manager);
 /* manager.c: frees what has no open handles any more */
 void lc_manager_free(struct lc_manager *manager);
 
 /* reload.c */
 enum lc_err lc_reload(struct lc_manager *manager, struct lc_buf *result, struct lc_error *err);
-
-/* How a JSON array of one symbol or more is written into events. */
-void lc_symbols_json(const struct lc_manager *manager, const uint32_t *symbols, size_t count, struct lc_buf *out);

@@ -10,6 +10,7 @@ struct reload {
 	uint64_t live, reconnect, restart;
 	bool feeder_reconnects[LC_FEEDS_MAX];
 	bool routing;
+	bool waiting; /* the second pass: what differs from the configuration that this process started with */
 };
 
 static const char *const apply_names[] = {
@@ -29,6 +30,9 @@ static void on_change(void *arg, const struct lc_config_change *change)
 {
 	struct reload *reload = arg;
 	struct lc_manager *manager = reload->manager;
+	if ((change->apply == LC_APPLY_RESTART) != reload->waiting) {
+		return;
+	}
 	if (reload->live + reload->reconnect + reload->restart > 0) {
 		lc_buf_putc(reload->result, ',');
 	}
@@ -65,7 +69,7 @@ static void apply_feed(struct reload *reload, struct lc_feed *feed)
 		.policy = (enum lc_queue_policy)queue->policy, .drop = lc_intake_queue_drop, .arg = feed };
 	lc_queue_configure(feed->queue, &options);
 	struct lc_supervisor_status status = lc_supervisor_status(feed->supervisor);
-	bool gave_up = feed->enabled && status.state == LC_FEED_STOPPED;
+	bool gave_up = feed->enabled && !feed->held && status.state == LC_FEED_STOPPED;
 	bool was_enabled = feed->enabled;
 	lc_supervisor_configure(feed->supervisor, lc_config_section(manager->config, "supervisor"),
 		lc_config_section(manager->config, feed->impl->config->name), reload->feeder_reconnects[feed->index]);
@@ -95,6 +99,7 @@ static void apply(struct reload *reload)
 	if (reload->routing && manager->phase == LC_PHASE_RUNNING) {
 		lc_feeds_reroute(manager);
 	}
+	manager->reroute_wanted |= reload->routing && manager->phase == LC_PHASE_LOADING;
 }
 
 /* The first configuration stays, since what waits for a restart points into it. */
@@ -107,6 +112,9 @@ static void take_over(struct lc_manager *manager, struct lc_config *fresh)
 
 enum lc_err lc_reload(struct lc_manager *manager, struct lc_buf *result, struct lc_error *err)
 {
+	if (manager->phase == LC_PHASE_STOPPING) {
+		return lc_error_set(err, LC_ERR_CLOSED, "this process is stopping");
+	}
 	if (!manager->options.load) {
 		return lc_error_set(err, LC_ERR_UNSUPPORTED, "this process was started without a configuration to read again");
 	}
@@ -124,6 +132,8 @@ enum lc_err lc_reload(struct lc_manager *manager, struct lc_buf *result, struct 
 	struct reload reload = { .manager = manager, .result = result };
 	lc_buf_puts(result, "{\"changes\":[");
 	lc_config_diff(manager->config, fresh, on_change, &reload);
+	reload.waiting = true; /* also what an earlier reload has said: it still waits */
+	lc_config_diff(manager->first_config, fresh, on_change, &reload);
 	take_over(manager, fresh);
 	apply(&reload);
 	lc_config_destroy(manager->old_config);

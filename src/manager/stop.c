@@ -1,5 +1,5 @@
 /* Stopping: the feeders first, then what is queued, then Kafka until all is acknowledged, then the clients. Each step begins when the one before has
- * ended or time is over; lc_stop_advance() looks where we are. */
+ * ended or time is over. A timer looks where we are, so that no part is freed from inside a callback of its own. */
 #include "manager/manager_priv.h"
 
 #define CHECK_MS 20
@@ -46,7 +46,7 @@ static void on_part_closed(void *arg)
 {
 	struct lc_manager *manager = arg;
 	manager->closing--;
-	lc_stop_advance(manager);
+	lc_stop_soon(manager);
 }
 
 static void on_sender_stopped(void *arg, uint64_t unacknowledged)
@@ -59,7 +59,7 @@ static void on_sender_stopped(void *arg, uint64_t unacknowledged)
 		lc_log(manager->log, LC_LOG_ERROR, "manager", "not_delivered", LC_U("records", unacknowledged),
 			LC_S("reason", "Kafka did not acknowledge them in time"));
 	}
-	lc_stop_advance(manager);
+	lc_stop_soon(manager);
 }
 
 static void stop_sender(struct lc_manager *manager)
@@ -68,7 +68,7 @@ static void stop_sender(struct lc_manager *manager)
 	if (manager->sender) {
 		lc_sender_stop(manager->sender, left_ms(manager), on_sender_stopped, manager);
 	} else {
-		lc_stop_advance(manager);
+		lc_stop_soon(manager);
 	}
 }
 
@@ -78,22 +78,26 @@ static void close_hubs(struct lc_manager *manager)
 	manager->closing += (manager->ws != NULL) + (manager->http != NULL);
 	lc_ws_hub_destroy(manager->ws, on_part_closed, manager);
 	lc_http_destroy(manager->http, on_part_closed, manager);
-	if (!manager->ws && !manager->http) {
-		lc_stop_advance(manager);
-	}
+	lc_stop_soon(manager);
 }
 
 static void finish(struct lc_manager *manager)
 {
 	void (*stopped)(void *, int) = manager->stopped;
 	void *arg = manager->stopped_arg;
-	int code = manager->unacknowledged > 0;
-	lc_log(manager->log, LC_LOG_INFO, "manager", "stopped", LC_U("unacknowledged", manager->unacknowledged));
+	uint64_t unsent = 0;
+	for (size_t i = 0; i < manager->feed_count; i++) {
+		unsent += manager->feeds[i].dropped[LC_DROP_SHUTDOWN] ? *manager->feeds[i].dropped[LC_DROP_SHUTDOWN] : 0;
+	}
+	int code = manager->unacknowledged + manager->refused + unsent > 0;
+	lc_log(manager->log, LC_LOG_INFO, "manager", "stopped", LC_U("unacknowledged", manager->unacknowledged),
+		LC_U("refused", manager->refused), LC_U("unsent", unsent));
 	stopped(arg, code);
 	lc_manager_free(manager);
 }
 
-void lc_stop_advance(struct lc_manager *manager)
+/* Looks where we are, and goes on as far as it can now. The last step frees the manager: only the timer calls this. */
+static void advance(struct lc_manager *manager)
 {
 	bool late = left_ms(manager) == 0;
 	if (manager->hubs_closing) {
@@ -123,15 +127,25 @@ void lc_stop_advance(struct lc_manager *manager)
 
 static void on_check(void *arg)
 {
-	struct lc_manager *manager = arg;
-	if (!manager->sender_stopping) {
-		lc_stop_advance(manager);
+	advance(arg);
+}
+
+void lc_stop_soon(struct lc_manager *manager)
+{
+	if (manager->phase == LC_PHASE_STOPPING) {
+		lc_timer_start(manager->stop_timer, 0, CHECK_MS);
 	}
+}
+
+enum lc_err lc_stop_prepare(struct lc_manager *manager)
+{
+	return lc_timer_create(manager->loop, on_check, manager, &manager->stop_timer);
 }
 
 static void close_inputs(struct lc_manager *manager)
 {
-	manager->closing += (manager->interest != NULL) + (manager->control != NULL);
+	manager->closing += (manager->interest != NULL) + (manager->control != NULL) + manager->topics_running;
+	lc_feeds_cancel_reroute(manager);
 	if (manager->control) {
 		lc_control_stop(manager->control, on_part_closed, manager);
 		manager->control = NULL;
@@ -171,7 +185,9 @@ void lc_manager_stop(struct lc_manager *manager, void (*stopped)(void *arg, int 
 		lc_event(&manager->outbox, "stopping", LC_S("role", "manager"));
 	}
 	close_inputs(manager);
-	if (lc_timer_create(manager->loop, on_check, manager, &manager->stop_timer) == LC_OK) {
-		lc_timer_start(manager->stop_timer, 0, CHECK_MS);
+	if (manager->stop_timer) {
+		lc_stop_soon(manager);
+	} else {
+		finish(manager); /* it is the first part that is made, so there is no other */
 	}
 }

@@ -77,6 +77,21 @@ static void forget_refusal(struct lc_subscriptions *subs, uint32_t symbol)
 	subs->state[symbol] &= (uint8_t)~(REJECTED | LIMITED);
 }
 
+/* Places became free: the earliest of those over the limit are asked for again. */
+static void retry_limited(struct lc_subscriptions *subs, size_t places)
+{
+	for (size_t i = 0; i < subs->order.count && places > 0 && subs->counts.over_limit > 0; i++) {
+		uint32_t symbol = subs->order.items[i];
+		if (subs->state[symbol] & LIMITED) {
+			forget_refusal(subs, symbol);
+			places--;
+			if (i < subs->next) {
+				subs->next = i;
+			}
+		}
+	}
+}
+
 enum lc_err lc_subscriptions_create(size_t max_symbols, struct lc_subscriptions **out)
 {
 	struct lc_subscriptions *subs = calloc(1, sizeof *subs);
@@ -133,6 +148,9 @@ void lc_subscriptions_leave(struct lc_subscriptions *subs, uint32_t symbol)
 	*state &= (uint8_t)~WANTED;
 	subs->counts.wanted--;
 	subs->stale++;
+	if (!(*state & (HELD | CHANGING | REJECTED | LIMITED))) {
+		retry_limited(subs, 1); /* the place that it was about to ask for is the next one's */
+	}
 	forget_refusal(subs, symbol);
 	if ((*state & (HELD | CHANGING)) && push(&subs->removals, symbol) != LC_OK) {
 		/* Out of memory: it stays subscribed until the next session; its ticks count as not followed. */
@@ -168,21 +186,6 @@ static bool take(struct lc_subscriptions *subs, uint32_t symbol, uint32_t *out, 
 	subs->state[symbol] |= CHANGING;
 	out[(*count)++] = symbol;
 	return true;
-}
-
-/* Places became free: the earliest of those over the limit are asked for again. */
-static void retry_limited(struct lc_subscriptions *subs, size_t places)
-{
-	for (size_t i = 0; i < subs->order.count && places > 0 && subs->counts.over_limit > 0; i++) {
-		uint32_t symbol = subs->order.items[i];
-		if (subs->state[symbol] & LIMITED) {
-			forget_refusal(subs, symbol);
-			places--;
-			if (i < subs->next) {
-				subs->next = i;
-			}
-		}
-	}
 }
 
 static void take_removals(struct lc_subscriptions *subs, size_t max, uint32_t *remove, size_t *n_remove)

@@ -66,7 +66,6 @@ static void on_connect_due(void *arg)
 	feed->reconnects += feed->sessions > 1;
 	feed->open = true;
 	enter(feed, LC_FEED_CONNECTING, "");
-	lc_subscriptions_reset(feed->symbols);
 	feed->impl->start(feed->feeder);
 }
 
@@ -173,9 +172,15 @@ static void forget_failures(struct lc_supervisor *feed)
 
 static void use_config(struct lc_supervisor *feed, const struct lc_supervisor_config *config)
 {
-	int64_t now_ns = lc_loop_mono_ns(feed->loop);
 	feed->config = config;
 	forget_failures(feed);
+	lc_limiter_configure(&feed->connects, config->connect_rate, (unsigned)config->connect_burst);
+	lc_limiter_configure(&feed->changes, config->change_rate, (unsigned)config->change_burst);
+}
+
+static void init_limits(struct lc_supervisor *feed, const struct lc_supervisor_config *config)
+{
+	int64_t now_ns = lc_loop_mono_ns(feed->loop);
 	lc_limiter_init(&feed->connects, config->connect_rate, (unsigned)config->connect_burst, now_ns);
 	lc_limiter_init(&feed->changes, config->change_rate, (unsigned)config->change_burst, now_ns);
 }
@@ -197,6 +202,7 @@ enum lc_err lc_supervisor_create(
 	feed->owner = setup->owner;
 	feed->loop = setup->env.loop;
 	feed->since_ns = lc_loop_mono_ns(feed->loop);
+	init_limits(feed, setup->config);
 	use_config(feed, setup->config);
 	enum lc_err rc = lc_subscriptions_create(setup->max_symbols, &feed->symbols);
 	rc = rc ? rc : lc_timer_create(feed->loop, on_connect_due, feed, &feed->timer);
@@ -319,6 +325,7 @@ void lc_supervisor_on_down(struct lc_supervisor *feed, const struct lc_down *why
 	feed->open = false;
 	lc_timer_stop(feed->pump);
 	lc_timer_stop(feed->recovery);
+	lc_subscriptions_reset(feed->symbols);
 	if (feed->state == LC_FEED_STOPPED) {
 		if (feed->restart) {
 			feed->restart = false;
