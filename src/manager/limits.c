@@ -7,7 +7,8 @@
 #define COLLECT_MS 200
 #define ENTRIES_A_STEP 4000 /* about 0.2 ms */
 #define REASON_MAX 200
-#define REASONS_MAX 32 /* batches with a text of their own; more texts go with the first of their feeder and kind */
+#define REASONS_MAX \
+	32 /* batches with a text of their own; more texts go with the first of their feeder and kind */
 
 /* Symbols that share feeder, kind and reason. */
 struct batch {
@@ -25,14 +26,14 @@ struct lc_limits {
 	struct batch *collecting; /* owned */
 	size_t n_collecting;
 	struct batch *telling; /* owned; the first is being told */
-	bool *marked;	       /* owned; by symbol: in the first of telling */
+	bool *marked;          /* owned; by symbol: in the first of telling */
 	size_t portfolio;      /* those with an index below are still to be told */
 	struct lc_slice *slice;
 	struct lc_buf list;
 };
 
 static const char *const event_names[] = {
-	[LC_LIMITS_OVER] = "symbol_limit", [LC_LIMITS_REFUSED] = "interest_rejected" };
+	[LC_LIMITS_OVER] = "symbol_limit", [LC_LIMITS_REFUSED] = "interest_rejected"};
 
 static bool same_feeder(const char *a, const char *b)
 {
@@ -99,13 +100,14 @@ static void send_list(struct lc_limits *limits, const char *portfolio, size_t co
 	const struct batch *batch = limits->telling;
 	lc_buf_putc(&limits->list, ']');
 	lc_event(limits->setup.outbox, event_names[batch->kind], LC_S("feeder", batch->feeder),
-		LC_S("portfolio_id", portfolio), LC_S("reason", batch->reason), LC_U("count", count),
-		LC_J("symbols", lc_buf_text(&limits->list)));
+		LC_S("portfolio_id", portfolio), LC_S("reason", batch->reason),
+		LC_U("count", count), LC_J("symbols", lc_buf_text(&limits->list)));
 	lc_buf_clear(&limits->list);
 }
 
 /* Tells one portfolio which of its symbols are in the batch; returns how many entries were looked at. */
-static size_t tell_portfolio(struct lc_limits *limits, const struct lc_interest *interest, size_t index)
+static size_t tell_portfolio(
+	struct lc_limits *limits, const struct lc_interest *interest, size_t index)
 {
 	struct lc_interest_portfolio portfolio;
 	size_t count = 0;
@@ -118,7 +120,8 @@ static size_t tell_portfolio(struct lc_limits *limits, const struct lc_interest 
 			!limits->marked[entry.symbol]) {
 			continue;
 		}
-		const struct lc_symbol *symbol = lc_symbols_get(limits->setup.symbols, entry.symbol);
+		const struct lc_symbol *symbol = lc_symbols_get(
+			limits->setup.symbols, entry.symbol);
 		lc_buf_puts(&limits->list, count++ > 0 ? ",\"" : "[\"");
 		lc_buf_append(&limits->list, symbol->text, symbol->len);
 		lc_buf_putc(&limits->list, '"');
@@ -139,8 +142,10 @@ static void begin_batch(struct lc_limits *limits)
 	struct lc_interest *interest = limits->setup.interest(limits->setup.owner);
 	limits->portfolio = interest ? lc_interest_portfolios(interest) : 0;
 	mark(limits, true);
-	limits->setup.batch(limits->setup.owner, batch->feeder, batch->kind, batch->reason, batch->count,
-		batch->count > 0 ? lc_symbols_get(limits->setup.symbols, batch->symbols[0])->text : NULL);
+	limits->setup.batch(limits->setup.owner, batch->feeder, batch->kind, batch->reason,
+		batch->count,
+		batch->count > 0 ? lc_symbols_get(limits->setup.symbols, batch->symbols[0])->text
+				 : NULL);
 }
 
 static void end_batch(struct lc_limits *limits)
@@ -191,7 +196,8 @@ static void on_collected(void *arg)
 	limits->collecting = NULL;
 	limits->n_collecting = 0;
 	begin_batch(limits);
-	if (lc_slice_start(limits->setup.loop, "limits", on_step, on_done, limits, &limits->slice) != LC_OK) {
+	if (lc_slice_start(limits->setup.loop, "limits", on_step, on_done, limits,
+		    &limits->slice) != LC_OK) {
 		while (on_step(limits)) { /* no memory for a slice: better slow than silent */
 		}
 		on_done(limits);
@@ -207,7 +213,8 @@ enum lc_err lc_limits_create(const struct lc_limits_setup *setup, struct lc_limi
 	limits->setup = *setup;
 	lc_buf_init(&limits->list, LC_LIMITS_MESSAGE_BYTES + 1024);
 	limits->marked = calloc(setup->max_symbols + 1, sizeof *limits->marked);
-	if (!limits->marked || lc_timer_create(setup->loop, on_collected, limits, &limits->timer) != LC_OK) {
+	if (!limits->marked ||
+		lc_timer_create(setup->loop, on_collected, limits, &limits->timer) != LC_OK) {
 		lc_limits_destroy(limits);
 		return LC_ERR_NOMEM;
 	}
@@ -229,12 +236,13 @@ void lc_limits_destroy(struct lc_limits *limits)
 	free(limits);
 }
 
-void lc_limits_add(
-	struct lc_limits *limits, const char *feeder, enum lc_limits_kind kind, const char *reason, uint32_t symbol)
+void lc_limits_add(struct lc_limits *limits, const char *feeder, enum lc_limits_kind kind,
+	const char *reason, uint32_t symbol)
 {
 	struct batch *batch = find_batch(limits, feeder, kind, reason ? reason : "");
 	if (!batch || !add_symbol(batch, symbol)) {
-		lc_log(lc_loop_log(limits->setup.loop), LC_LOG_ERROR, "feeder", event_names[kind], LC_S("feeder", feeder),
+		lc_log(lc_loop_log(limits->setup.loop), LC_LOG_ERROR, "feeder", event_names[kind],
+			LC_S("feeder", feeder),
 			LC_S("symbol", lc_symbols_get(limits->setup.symbols, symbol)->text),
 			LC_S("reason", "out of memory: its portfolios are not told"));
 	}

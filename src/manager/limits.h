@@ -9,7 +9,7 @@
 #define LC_LIMITS_MESSAGE_BYTES 480000 /* of one list; a longer one goes in pieces */
 
 enum lc_limits_kind {
-	LC_LIMITS_OVER,	   /* the plan's symbol limit: event symbol_limit */
+	LC_LIMITS_OVER,    /* the plan's symbol limit: event symbol_limit */
 	LC_LIMITS_REFUSED, /* by the vendor, or nobody follows it: event interest_rejected */
 };
 
@@ -23,8 +23,8 @@ struct lc_limits_setup {
 	/* The registry, or NULL when it is gone: then nobody is told. */
 	struct lc_interest *(*interest)(void *owner);
 	/* Once for each batch, when it is complete, before its events; example is one of its symbols (NULL: memory ran out). */
-	void (*batch)(void *owner, const char *feeder, enum lc_limits_kind kind, const char *reason, size_t count,
-		const char *example);
+	void (*batch)(void *owner, const char *feeder, enum lc_limits_kind kind, const char *reason,
+		size_t count, const char *example);
 	void *owner;
 };
 
@@ -34,5 +34,5 @@ enum lc_err lc_limits_create(const struct lc_limits_setup *setup, struct lc_limi
 void lc_limits_destroy(struct lc_limits *limits);
 
 /* feeder is a static string, NULL when the symbol has none; reason is copied, cut at 200 bytes. Cheap: it may be called from anywhere. */
-void lc_limits_add(
-	struct lc_limits *limits, const char *feeder, enum lc_limits_kind kind, const char *reason, uint32_t symbol);
+void lc_limits_add(struct lc_limits *limits, const char *feeder, enum lc_limits_kind kind,
+	const char *reason, uint32_t symbol);

@@ -67,6 +67,9 @@ enum lc_ready lc_manager_ready(struct lc_manager *manager, struct lc_buf *out)
 
 struct lc_manager_totals lc_manager_totals(struct lc_manager *manager)
 {
+	if (!manager->outbox.prices) {
+		return (struct lc_manager_totals){ 0 }; /* it could not be made */
+	}
 	struct lc_journal_stats journal = lc_journal_stats(manager->journal);
 	struct lc_manager_totals totals = {
 		.prices = *manager->outbox.prices,
@@ -78,6 +81,9 @@ struct lc_manager_totals lc_manager_totals(struct lc_manager *manager)
 	totals.followed = manager->interest ? lc_interest_count(lc_interest_sync_registry(manager->interest)) : 0;
 	for (size_t i = 0; i < manager->feed_count; i++) {
 		struct lc_feed *feed = &manager->feeds[i];
+		if (!feed->supervisor) {
+			continue; /* it could not be made */
+		}
 		struct lc_queue_stats queue = lc_queue_stats(feed->queue);
 		totals.ticks += *feed->ticks;
 		totals.queued += queue.length;
