@@ -28,7 +28,7 @@ static bool priced(struct rig *rig, const char *symbol, const char *text)
 	return false;
 }
 
-Test(manager, a_tick_goes_from_the_vendor_to_kafka, .timeout = 60)
+Test(manager, a_tick_goes_from_the_vendor_to_kafka)
 {
 	struct rig rig;
 	rig_open(&rig);
@@ -58,7 +58,7 @@ Test(manager, a_tick_goes_from_the_vendor_to_kafka, .timeout = 60)
 	rig_close(&rig);
 }
 
-Test(manager, portfolios_share_a_symbol_and_one_leaves, .timeout = 60)
+Test(manager, portfolios_share_a_symbol_and_one_leaves)
 {
 	struct rig rig;
 	rig_open(&rig);
@@ -84,7 +84,7 @@ Test(manager, portfolios_share_a_symbol_and_one_leaves, .timeout = 60)
 	rig_close(&rig);
 }
 
-Test(manager, a_reload_applies_what_changed_and_says_what_waits, .timeout = 60)
+Test(manager, a_reload_applies_what_changed_and_says_what_waits)
 {
 	struct rig rig;
 	rig_open(&rig);
@@ -123,7 +123,7 @@ Test(manager, a_reload_applies_what_changed_and_says_what_waits, .timeout = 60)
 	rig_close(&rig);
 }
 
-Test(manager, a_feeder_is_stopped_and_started_by_command, .timeout = 60)
+Test(manager, a_feeder_is_stopped_and_started_by_command)
 {
 	struct rig rig;
 	rig_open(&rig);
@@ -147,7 +147,7 @@ Test(manager, a_feeder_is_stopped_and_started_by_command, .timeout = 60)
 	rig_close(&rig);
 }
 
-Test(manager, refused_keys_stop_a_feeder_with_an_alert, .timeout = 60)
+Test(manager, refused_keys_stop_a_feeder_with_an_alert)
 {
 	struct rig rig;
 	rig_open(&rig);
@@ -162,7 +162,7 @@ Test(manager, refused_keys_stop_a_feeder_with_an_alert, .timeout = 60)
 	rig_close(&rig);
 }
 
-Test(manager, thousands_of_refusals_are_a_handful_of_events, .timeout = 60)
+Test(manager, thousands_of_refusals_are_a_handful_of_events)
 {
 	struct rig rig;
 	rig_open(&rig);
@@ -183,7 +183,7 @@ Test(manager, thousands_of_refusals_are_a_handful_of_events, .timeout = 60)
 	rig_close(&rig);
 }
 
-Test(manager, the_sets_survive_a_restart_and_the_loss_of_the_disk, .timeout = 90)
+Test(manager, the_sets_survive_a_restart_and_the_loss_of_the_disk)
 {
 	struct rig rig;
 	rig_open(&rig);
@@ -208,7 +208,7 @@ Test(manager, the_sets_survive_a_restart_and_the_loss_of_the_disk, .timeout = 90
 	rig_close(&rig);
 }
 
-Test(manager, waits_for_a_kafka_that_is_absent, .timeout = 60)
+Test(manager, waits_for_a_kafka_that_is_absent)
 {
 	struct rig rig;
 	rig_open(&rig);
@@ -236,7 +236,7 @@ Test(manager, waits_for_a_kafka_that_is_absent, .timeout = 60)
 	rig_close(&rig);
 }
 
-Test(manager, stops_in_time_without_a_kafka_and_says_what_is_lost, .timeout = 60)
+Test(manager, stops_in_time_without_a_kafka_and_says_what_is_lost)
 {
 	struct rig rig;
 	rig_open(&rig);
@@ -251,7 +251,7 @@ Test(manager, stops_in_time_without_a_kafka_and_says_what_is_lost, .timeout = 60
 	rig_close(&rig);
 }
 
-Test(manager, a_second_stop_ends_the_waiting, .timeout = 60)
+Test(manager, a_second_stop_ends_the_waiting)
 {
 	struct rig rig;
 	rig_open(&rig);
@@ -270,7 +270,7 @@ Test(manager, a_second_stop_ends_the_waiting, .timeout = 60)
 }
 
 /* Stops after n turns of the loop: in the middle of loading, connecting, handing over 3,000 symbols, publishing. */
-Test(manager, stops_at_any_moment, .timeout = 120)
+Test(manager, stops_at_any_moment)
 {
 	struct rig rig;
 	rig_open(&rig);
@@ -296,7 +296,7 @@ Test(manager, stops_at_any_moment, .timeout = 120)
 	rig_close(&rig);
 }
 
-Test(manager, a_manager_that_cannot_be_made_is_stopped_all_the_same, .timeout = 60)
+Test(manager, a_manager_that_cannot_be_made_is_stopped_all_the_same)
 {
 	struct rig rig;
 	struct lc_error err;
