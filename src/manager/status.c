@@ -36,6 +36,42 @@ static bool feeders_json(struct lc_manager *manager, struct lc_buf *out)
 	return degraded;
 }
 
+/* Which markets have followed symbols, as bits of enum lc_market. */
+static unsigned followed_markets(const struct lc_manager *manager)
+{
+	const unsigned all = (1u << LC_MARKETS) - 1;
+	unsigned seen = 0;
+	size_t count = lc_symbols_count(manager->symbols);
+	for (uint32_t symbol = 0; symbol < count && seen != all; symbol++) {
+		if (manager->feed_of[symbol] != LC_NO_FEED) {
+			seen |= 1u << lc_symbols_get(manager->symbols, symbol)->market;
+		}
+	}
+	return seen;
+}
+
+/* A closed market sends nothing, which is no fault of ours but worth knowing. */
+static bool markets_json(struct lc_manager *manager, struct lc_buf *out)
+{
+	unsigned followed = followed_markets(manager);
+	int64_t now_ns = lc_loop_wall_ns(manager->loop);
+	bool degraded = false, first = true;
+	lc_buf_puts(out, ",\"markets\":{");
+	for (int market = 0; market < LC_MARKETS; market++) {
+		if (!(followed & 1u << market)) {
+			continue;
+		}
+		enum lc_session session = lc_session_at(manager->calendar, (enum lc_market)market, now_ns);
+		bool open = session != LC_SESSION_CLOSED;
+		degraded |= !open;
+		lc_buf_printf(out, "%s\"%s\":{\"ok\":%s,\"session\":\"%s\"}", first ? "" : ",",
+			lc_market_name((enum lc_market)market), open ? "true" : "false", lc_session_name(session));
+		first = false;
+	}
+	lc_buf_putc(out, '}');
+	return degraded;
+}
+
 enum lc_ready lc_manager_ready(struct lc_manager *manager, struct lc_buf *out)
 {
 	struct lc_interest_sync_status interest = { 0 };
@@ -58,7 +94,9 @@ enum lc_ready lc_manager_ready(struct lc_manager *manager, struct lc_buf *out)
 	if (interest.store[0]) {
 		check_json(&checks, false, "store", false, interest.store);
 	}
-	bool degraded = feeders_json(manager, &checks) || interest.store[0];
+	bool degraded = feeders_json(manager, &checks);
+	degraded |= markets_json(manager, &checks);
+	degraded |= interest.store[0] != '\0';
 	lc_buf_printf(out, "{\"status\":\"%s\",\"checks\":{%s}}", !ready ? "not_ready" : degraded ? "degraded" : "ready",
 		lc_buf_text(&checks));
 	lc_buf_finish(&checks);
