@@ -27,11 +27,15 @@ struct lookup {
 	struct lc_reader *reader;
 	rd_kafka_t *rk;
 	const char *topic;
-	bool want_ends;
+	bool want_ends, want_committed; /* the latter only with the former */
 	int timeout_ms;
 	rd_kafka_resp_err_t code;
 	int32_t count;
 	int64_t *ends; /* owned; one a partition when want_ends */
+	/* The same of where to begin: what the group committed, brought into what the partition holds; the end when it committed
+	 * nothing. */
+	int64_t *starts;
+	bool *committed; /* owned; with want_committed: did the group say so? */
 };
 
 enum reader_state { STATE_UNKNOWN, STATE_NOT_READING, STATE_READING };
@@ -144,8 +148,14 @@ static struct partition fresh_partition(
 	struct partition partition = {
 		.next = RD_KAFKA_OFFSET_BEGINNING, .end = -1, .done = -1, .committed = -1};
 	if (lookup->ends) {
-		partition.next = partition.end = lookup->ends[number];
-		partition.at_end = true;
+		partition.end = lookup->ends[number];
+		partition.next = lookup->starts[number];
+		partition.at_end = partition.next >= partition.end;
+	}
+	if (lookup->committed) {
+		/* Committed even when nothing came: after a restart "nothing is known" must not be true again. */
+		partition.done = partition.next;
+		partition.committed = lookup->committed[number] ? partition.next : -1;
 	}
 	for (size_t i = 0; i < reader->position_count; i++) {
 		if (reader->positions[i].partition == number) {
@@ -191,20 +201,59 @@ static void adopt_partitions(struct lc_reader *reader, const struct lookup *look
 	check_caught_up(reader);
 }
 
+/* starts of each partition holds its lowest offset and is raised to what the group committed. */
+static rd_kafka_resp_err_t take_committed(
+	struct lookup *lookup, const rd_kafka_topic_partition_list_t *list)
+{
+	for (int32_t i = 0; i < lookup->count; i++) {
+		int64_t offset = list->elems[i].offset, low = lookup->starts[i];
+		if (list->elems[i].err) {
+			return list->elems[i].err;
+		}
+		/* Beyond the end: the topic was made anew, and nothing of it has been seen. */
+		lookup->committed[i] = offset >= 0 && offset <= lookup->ends[i];
+		lookup->starts[i] = !lookup->committed[i] ? lookup->ends[i]
+				    : offset > low        ? offset
+							  : low;
+	}
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t look_up_committed(struct lookup *lookup)
+{
+	lookup->committed = calloc((size_t)lookup->count, sizeof *lookup->committed);
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(lookup->count);
+	for (int32_t i = 0; i < lookup->count; i++) {
+		rd_kafka_topic_partition_list_add(list, lookup->topic, i);
+	}
+	rd_kafka_resp_err_t code = lookup->committed ? rd_kafka_committed(
+							       lookup->rk, list, lookup->timeout_ms)
+						     : RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE;
+	if (!code) {
+		code = take_committed(lookup, list);
+	}
+	rd_kafka_topic_partition_list_destroy(list);
+	return code;
+}
+
 static rd_kafka_resp_err_t look_up_ends(struct lookup *lookup)
 {
 	lookup->ends = calloc((size_t)lookup->count, sizeof *lookup->ends);
-	if (!lookup->ends) {
+	lookup->starts = calloc((size_t)lookup->count, sizeof *lookup->starts);
+	if (!lookup->ends || !lookup->starts) {
 		return RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE;
 	}
 	for (int32_t i = 0; i < lookup->count; i++) {
-		int64_t low;
-		rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-			lookup->rk, lookup->topic, i, &low, &lookup->ends[i], lookup->timeout_ms);
+		rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(lookup->rk,
+			lookup->topic, i, &lookup->starts[i], &lookup->ends[i], lookup->timeout_ms);
 		if (code) {
 			return code;
 		}
 	}
+	if (lookup->want_committed) {
+		return look_up_committed(lookup);
+	}
+	memcpy(lookup->starts, lookup->ends, (size_t)lookup->count * sizeof *lookup->starts);
 	return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -252,6 +301,8 @@ static void on_looked_up(void *arg, bool cancelled)
 	reader->next_lookup_ms = now_ms(reader) +
 				 (settled ? reader->config->metadata_ms : RETRY_MS);
 	free(lookup->ends);
+	free(lookup->starts);
+	free(lookup->committed);
 	free(lookup);
 }
 
@@ -266,7 +317,8 @@ static void start_lookup(struct lc_reader *reader)
 		.rk = reader->rk,
 		.topic = reader->topic,
 		.timeout_ms = (int)kafka_patience_ms(reader->failures),
-		.want_ends = reader->start == LC_START_LATEST && !reader->count,
+		.want_ends = reader->start != LC_START_EARLIEST && !reader->count,
+		.want_committed = reader->start == LC_START_COMMITTED_OR_LATEST && reader->group,
 	};
 	if (lc_loop_job(reader->loop, work_lookup, on_looked_up, lookup)) {
 		free(lookup);

@@ -291,6 +291,36 @@ Test(reader, commits_what_is_done_and_nothing_else)
 	finish(&scene);
 }
 
+static void open_again(struct scene *scene)
+{
+	scene->stopped = false;
+	scene->messages = scene->sum = scene->caught_up = 0;
+	memset(scene->last_offset, 0, sizeof scene->last_offset);
+	open_reader(scene, &(struct lc_reader_options){.topic = "control",
+				   .group = "manager",
+				   .start = LC_START_COMMITTED_OR_LATEST});
+	bus_run(&scene->bus, "not caught up");
+}
+
+/* A restart goes on where the last life ended: nothing twice, and nothing left out that came in between. */
+Test(reader, what_was_committed_is_where_a_restart_begins)
+{
+	struct scene scene;
+	start(&scene, true);
+	fill(&scene, "control", 3, 1, 90);
+	scene.stop_on_caught_up = scene.commit_all = true;
+	open_again(&scene);
+	cr_assert_eq(scene.messages, 0, "nothing is known: the latest");
+	cr_assert_eq(committed(&scene, "manager", "control", 3), 90);
+	fill(&scene, "control", 3, 1000, 4);
+	open_again(&scene);
+	cr_assert_eq(scene.sum, 1000 + 1001 + 1002 + 1003);
+	open_again(&scene);
+	cr_assert_eq(scene.messages, 0);
+	cr_assert_eq(committed(&scene, "manager", "control", 3), 94);
+	finish(&scene);
+}
+
 static void step_pause(void *arg)
 {
 	struct scene *scene = arg;
