@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define PATTERN_MAX 64 /* of a route, with its NUL */
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define SECTION(id, type, text) \
 	{ .name = #id, .help = (text), .settings = id##_settings, .count = COUNT(id##_settings), .size = sizeof(struct type) }
@@ -45,7 +46,7 @@ static enum lc_err check_feeder(const char *text, struct lc_error *err)
 static enum lc_err check_route(const char *text, struct lc_error *err)
 {
 	const char *equals = strchr(text, '=');
-	if (!equals || equals == text) {
+	if (!equals || equals == text || equals - text >= PATTERN_MAX) {
 		return lc_error_set(err, LC_ERR_INVALID, "\"%s\" is no route: write PATTERN=FEEDER, for example *.SH=eastmoney", text);
 	}
 	if (strcmp(equals + 1, "none") == 0) {
@@ -208,7 +209,7 @@ const char *lc_settings_route(const struct lc_routing_config *routing, const cha
 	}
 	for (size_t i = 0; i < routing->routes.count; i++) {
 		const char *route = routing->routes.items[i], *equals = strchr(route, '=');
-		char pattern[64];
+		char pattern[PATTERN_MAX];
 		snprintf(pattern, sizeof pattern, "%.*s", (int)(equals - route), route);
 		if (lc_symbol_match(pattern, symbol)) {
 			return strcmp(equals + 1, "none") == 0 ? NULL : equals + 1;
