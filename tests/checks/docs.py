@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The documents against the program: what is generated is up to date, the samples load, links lead somewhere.
 
-usage: docs_check.py LIVECORE SOURCE_ROOT"""
+usage: docs.py LIVECORE SOURCE_ROOT"""
 import difflib
 import os
 import pathlib
