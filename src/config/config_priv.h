@@ -3,6 +3,7 @@
 #pragma once
 
 #include "livecore/config.h"
+#include "livecore/yaml.h"
 
 #include <stdarg.h>
 
@@ -74,29 +75,11 @@ void lc_config_nearest_offer(struct lc_config_nearest *nearest, const char *cand
 
 enum { LC_CONFIG_FILE_MAX = 1024 * 1024, LC_YAML_DEPTH_MAX = 16, LC_YAML_NODES_MAX = 20000 };
 
-enum lc_yaml_kind { LC_YAML_SCALAR, LC_YAML_SEQUENCE, LC_YAML_MAPPING };
-
-/* A value of the file; its parent's children are a list in file order. */
-struct lc_yaml_node {
-	enum lc_yaml_kind kind;
-	bool plain;       /* a scalar without quotes */
-	int line, column; /* from 1 */
-	const char *text; /* a scalar's */
-	const char *key;  /* in a mapping */
-	uint32_t key_hash;
-	int key_line, key_column;
-	size_t count; /* children */
-	struct lc_yaml_node *first, *last, *next;
-};
-
 /* Parses data (UTF-8, checked) into a tree in arena. *root is NULL for an empty document. place
  * says the source and the name. Returns false after a complaint that leaves no tree; a duplicate
  * key is complained about and left out of the tree. */
 bool lc_yaml_parse(struct lc_config_arena *arena, struct lc_config_report *report,
 	struct lc_config_place place, const char *data, size_t size, struct lc_yaml_node **root);
-/* A plain `~`, `null` or nothing. */
-bool lc_yaml_is_null(const struct lc_yaml_node *node);
-
 /* Reads a regular file of at most LC_CONFIG_FILE_MAX bytes into arena. Returns false after a
  * complaint. secret: also refuses a file that others may read or write, or that is not ours or
  * root's. */
