@@ -22,7 +22,6 @@ import msgpack  # noqa: E402
 import websockets  # noqa: E402
 from pydantic import BaseModel  # noqa: E402
 
-KEY = {"LIVECORE_ALPACA_KEY": "demo-key", "LIVECORE_ALPACA_SECRET": "demo-secret"}
 PARTITIONS = 24
 US = ["AAPL", "IBM", "BRK.B"]
 MIXED = ["600000.SH", "000001.SZ", "510300.SH", "920489.BJ", "00700.HK"]
@@ -150,7 +149,7 @@ class Delivery(livecore.Case):
             "alpaca.data_url": server.origin,
             "alpaca.encoding": encoding,
         }
-        live = self.run_livecore(settings, env=KEY)
+        live = self.run_livecore(settings, env=livecore.ALPACA_KEY)
         topic = self.read("market_data")
         self.follow("p", US)
         server.wait_stats(lambda stats: stats["ticks"] >= 600, "600 ticks")

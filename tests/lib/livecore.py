@@ -38,6 +38,7 @@ SETTINGS = {
     "supervisor.connect_rate": "100",
     "supervisor.connect_burst": "100",
 }
+ALPACA_KEY = {"LIVECORE_ALPACA_KEY": "demo-key", "LIVECORE_ALPACA_SECRET": "demo-secret"}
 TOPICS = "market_data market_data_cn market_data_hk market_data_us bars interest control data_update events notifications"
 
 _changed = threading.Condition()
@@ -91,6 +92,15 @@ def tool(*args, within_s=LONG_S, env=None):
     return subprocess.run(
         [LIVECORE, *args], env=environment(env), capture_output=True, text=True, timeout=within_s, cwd="/"
     )
+
+
+def alpaca(server):
+    """The settings of a livecore whose only vendor is this simulator of Alpaca; ALPACA_KEY is its key."""
+    return {"routing.feeders": "alpaca", "alpaca.url": server.url, "alpaca.data_url": server.origin}
+
+
+def fushu(server):
+    return {"routing.feeders": "fushu", "fushu.url": server.url, "fushu.poll_interval": "50ms"}
 
 
 def words(settings):
