@@ -75,13 +75,13 @@ def check_ginkgo():
     expected = {"kafka.brokers": "127.0.0.1:9092", "time.format": "naive", "time.naive_zone": "Asia/Shanghai",
                 "queue.size": "10000", "alpaca.key": "(unset)", "fushu.url": '""'}
     found = settings(path, {})
-    variables = {"GINKGO_KAFKA_HOST": "kafka.example", "GINKGO_KAFKA_PORT": "9093", "GINKGO_ALPACA_API_KEY": "fake-key",
-                 "GINKGO_ALPACA_API_SECRET": "fake-secret", "GINKGO_EASTMONEY_API_KEY": "fake-key",
-                 "GINKGO_FUSHU_API_KEY": "fake-key", "GINKGO_FUSHU_API_BASE_URL": "https://fushu.example/v1"}
+    variables = {"GINKGO_KAFKA_HOST": "kafka.example", "GINKGO_KAFKA_PORT": "9093", "GINKGO_ALPACA_API_KEY": "not-a-secret",
+                 "GINKGO_ALPACA_API_SECRET": "not-a-secret", "GINKGO_EASTMONEY_API_KEY": "not-a-secret",
+                 "GINKGO_FUSHU_API_KEY": "not-a-secret", "GINKGO_FUSHU_API_BASE_URL": "https://fushu.example/v1"}
     named = settings(path, variables)
     older = settings(path, {"KAFKA_BOOTSTRAP_SERVERS": "a.example:1,b.example:2", "QUEUE_MAXSIZE": "500",
-                            "ALPACA_API_KEY": "fake-key", "ALPACA_API_SECRET": "fake-secret",
-                            "EASTMONEY_TOKEN": "fake-key", "FUSHU_TOKEN": "fake-key"})
+                            "ALPACA_API_KEY": "not-a-secret", "ALPACA_API_SECRET": "not-a-secret",
+                            "EASTMONEY_TOKEN": "not-a-secret", "FUSHU_TOKEN": "not-a-secret"})
     secret = dict.fromkeys(["alpaca.key", "alpaca.secret", "eastmoney.api_key", "fushu.api_key"], "***")
     for found, wanted in (found, expected), (named, {
             "kafka.brokers": "kafka.example:9093", "fushu.url": "https://fushu.example/v1", **secret}), (older, {
