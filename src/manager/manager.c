@@ -97,9 +97,7 @@ static void on_refused(void *arg, const struct lc_record *record, enum lc_err co
 	if (record->schema != LC_SCHEMA_PRICE_UPDATE) {
 		return; /* an event about an event that Kafka refuses would be refused too */
 	}
-	char symbol[LC_SYMBOL_MAX];
-	snprintf(symbol, sizeof symbol, "%.*s", (int)record->key_len, record->key);
-	lc_event(&manager->outbox, "gap_opened", LC_S("cause", "refused"), LC_S("symbol", symbol), LC_S("evidence", why));
+	lc_gaps_refused(manager->gaps, record->key, record->key_len, record->timestamp_ns, why);
 }
 
 static void on_producer_reset(void *arg, const char *why, uint64_t resets)
@@ -186,6 +184,10 @@ static enum lc_err create_output(struct lc_manager *manager, struct lc_error *er
 		return lc_error_set(err, rc, "out of memory for kafka.buffer");
 	}
 	lc_outbox_init(&manager->outbox, manager->loop, manager->journal, &context, manager->kafka.per_market);
+	const struct lc_symbols_config *symbols = lc_config_section(manager->config, "symbols");
+	if (lc_gaps_create(manager->loop, manager->symbols, (size_t)symbols->max, &manager->outbox, &manager->gaps)) {
+		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
+	}
 	rc = lc_sender_create(manager->loop, manager->journal, &manager->kafka, lc_config_section(manager->config, "topics"),
 		&handlers, manager, &manager->sender, err);
 	manager->outbox.sender = manager->sender;
@@ -346,6 +348,7 @@ enum lc_err lc_manager_create(struct lc_loop *loop, struct lc_config *config, co
 void lc_manager_free(struct lc_manager *manager)
 {
 	lc_feeds_destroy(manager);
+	lc_gaps_destroy(manager->gaps);
 	lc_timer_destroy(manager->minute);
 	lc_timer_destroy(manager->stop_timer);
 	lc_drain_destroy(manager->drain);

@@ -10,6 +10,7 @@
 #include "livecore/queue.h"
 #include "livecore/ws_client.h"
 #include "manager/control.h"
+#include "manager/gaps.h"
 #include "manager/interest_sync.h"
 #include "manager/limits.h"
 #include "manager/outbox.h"
@@ -79,6 +80,7 @@ struct lc_manager {
 	struct lc_interest_sync *interest;
 	struct lc_control *control;
 	struct lc_limits *limits; /* owned */
+	struct lc_gaps *gaps;	  /* owned */
 	uint32_t *reroute;	  /* owned; what was followed when the routes changed, while it is gone through */
 	size_t reroute_count, reroute_next;
 	struct lc_slice *reroute_slice;
