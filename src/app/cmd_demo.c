@@ -122,6 +122,9 @@ static int prepare(struct demo *demo)
 	set(demo, "fushu.poll_interval=1s");
 	set(demo, "kafka.fetch_wait=20ms");
 	set(demo, isatty(STDOUT_FILENO) && !demo->json ? "log.level=off" : "log.level=warn");
+	if (demo->brokers) {
+		set(demo, "kafka.create_topics=true"); /* the embedded broker has them from the start */
+	}
 	if (!demo->tape) {
 		set(demo, "calendar.always_open=true");
 	}

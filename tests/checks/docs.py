@@ -151,15 +151,20 @@ def check_example():
                 fail(f"docs/vendors.md shows a line that feeders/fushu.c does not have: {line.strip()}")
 
 
-def check_metrics():
-    """Every metric that operating.md names is made somewhere."""
+def check_made():
+    """Every metric that operating.md names and every event of messages.md is made somewhere."""
     code = "".join(path.read_text() for folder in ("src", "feeders") for path in (ROOT / folder).rglob("*.c"))
+    for name in re.findall(r"^\| (`[a-z_]+`(?:, `[a-z_]+`)*) \|.*\|.*\|$", (ROOT / "docs/messages.md").read_text().split(
+            "## SystemEvent")[1], re.M):
+        for event in re.findall(r"\w+", name):
+            if f'"{event}"' not in code:
+                fail(f"docs/messages.md has an event {event}, which no code sends")
     for name in set(re.findall(r"`(livecore_\w+)", (ROOT / "docs/operating.md").read_text())):
         if f'"{name}"' not in code:
             fail(f"docs/operating.md names {name}, which no code makes")
 
 
 for check in (check_generated, check_samples, check_secrets, check_ginkgo, check_links, check_translation, check_commands,
-              check_python, check_example, check_metrics):
+              check_python, check_example, check_made):
     check()
 sys.exit(f"{len(failures)} failed" if failures else 0)
