@@ -12,13 +12,13 @@ static const struct lc_usage usage = {"probe", "[live|ready]",
 	"should be; a vendor's outage is \"degraded\" and still ready). One line; exit code 0 yes, "
 	"1 no."};
 
-/* The checks that failed, as "kafka: reason, …"; feeders are one level deeper. */
+/* The checks that failed, as "kafka: reason; …"; feeders and markets are one level deeper. */
 static void print_reasons(const struct lc_value *checks, bool nested)
 {
 	const struct lc_value *key, *check;
 	lc_value_each_field (key, check, checks) {
 		const struct lc_value *ok = lc_value_find(check, "ok"),
-				      *reason = lc_value_find(check, "reason");
+				      *reason = lc_tool_reason(check);
 		if (check->type == LC_VALUE_OBJECT && !ok && !nested) {
 			print_reasons(check, true);
 		}
@@ -27,7 +27,7 @@ static void print_reasons(const struct lc_value *checks, bool nested)
 		}
 		fputs("; ", stdout);
 		lc_printable_put(stdout, (struct lc_text){key->v.text, key->len});
-		if (reason && reason->type == LC_VALUE_STRING) {
+		if (reason) {
 			fputs(": ", stdout);
 			lc_printable_put(stdout, (struct lc_text){reason->v.text, reason->len});
 		}

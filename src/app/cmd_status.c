@@ -145,9 +145,13 @@ static void print_checks(const struct lc_value *checks, const char *of)
 	lc_value_each_field (key, check, checks) {
 		lc_printable_copy((struct lc_text){key->v.text, key->len}, name, sizeof name);
 		if (!find(check, "ok")) {
-			print_checks(check, "feeder ");
+			print_checks(check, strcmp(name, "markets") == 0 ? "market " : "feeder ");
 		} else if (!is_true(check, "ok")) {
-			printf("  %s%s: %s\n", of, name, text(check, "reason", reason));
+			const struct lc_value *why = lc_tool_reason(check);
+			lc_printable_copy(why ? (struct lc_text){why->v.text, why->len}
+					      : (struct lc_text){"-", 1},
+				reason, sizeof reason);
+			printf("  %s%s: %s\n", of, name, reason);
 		}
 	}
 }

@@ -281,3 +281,15 @@ enum lc_err lc_tool_get(struct lc_tool *tool, const char *url, const char *path,
 	*status = fetch.status;
 	return rc;
 }
+
+const struct lc_value *lc_tool_reason(const struct lc_value *check)
+{
+	static const char *const keys[] = {"reason", "session", "state"};
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		const struct lc_value *found = lc_value_find(check, keys[i]);
+		if (found && found->type == LC_VALUE_STRING && found->len > 0) {
+			return found;
+		}
+	}
+	return NULL;
+}

@@ -49,3 +49,6 @@ void lc_tool_stop_reader(struct lc_tool *tool, struct lc_reader *reader);
  * came, whatever its status; else err says what to do. */
 enum lc_err lc_tool_get(struct lc_tool *tool, const char *url, const char *path, int64_t timeout_ms,
 	int *status, struct lc_buf *body, struct lc_error *err);
+
+/* Why one check of /readyz failed: its reason, else what its market's session or its feeder's state is; NULL: it does not say. */
+const struct lc_value *lc_tool_reason(const struct lc_value *check);
