@@ -35,8 +35,9 @@ static void tell(struct lc_gaps *gaps)
 	time_text(gaps, gaps->from_ns, from);
 	time_text(gaps, gaps->until_ns, until);
 	lc_buf_putc(&gaps->list, ']');
-	lc_event(gaps->outbox, "gap_opened", LC_S("cause", "refused"), LC_U("records", gaps->records),
-		LC_S("from", from), LC_S("until", until), LC_S("evidence", gaps->why), LC_U("count", gaps->count),
+	lc_event(gaps->outbox, "gap_opened", LC_S("cause", "refused"),
+		LC_U("records", gaps->records), LC_S("from", from), LC_S("until", until),
+		LC_S("evidence", gaps->why), LC_U("count", gaps->count),
 		LC_J("symbols", lc_buf_text(&gaps->list)));
 	lc_buf_clear(&gaps->list);
 	lc_buf_putc(&gaps->list, '[');
@@ -50,8 +51,8 @@ static void on_due(void *arg)
 	tell(arg);
 }
 
-enum lc_err lc_gaps_create(struct lc_loop *loop, const struct lc_symbols *symbols, size_t max_symbols,
-	struct lc_outbox *outbox, struct lc_gaps **out)
+enum lc_err lc_gaps_create(struct lc_loop *loop, const struct lc_symbols *symbols,
+	size_t max_symbols, struct lc_outbox *outbox, struct lc_gaps **out)
 {
 	struct lc_gaps *gaps = calloc(1, sizeof *gaps);
 	if (!gaps) {
@@ -82,7 +83,8 @@ void lc_gaps_destroy(struct lc_gaps *gaps)
 	}
 }
 
-void lc_gaps_refused(struct lc_gaps *gaps, const char *key, size_t len, int64_t timestamp_ns, const char *why)
+void lc_gaps_refused(
+	struct lc_gaps *gaps, const char *key, size_t len, int64_t timestamp_ns, const char *why)
 {
 	uint32_t symbol = lc_symbols_find(gaps->symbols, key, len);
 	bool first = gaps->records++ == 0;

@@ -10,10 +10,11 @@
 struct lc_gaps;
 
 /* Everything is borrowed. max_symbols bounds the symbol indices. */
-enum lc_err lc_gaps_create(struct lc_loop *loop, const struct lc_symbols *symbols, size_t max_symbols,
-	struct lc_outbox *outbox, struct lc_gaps **out);
+enum lc_err lc_gaps_create(struct lc_loop *loop, const struct lc_symbols *symbols,
+	size_t max_symbols, struct lc_outbox *outbox, struct lc_gaps **out);
 /* What is not told yet is forgotten. */
 void lc_gaps_destroy(struct lc_gaps *gaps);
 
 /* A PriceUpdate was refused: key is its symbol, why what Kafka said (cut at 200 bytes). */
-void lc_gaps_refused(struct lc_gaps *gaps, const char *key, size_t len, int64_t timestamp_ns, const char *why);
+void lc_gaps_refused(
+	struct lc_gaps *gaps, const char *key, size_t len, int64_t timestamp_ns, const char *why);

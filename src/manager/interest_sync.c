@@ -38,7 +38,7 @@ struct lc_interest_sync {
 	bool caught_up, applied;
 	uint32_t *order; /* the union at start, while it is handed over */
 	size_t order_count, order_next;
-	struct lc_slice *order_slice;
+	struct lc_slice *order_slice, *expire_slice;
 	struct lc_interest_sync_status status;
 	uint64_t *updates, *unreadable;
 	bool stopping;
@@ -316,6 +316,36 @@ static void on_saved(void *arg, int32_t partition, int64_t next)
 	}
 }
 
+static bool on_expire_step(void *arg)
+{
+	struct lc_interest_sync *sync = arg;
+	return !lc_interest_sweep(sync->registry, SWEEP_A_STEP);
+}
+
+static void on_expire_done(void *arg)
+{
+	struct lc_interest_sync *sync = arg;
+	sync->expire_slice = NULL;
+	lc_log(sync->log, LC_LOG_INFO, "interest", "expired", LC_U("total", lc_interest_count(sync->registry)));
+	lc_event(sync->setup.outbox, "interest_applied", LC_B("expired", true), LC_U("left", sync->update.left),
+		LC_U("total", lc_interest_count(sync->registry)));
+	lc_timer_start(sync->save_timer, SAVE_AFTER_MS, 0);
+	lc_timer_start(sync->housekeeping, 100, sync->setup.housekeeping_ms); /* there may be another */
+	lc_reader_resume(sync->reader);
+}
+
+/* Forgets the portfolio that lc_interest_expire() began with; no update may come between. */
+static void expire(struct lc_interest_sync *sync)
+{
+	sync->update.left = 0;
+	lc_reader_pause(sync->reader);
+	if (lc_slice_start(sync->setup.loop, "interest_expire", on_expire_step, on_expire_done, sync, &sync->expire_slice)) {
+		while (on_expire_step(sync)) { /* no memory for a slice: better late than never */
+		}
+		on_expire_done(sync);
+	}
+}
+
 static void on_housekeeping(void *arg)
 {
 	struct lc_interest_sync *sync = arg;
@@ -327,11 +357,7 @@ static void on_housekeeping(void *arg)
 	lc_timer_start(sync->save_timer, SAVE_AFTER_MS, 0); /* what was pruned, and what a full disk refused before */
 	if (sync->setup.ttl_ms > 0 &&
 		lc_interest_expire(sync->registry, now_ns - sync->setup.ttl_ms * LC_NS_PER_MS)) {
-		while (!lc_interest_sweep(sync->registry, SWEEP_A_STEP)) {
-		}
-		lc_log(sync->log, LC_LOG_INFO, "interest", "expired", LC_U("total", lc_interest_count(sync->registry)));
-		lc_timer_start(sync->save_timer, SAVE_AFTER_MS, 0);
-		lc_timer_start(sync->housekeeping, 100, HOUSEKEEPING_MS); /* there may be another */
+		expire(sync);
 	}
 }
 
@@ -354,7 +380,7 @@ static void on_loaded(void *arg, const struct lc_reader_position *positions, siz
 		lc_log(sync->log, LC_LOG_ERROR, "interest", "cannot_read", LC_S("error", err.text));
 		return;
 	}
-	lc_timer_start(sync->housekeeping, HOUSEKEEPING_MS, HOUSEKEEPING_MS);
+	lc_timer_start(sync->housekeeping, sync->setup.housekeeping_ms, sync->setup.housekeeping_ms);
 }
 
 static void release(struct lc_interest_sync *sync)
@@ -391,6 +417,7 @@ enum lc_err lc_interest_sync_create(
 	}
 	struct lc_metrics *metrics = lc_loop_metrics(setup->loop);
 	sync->setup = *setup;
+	sync->setup.housekeeping_ms = setup->housekeeping_ms ? setup->housekeeping_ms : HOUSEKEEPING_MS;
 	sync->log = lc_loop_log(setup->loop);
 	sync->updates = lc_metrics_counter(metrics, "livecore_interest_updates_total", "", "interest updates read");
 	sync->unreadable = lc_metrics_counter(
@@ -434,12 +461,9 @@ void lc_interest_sync_stop(struct lc_interest_sync *sync, void (*done)(void *arg
 	sync->stopped_arg = arg;
 	lc_timer_stop(sync->save_timer);
 	lc_timer_stop(sync->housekeeping);
-	if (sync->update.slice) {
-		lc_slice_cancel(sync->update.slice);
-	}
-	if (sync->order_slice) {
-		lc_slice_cancel(sync->order_slice);
-	}
+	lc_slice_cancel(sync->update.slice);
+	lc_slice_cancel(sync->order_slice);
+	lc_slice_cancel(sync->expire_slice);
 	if (sync->reader) {
 		lc_reader_stop(sync->reader, on_reader_stopped, sync);
 	} else {

@@ -23,6 +23,7 @@ struct lc_interest_sync_setup {
 	const struct lc_zone *naive_zone;
 	struct lc_symbols *symbols;
 	int64_t ttl_ms;
+	int64_t housekeeping_ms; /* how often portfolios that fell silent are looked for; 0: a minute */
 	struct lc_outbox *outbox;
 	const struct lc_interest_sync_host *host;
 	void *arg;

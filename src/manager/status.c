@@ -88,6 +88,9 @@ enum lc_ready lc_manager_ready(struct lc_manager *manager, struct lc_buf *out)
 		: interest.reason[0] ? interest.reason
 				     : "the topic has not been read to its end yet");
 	check_json(&checks, false, "kafka", manager->kafka_reachable, manager->kafka_reason);
+	/* Commands sent before this are missed; without the topic there are none, so that does not make it unready. */
+	bool hears = manager->control && lc_control_stats(manager->control).caught_up;
+	check_json(&checks, false, "control", hears, hears ? NULL : "the topic of commands is not being read yet");
 	if (stopping) {
 		check_json(&checks, false, "lifecycle", false, "stopping");
 	}
@@ -96,7 +99,7 @@ enum lc_ready lc_manager_ready(struct lc_manager *manager, struct lc_buf *out)
 	}
 	bool degraded = feeders_json(manager, &checks);
 	degraded |= markets_json(manager, &checks);
-	degraded |= interest.store[0] != '\0';
+	degraded |= interest.store[0] != '\0' || !hears;
 	lc_buf_printf(out, "{\"status\":\"%s\",\"checks\":{%s}}", !ready ? "not_ready" : degraded ? "degraded" : "ready",
 		lc_buf_text(&checks));
 	lc_buf_finish(&checks);

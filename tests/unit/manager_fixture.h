@@ -268,8 +268,9 @@ static inline bool rig_ready(struct rig *rig)
 	struct lc_buf out;
 	lc_buf_init(&out, 64 * 1024);
 	enum lc_ready ready = lc_manager_ready(rig->manager, &out);
+	bool hears = strstr(lc_buf_text(&out), "\"control\":{\"ok\":true}");
 	lc_buf_finish(&out);
-	return ready != LC_NOT_READY;
+	return ready != LC_NOT_READY && hears;
 }
 
 static inline void rig_on_stopped(void *arg, int exit_code)
