@@ -44,6 +44,10 @@ const struct lc_yaml_node *lc_yaml_root(const struct lc_yaml *yaml);
 /* The value of a mapping's key, or NULL; NULL too when node is no mapping. */
 const struct lc_yaml_node *lc_yaml_get(const struct lc_yaml_node *node, const char *key);
 
+/* A scalar as settings are written: true/yes/on/1, and durations ("500ms", "5m") in ms. LC_ERR_INVALID: err says what is allowed. */
+enum lc_err lc_yaml_bool(const struct lc_yaml_node *node, bool *out, struct lc_error *err);
+enum lc_err lc_yaml_duration(const struct lc_yaml_node *node, int64_t *ms, struct lc_error *err);
+
 /* Complaints, at a value and at a value's key. What they quote of the file must have gone through
  * lc_yaml_shown(). node NULL: the file as a whole. */
 void lc_yaml_complain(struct lc_yaml *yaml, const struct lc_yaml_node *node, const char *format,

@@ -88,6 +88,27 @@ const struct lc_yaml_node *lc_yaml_get(const struct lc_yaml_node *node, const ch
 	return at;
 }
 
+static enum lc_err read_scalar(
+	const struct lc_yaml_node *node, enum lc_setting_type type, void *out, struct lc_error *err)
+{
+	const struct lc_setting setting = {.key = "value", .type = type};
+	if (node->kind != LC_YAML_SCALAR) {
+		return lc_error_set(
+			err, LC_ERR_INVALID, "one value belongs here, not a list or mapping");
+	}
+	return lc_config_parse_scalar(&setting, node->text, out, err);
+}
+
+enum lc_err lc_yaml_bool(const struct lc_yaml_node *node, bool *out, struct lc_error *err)
+{
+	return read_scalar(node, LC_SET_BOOL, out, err);
+}
+
+enum lc_err lc_yaml_duration(const struct lc_yaml_node *node, int64_t *ms, struct lc_error *err)
+{
+	return read_scalar(node, LC_SET_DURATION, ms, err);
+}
+
 static void complain_at(
 	struct lc_yaml *yaml, int line, int column, const char *format, va_list args)
 {
