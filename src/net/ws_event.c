@@ -98,7 +98,10 @@ static void on_connection_error(struct lc_ws *ws, const char *in, size_t len)
 		lc_ws_dial_failed(ws, LC_ERR_PROTOCOL,
 			"TLS failed (wrong name, unknown authority, or no common version)");
 	} else {
-		lc_ws_dial_failed(ws, LC_ERR_REFUSED, len ? text : "cannot connect");
+		/* That is how lws puts a refused connection. */
+		bool vague = !len || strcmp(text, "closed before established") == 0;
+		lc_ws_dial_failed(ws, LC_ERR_REFUSED,
+			vague ? "the connection was refused, or ended before it began" : text);
 	}
 }
 
