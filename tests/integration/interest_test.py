@@ -47,7 +47,7 @@ class Interest(livecore.Case):
         self.asked("KO")
         self.follow("p", ["KO"], "remove")
         self.asked()
-        self.assertEqual(self.server.stats()["sessions"], 1, "all on one connection")
+        self.assertEqual(self.server.stats()["auths"], 1, "all on one connection")
 
     def test_old_messages_do_not_win(self):
         self.start()
@@ -168,7 +168,7 @@ class Interest(livecore.Case):
         self.assertLessEqual(max(entry["bytes"] for entry in log), 16 * 1024)
         self.follow("p", [])
         self.live.wait_subscribed("alpaca", 0)
-        self.assertEqual(self.server.stats()["sessions"], 1)
+        self.assertEqual(self.server.stats()["auths"], 1)
 
 
 if __name__ == "__main__":
