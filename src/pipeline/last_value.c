@@ -1,5 +1,7 @@
 #include "livecore/last_value.h"
 
+#include "livecore/clock.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +16,20 @@ enum {
 	SESSION_FIELDS = LC_HAS_OPEN | LC_HAS_HIGH | LC_HAS_LOW,
 	LEVEL_FIELDS = LC_HAS_BID | LC_HAS_ASK | LC_HAS_BID_VOLUME | LC_HAS_ASK_VOLUME,
 };
+
+/* A time so far ahead of its arrival is no clock that differs but a wrong time. */
+#define WILD_NS (3600 * LC_NS_PER_S)
+
+/* A wild time may pass while its feed's clock is not known yet; every true one is older. */
+static void forget_wild(struct lc_last *last, const struct lc_tick *tick)
+{
+	if (last->event_ns <= tick->received_ns + WILD_NS ||
+		tick->event_ns > tick->received_ns + WILD_NS) {
+		return;
+	}
+	last->day = INT32_MIN;
+	last->event_ns = last->price_event_ns = INT64_MIN;
+}
 
 /* A new local day begins without open, high, low and totals. */
 static void enter_day(struct lc_last *last, int32_t day)
@@ -268,6 +284,7 @@ enum lc_err lc_last_value_apply(struct lc_last_value *values, struct lc_tick *ti
 	}
 	int32_t day = lc_trading_date(
 		values->calendar, (enum lc_market)last->market, tick->event_ns);
+	forget_wild(last, tick);
 	enter_day(last, day);
 	if (tick->has & LC_HAS_PREV_CLOSE) {
 		last->prev_close = tick->prev_close;

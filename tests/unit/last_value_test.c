@@ -248,3 +248,34 @@ Test(last_value, symbols_without_room_pass_unchanged)
 	lc_last_value_forget(values, 4000000);
 	lc_last_value_destroy(NULL);
 }
+
+Test(last_value, a_wild_time_does_not_hold_the_price_for_ever)
+{
+	apply(trade(100, opening));
+	struct lc_tick wild = trade(500, opening + 365 * DAY);
+	wild.received_ns = opening + S;
+	apply(wild);
+	apply(trade(101, opening + 2 * S));
+	struct lc_tick quoted = apply(quote(99, opening + 3 * S));
+	cr_assert(is(quoted.price, 101), "the price is that of the last true trade");
+	struct lc_tick again;
+	cr_assert_eq(lc_last_value_refresh(values, US, &again), LC_OK);
+	cr_assert_eq(again.event_ns, opening + 3 * S);
+}
+
+Test(last_value, a_vendor_whose_clock_is_a_day_ahead_is_followed_all_the_same)
+{
+	struct lc_tick first = trade(100, opening + DAY),
+		       second = trade(101, opening + DAY + 2 * S);
+	first.received_ns = opening;
+	second.received_ns = opening + 2 * S;
+	apply(first);
+	apply(second);
+	struct lc_tick older = trade(99, opening + DAY + S);
+	older.received_ns = opening + 3 * S;
+	apply(older);
+	struct lc_tick quoted = quote(98, opening + DAY + 3 * S);
+	quoted.received_ns = opening + 3 * S;
+	quoted = apply(quoted);
+	cr_assert(is(quoted.price, 101));
+}
