@@ -63,8 +63,11 @@ static void on_tick(struct lc_alpaca *self, struct lc_alpaca_msg *msg)
 
 static void report_bad(struct lc_alpaca *self, const char *reason, const void *data, size_t len)
 {
-	self->base.env.host->bad_input(
-		&self->base, reason, data, len < SAMPLE_BYTES ? len : SAMPLE_BYTES);
+	char sample[SAMPLE_BYTES];
+	size_t sample_len = len < SAMPLE_BYTES ? len : SAMPLE_BYTES;
+	memcpy(sample, data, sample_len);
+	lc_alpaca_mask(self, sample, sample_len);
+	self->base.env.host->bad_input(&self->base, reason, sample, sample_len);
 }
 
 static void on_item(

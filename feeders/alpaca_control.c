@@ -2,12 +2,14 @@
 
 #include "alpaca_out.h"
 #include "livecore/ws_client.h"
+#include "mask.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#define ERROR_TEXT_BYTES 80
 #define CLOSE_MS 500         /* for the closing handshake */
 #define HEADER_GRACE_MS 2000 /* authenticated by headers, when the vendor does not say so */
 /* A session that was cut off counts for up to 90 s: we wait 5, 10, 20, 30, 30 … s. */
@@ -21,6 +23,12 @@ struct lc_log *lc_alpaca_log(const struct lc_alpaca *self)
 	return lc_loop_log(self->base.env.loop);
 }
 
+void lc_alpaca_mask(const struct lc_alpaca *self, char *text, size_t len)
+{
+	lc_feeder_mask(text, len, self->settings->secret);
+	lc_feeder_mask(text, len, self->settings->key);
+}
+
 void lc_alpaca_set_why(struct lc_alpaca *self, enum lc_down_kind kind, int64_t wait_ms,
 	enum lc_err code, const char *format, ...)
 {
@@ -29,6 +37,7 @@ void lc_alpaca_set_why(struct lc_alpaca *self, enum lc_down_kind kind, int64_t w
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	lc_alpaca_mask(self, text, strlen(text));
 	self->why = (struct lc_down){.kind = kind, .wait_ms = wait_ms};
 	lc_error_set(&self->why.error, code, "%s", text);
 }
@@ -247,14 +256,22 @@ static void on_internal_error(struct lc_alpaca *self, const char *text)
 	lc_alpaca_close(self);
 }
 
+/* What the vendor says of an error. It is cut after the secrets are hidden, so that none is cut in two. */
+static void error_text(const struct lc_alpaca *self, struct lc_text sent, char *out)
+{
+	char whole[512];
+	size_t len = sent.len < sizeof(whole) ? sent.len : sizeof(whole);
+	memcpy(whole, sent.data ? sent.data : "", len);
+	lc_alpaca_mask(self, whole, len);
+	snprintf(out, ERROR_TEXT_BYTES, "%.*s", (int)len, whole);
+}
+
 /* Each code after what it means; protocol section "Error codes". */
 void lc_alpaca_on_error(struct lc_alpaca *self, const struct lc_alpaca_msg *msg)
 {
-	char text[80];
-	struct lc_text sent = msg->u.control.text;
+	char text[ERROR_TEXT_BYTES];
 	int64_t code = msg->u.control.code;
-	snprintf(text, sizeof(text), "%.*s", (int)(sent.len < 79 ? sent.len : 79),
-		sent.data ? sent.data : "");
+	error_text(self, msg->u.control.text, text);
 	switch (code) {
 	case 400:
 	case 405:

@@ -49,6 +49,8 @@ struct lc_alpaca {
 
 struct lc_log *lc_alpaca_log(const struct lc_alpaca *self);
 
+/* Hides the key and the secret in what the vendor said. */
+void lc_alpaca_mask(const struct lc_alpaca *self, char *text, size_t len);
 /* Why the session ends: kept until down() is called. */
 void lc_alpaca_set_why(struct lc_alpaca *self, enum lc_down_kind kind, int64_t wait_ms,
 	enum lc_err code, const char *format, ...) __attribute__((format(printf, 5, 6)));

@@ -3,6 +3,7 @@
 #include "livecore/http_client.h"
 #include "livecore/list.h"
 #include "livecore/url.h"
+#include "mask.h"
 #include "registry.h"
 
 #include <assert.h>
@@ -140,6 +141,15 @@ static void deliver_down(struct fushu *self)
 
 /* --- answers --- */
 
+static void report_bad(struct fushu *self, const char *reason, const char *data, size_t len)
+{
+	char sample[SAMPLE_BYTES];
+	size_t sample_len = len < SAMPLE_BYTES ? len : SAMPLE_BYTES;
+	memcpy(sample, data, sample_len);
+	lc_feeder_mask(sample, sample_len, self->settings->api_key);
+	self->base.env.host->bad_input(&self->base, reason, sample, sample_len);
+}
+
 static void on_row(void *arg, const char *symbol, size_t len, const struct lc_tick *row)
 {
 	struct fushu *self = arg;
@@ -237,11 +247,9 @@ static void on_poll(void *arg, const struct lc_http_answer *answer)
 		enum lc_err code = lc_fushu_parse(self->json, answer->body, answer->body_len,
 			self->zone, on_row, self, &bad_rows, &err);
 		if (code != LC_OK || bad_rows > 0) {
-			size_t len = answer->body_len < SAMPLE_BYTES ? answer->body_len
-								     : SAMPLE_BYTES;
 			*self->failed_polls += code != LC_OK;
-			self->base.env.host->bad_input(&self->base,
-				code == LC_OK ? "incomplete_row" : "malformed", answer->body, len);
+			report_bad(self, code == LC_OK ? "incomplete_row" : "malformed",
+				answer->body, answer->body_len);
 		}
 	}
 	arm(self);

@@ -280,6 +280,21 @@ Test(alpaca_session, unreadable_frames)
 	stop();
 }
 
+Test(alpaca_session, an_echo_does_not_give_the_secret_away)
+{
+	start_up();
+	vendor_send("[{\"T\":\"?\",\"key\":\"FAKEKEY\",\"secret\":\"FAKESECRET\"}]");
+	run_until(&h.f, &h.got_bad);
+	cr_assert(strstr(h.bad_sample, "\"key\":\"*******\""), "%s", h.bad_sample);
+	cr_assert_not(strstr(h.bad_sample, "FAKESECRET"), "%s", h.bad_sample);
+	/* Where the text is cut, half a secret would be left. */
+	vendor_error(407, "0123456789 123456789 123456789 123456789 123456789 123456789 123456789 "
+			  "FAKESECRET");
+	run_until(&h.f, &h.down);
+	cr_assert(strstr(h.why.error.text, "0123"), "%s", h.why.error.text);
+	cr_assert_not(strstr(h.why.error.text, "FAKE"), "%s", h.why.error.text);
+}
+
 Test(alpaca_session, stopping_at_any_time)
 {
 	start(); /* while connecting */

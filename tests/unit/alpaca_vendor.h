@@ -56,7 +56,7 @@ struct host {
 	size_t n_ticks, n_bad, n_changed, n_rejected, n_limited, n_references, n_up;
 	uint32_t rejected;
 	struct lc_reference reference;
-	char bad_reason[32];
+	char bad_reason[32], bad_sample[513];
 	bool closed_ws, closed_http, closed_server;
 };
 
@@ -82,7 +82,7 @@ static void vendor_send(const char *text)
 
 static void vendor_error(int code, const char *msg)
 {
-	char text[128];
+	char text[256];
 	snprintf(text, sizeof(text), "[{\"T\":\"error\",\"code\":%d,\"msg\":\"%s\"}]", code, msg);
 	vendor_send(text);
 }
@@ -292,6 +292,7 @@ static void host_bad_input(
 	(void)feeder;
 	cr_assert(sample && len <= 512);
 	snprintf(h.bad_reason, sizeof(h.bad_reason), "%s", reason);
+	snprintf(h.bad_sample, sizeof(h.bad_sample), "%.*s", (int)len, sample);
 	h.n_bad++;
 	h.got_bad = true;
 }
