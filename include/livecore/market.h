@@ -39,6 +39,9 @@ int64_t lc_session_ends(struct lc_calendar *calendar, enum lc_market market, int
 /* The local calendar day of an instant, in days since 1970-01-01 (lc_civil_from_days). As quick
  * as lc_session_at(). */
 int32_t lc_trading_date(struct lc_calendar *calendar, enum lc_market market, int64_t unix_ns);
+/* Local midnight of that day; *next_ns (may be NULL): of the day after. */
+int64_t lc_day_begin(
+	struct lc_calendar *calendar, enum lc_market market, int64_t unix_ns, int64_t *next_ns);
 
 /* Is the market open on this local day at all? *half (may be NULL): it closes early. */
 bool lc_calendar_trades_on(
@@ -86,3 +89,11 @@ struct lc_conditions_seen {
  * (may be NULL) is set to it the first time (borrowed from conditions), else to NULL. */
 uint8_t lc_conditions_effect(const struct lc_conditions *conditions, char tape,
 	struct lc_conditions_seen *seen, const char **unknown);
+
+/* The trades for which bars have a rule of their own. */
+enum lc_conditions_class {
+	LC_CONDITIONS_ORDINARY,
+	LC_CONDITIONS_EXTENDED, /* `T`: outside of the regular session, and nothing else against it */
+	LC_CONDITIONS_CLOSING,  /* `6`: the closing print */
+};
+enum lc_conditions_class lc_conditions_class(const struct lc_conditions *conditions);

@@ -4,6 +4,7 @@
  * text lengths. */
 #pragma once
 
+#include "livecore/bar.h"
 #include "livecore/buf.h"
 #include "livecore/interest_type.h"
 #include "livecore/json.h"
@@ -53,6 +54,15 @@ struct lc_price_context {
  * is held back, before it gets a seq). Other kinds are programmer errors. */
 enum lc_err lc_price_update_encode(const struct lc_message_context *context,
 	const struct lc_tick *tick, const struct lc_price_context *extra, char *out, size_t *len);
+
+/* ---- Bar ---- */
+
+#define LC_BAR_MAX 1536 /* the longest Bar */
+
+/* Writes a bar, without a NUL. out holds LC_BAR_MAX bytes. source: "live", or the vendor that made
+ * the bar; at most 32 bytes. Returns the length. */
+size_t lc_bar_encode(const struct lc_message_context *context, const struct lc_bar *bar,
+	const struct lc_symbol *symbol, const char *source, char *out);
 
 /* ---- SystemEvent, notifications ---- */
 

@@ -67,6 +67,17 @@ struct lc_conditions {
 /* What a queued tick knows of the ticks merged into it, itself included. Only when conflated > 0. */
 struct lc_merged {
 	struct lc_decimal open, high, low, volume, amount;
+	struct lc_decimal close; /* the last price that was traded; a snapshot's own may not be */
+	int64_t first_ns;	 /* event time of the first */
+};
+
+/* A snapshot's volume against that of its symbol before. Only prices with which volume rose were
+ * traded; others (a call auction's) are indications. */
+enum lc_traded {
+	LC_TRADED_UNKNOWN, /* nobody compared: taken as yes */
+	LC_TRADED_FIRST,   /* the first of its day or session: nothing is merged with it */
+	LC_TRADED_NO,
+	LC_TRADED_YES,
 };
 
 struct lc_tick {
@@ -77,6 +88,7 @@ struct lc_tick {
 	uint8_t source;	   /* index of the feeder in the manager */
 	uint32_t has;	   /* enum lc_tick_field bits */
 	uint32_t conflated; /* this many earlier ticks are merged into this one */
+	uint8_t traded;	   /* enum lc_traded, of a snapshot; by quality */
 	bool delayed;	   /* the source delays its data on purpose */
 	bool full_snapshot; /* every field of the snapshot is fresh, not merged from deltas */
 	int64_t event_ns;    /* when the source says it happened */

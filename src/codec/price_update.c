@@ -1,14 +1,7 @@
-#include "livecore/messages.h"
+#include "put_priv.h"
 
 #include <assert.h>
 #include <string.h>
-
-/* Appends a string literal; p moves on. The length is known when compiling, so this is a few
- * stores. */
-#define PUT(p, literal) \
-	((p) = (char *)memcpy((p), (literal), sizeof(literal) - 1) + sizeof(literal) - 1)
-
-enum { NAME_MAX_BYTES = 32 };
 
 /* The worst case, term by term; a byte of text may become six (\u001f). */
 enum {
@@ -22,79 +15,6 @@ enum {
 static_assert(ROOM_NAMES + ROOM_DECIMALS + ROOM_NUMBERS + ROOM_TIMES + ROOM_IDS + ROOM_SHORT <=
 		      LC_PRICE_UPDATE_MAX,
 	"a PriceUpdate could be longer than its buffer");
-
-static char *put_escaped(char *p, unsigned char c)
-{
-	static const char hex[] = "0123456789abcdef";
-	if (c == '"' || c == '\\') {
-		*p++ = '\\';
-		*p++ = (char)c;
-	} else if (c < 0x20) {
-		PUT(p, "\\u00");
-		*p++ = hex[c >> 4];
-		*p++ = hex[c & 15];
-	} else {
-		PUT(p, "\xef\xbf\xbd"); /* U+FFFD: the codes that stand here are ASCII */
-	}
-	return p;
-}
-
-/* A quoted text of at most max bytes; what is longer is cut. */
-static char *put_text(char *p, const char *text, size_t max)
-{
-	*p++ = '"';
-	for (size_t i = 0; i < max && text[i] != '\0'; i++) {
-		unsigned char c = (unsigned char)text[i];
-		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
-			*p++ = (char)c;
-		} else {
-			p = put_escaped(p, c);
-		}
-	}
-	*p++ = '"';
-	return p;
-}
-
-static char *put_text_or_null(char *p, const char *text)
-{
-	if (text == NULL) {
-		return PUT(p, "null");
-	}
-	return put_text(p, text, LC_MESSAGE_ID_MAX);
-}
-
-static char *put_uint(char *p, uint64_t value)
-{
-	char digits[20];
-	char *d = digits + sizeof digits;
-	do {
-		*--d = (char)('0' + value % 10);
-		value /= 10;
-	} while (value > 0);
-	size_t len = (size_t)(digits + sizeof digits - d);
-	memcpy(p, d, len);
-	return p + len;
-}
-
-static char *put_decimal(char *p, struct lc_decimal value)
-{
-	return p + lc_decimal_format(value, p);
-}
-
-static char *put_known(char *p, bool known, struct lc_decimal value)
-{
-	return known ? put_decimal(p, value) : PUT(p, "null");
-}
-
-static char *put_time(char *p, const struct lc_message_context *context, uint8_t market, int64_t ns)
-{
-	const struct lc_zone *zone = context->time_format == LC_TIME_OFFSET ? context->zones[market]
-									    : context->naive_zone;
-	*p++ = '"';
-	p += lc_time_format(ns, context->time_format, zone, p);
-	*p++ = '"';
-	return p;
-}
 
 /* price, volume and amount are never null: the old consumers' models require them. */
 static char *put_totals(
@@ -114,29 +34,29 @@ static char *put_totals(
 		*no_amount = true;
 	}
 	PUT(p, ",\"price\":");
-	p = put_decimal(p, price);
+	p = lc_put_decimal(p, price);
 	PUT(p, ",\"volume\":");
-	p = put_decimal(p, volume);
+	p = lc_put_decimal(p, volume);
 	PUT(p, ",\"amount\":");
-	return put_decimal(p, amount);
+	return lc_put_decimal(p, amount);
 }
 
 static char *put_levels(char *p, const struct lc_tick *tick)
 {
 	PUT(p, ",\"bid_price\":");
-	p = put_known(p, tick->has & LC_HAS_BID, tick->bid);
+	p = lc_put_known(p, tick->has & LC_HAS_BID, tick->bid);
 	PUT(p, ",\"ask_price\":");
-	p = put_known(p, tick->has & LC_HAS_ASK, tick->ask);
+	p = lc_put_known(p, tick->has & LC_HAS_ASK, tick->ask);
 	PUT(p, ",\"bid_volume\":");
-	p = put_known(p, tick->has & LC_HAS_BID_VOLUME, tick->bid_volume);
+	p = lc_put_known(p, tick->has & LC_HAS_BID_VOLUME, tick->bid_volume);
 	PUT(p, ",\"ask_volume\":");
-	p = put_known(p, tick->has & LC_HAS_ASK_VOLUME, tick->ask_volume);
+	p = lc_put_known(p, tick->has & LC_HAS_ASK_VOLUME, tick->ask_volume);
 	PUT(p, ",\"open_price\":");
-	p = put_known(p, tick->has & LC_HAS_OPEN, tick->open);
+	p = lc_put_known(p, tick->has & LC_HAS_OPEN, tick->open);
 	PUT(p, ",\"high_price\":");
-	p = put_known(p, tick->has & LC_HAS_HIGH, tick->high);
+	p = lc_put_known(p, tick->has & LC_HAS_HIGH, tick->high);
 	PUT(p, ",\"low_price\":");
-	return put_known(p, tick->has & LC_HAS_LOW, tick->low);
+	return lc_put_known(p, tick->has & LC_HAS_LOW, tick->low);
 }
 
 static char *put_origin(char *p, const struct lc_message_context *context,
@@ -144,23 +64,23 @@ static char *put_origin(char *p, const struct lc_message_context *context,
 {
 	bool counted = !extra->bar && !(tick->flags & LC_FLAG_REFRESH);
 	PUT(p, ",\"source\":");
-	p = put_text(p, extra->source, NAME_MAX_BYTES);
+	p = lc_put_text(p, extra->source, NAME_MAX_BYTES);
 	PUT(p, ",\"trace_id\":");
-	p = put_text_or_null(p, extra->trace_id);
+	p = lc_put_text_or_null(p, extra->trace_id);
 	PUT(p, ",\"span_id\":");
-	p = put_text_or_null(p, extra->span_id);
+	p = lc_put_text_or_null(p, extra->span_id);
 	PUT(p, ",\"kind\":");
-	p = put_text(p, extra->bar ? "bar" : lc_tick_kind_name(tick->kind), NAME_MAX_BYTES);
+	p = lc_put_text(p, extra->bar ? "bar" : lc_tick_kind_name(tick->kind), NAME_MAX_BYTES);
 	PUT(p, ",\"market\":");
-	p = put_text(p, lc_market_name(extra->symbol->market), NAME_MAX_BYTES);
+	p = lc_put_text(p, lc_market_name(extra->symbol->market), NAME_MAX_BYTES);
 	PUT(p, ",\"received_at\":");
-	p = put_time(p, context, extra->symbol->market, tick->received_ns);
+	p = lc_put_time(p, context, extra->symbol->market, tick->received_ns);
 	PUT(p, ",\"stream\":");
-	p = put_text(p, context->stream, LC_MESSAGE_ID_MAX);
+	p = lc_put_text(p, context->stream, LC_MESSAGE_ID_MAX);
 	PUT(p, ",\"seq\":");
-	p = put_uint(p, counted ? tick->seq : 0);
+	p = lc_put_uint(p, counted ? tick->seq : 0);
 	PUT(p, ",\"conflated\":");
-	return put_uint(p, tick->conflated);
+	return lc_put_uint(p, tick->conflated);
 }
 
 static char *put_conditions(char *p, const struct lc_conditions *conditions)
@@ -171,7 +91,7 @@ static char *put_conditions(char *p, const struct lc_conditions *conditions)
 		if (i > 0) {
 			*p++ = ',';
 		}
-		p = put_text(p, conditions->code[i], sizeof conditions->code[i]);
+		p = lc_put_text(p, conditions->code[i], sizeof conditions->code[i]);
 	}
 	*p++ = ']';
 	return p;
@@ -182,23 +102,23 @@ static char *put_trade(char *p, const struct lc_tick *tick)
 {
 	if (tick->has & LC_HAS_PREV_CLOSE) {
 		PUT(p, ",\"prev_close\":");
-		p = put_decimal(p, tick->prev_close);
+		p = lc_put_decimal(p, tick->prev_close);
 	}
 	if (tick->has & LC_HAS_TRADE_ID) {
 		PUT(p, ",\"trade_id\":\"");
-		p = put_uint(p, tick->trade_id);
+		p = lc_put_uint(p, tick->trade_id);
 		*p++ = '"';
 	}
 	if (tick->exchange[0] != '\0') {
 		PUT(p, ",\"exchange\":");
-		p = put_text(p, tick->exchange, sizeof tick->exchange);
+		p = lc_put_text(p, tick->exchange, sizeof tick->exchange);
 	}
 	if (tick->conditions.count > 0) {
 		p = put_conditions(p, &tick->conditions);
 	}
 	if (tick->feed[0] != '\0') {
 		PUT(p, ",\"feed\":");
-		p = put_text(p, tick->feed, sizeof tick->feed);
+		p = lc_put_text(p, tick->feed, sizeof tick->feed);
 	}
 	if (tick->kind == LC_TICK_TRADE && !(tick->effect & LC_UPDATES_LAST)) {
 		PUT(p, ",\"eligible\":false");
@@ -222,7 +142,7 @@ static char *put_flags(char *p, unsigned flags)
 	PUT(p, ",\"flags\":[");
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		if (flags & names[i].flag) {
-			p = put_text(p, names[i].name, NAME_MAX_BYTES);
+			p = lc_put_text(p, names[i].name, NAME_MAX_BYTES);
 			*p++ = ',';
 		}
 	}
@@ -241,7 +161,7 @@ static char *put_state(
 	}
 	if (extra->session != NULL) {
 		PUT(p, ",\"session\":");
-		p = put_text(p, extra->session, NAME_MAX_BYTES);
+		p = lc_put_text(p, extra->session, NAME_MAX_BYTES);
 	}
 	if (flags != 0) {
 		p = put_flags(p, flags);
@@ -256,13 +176,13 @@ static char *put_merged(char *p, const struct lc_tick *tick)
 		return p;
 	}
 	PUT(p, ",\"conflated_high\":");
-	p = put_decimal(p, tick->merged.high);
+	p = lc_put_decimal(p, tick->merged.high);
 	PUT(p, ",\"conflated_low\":");
-	p = put_decimal(p, tick->merged.low);
+	p = lc_put_decimal(p, tick->merged.low);
 	PUT(p, ",\"conflated_volume\":");
-	p = put_decimal(p, tick->merged.volume);
+	p = lc_put_decimal(p, tick->merged.volume);
 	PUT(p, ",\"conflated_amount\":");
-	return put_decimal(p, tick->merged.amount);
+	return lc_put_decimal(p, tick->merged.amount);
 }
 
 enum lc_err lc_price_update_encode(const struct lc_message_context *context,
@@ -279,9 +199,9 @@ enum lc_err lc_price_update_encode(const struct lc_message_context *context,
 	bool no_amount;
 	char *p = out;
 	PUT(p, "{\"symbol\":");
-	p = put_text(p, extra->symbol->text, LC_SYMBOL_MAX);
+	p = lc_put_text(p, extra->symbol->text, LC_SYMBOL_MAX);
 	PUT(p, ",\"timestamp\":");
-	p = put_time(p, context, extra->symbol->market,
+	p = lc_put_time(p, context, extra->symbol->market,
 		tick->has & LC_HAS_EVENT_TIME ? tick->event_ns : tick->received_ns);
 	p = put_totals(p, tick, *price, &no_amount);
 	p = put_levels(p, tick);

@@ -78,3 +78,21 @@ uint8_t lc_conditions_effect(const struct lc_conditions *conditions, char tape,
 	}
 	return effect;
 }
+
+enum lc_conditions_class lc_conditions_class(const struct lc_conditions *conditions)
+{
+	bool extended = false, ordinary = true;
+	for (unsigned i = 0; i < conditions->count && i < LC_TICK_CONDITIONS; i++) {
+		const char *code = conditions->code[i];
+		bool known;
+		if (code[0] == '6' && code[1] == '\0') {
+			return LC_CONDITIONS_CLOSING;
+		}
+		if (code[0] == 'T' && code[1] == '\0') {
+			extended = true;
+		} else {
+			ordinary = ordinary && effect_of(code, '\0', &known) == LC_UPDATES_ALL;
+		}
+	}
+	return extended && ordinary ? LC_CONDITIONS_EXTENDED : LC_CONDITIONS_ORDINARY;
+}

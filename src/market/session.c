@@ -170,6 +170,16 @@ int32_t lc_trading_date(struct lc_calendar *calendar, enum lc_market market, int
 	return span_of(calendar, market, unix_ns)->day;
 }
 
+int64_t lc_day_begin(
+	struct lc_calendar *calendar, enum lc_market market, int64_t unix_ns, int64_t *next_ns)
+{
+	const struct day_span *span = span_of(calendar, market, unix_ns);
+	if (next_ns) {
+		*next_ns = span->to_ns;
+	}
+	return span->from_ns;
+}
+
 bool lc_calendar_trades_on(
 	const struct lc_calendar *calendar, enum lc_market market, int32_t day, bool *half)
 {

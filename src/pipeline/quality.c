@@ -18,6 +18,7 @@ struct lc_quality {
 	size_t n_states;
 	size_t held;
 	struct feed_clock clocks[SOURCES];
+	uint32_t sessions[SOURCES]; /* of each source, counted */
 };
 
 static void say_drop(struct lc_quality *quality, const struct lc_tick *tick, enum lc_drop reason)
@@ -246,7 +247,8 @@ static enum lc_verdict hold(struct lc_quality *quality, struct symbol_state *sta
 }
 
 /* The rules of value, for a tick whose time is good. */
-static enum lc_drop check_content(struct symbol_state *state, struct lc_tick *tick, int32_t day)
+static enum lc_drop check_content(
+	struct lc_quality *quality, struct symbol_state *state, struct lc_tick *tick, int32_t day)
 {
 	if (tick->kind == LC_TICK_QUOTE) {
 		return LC_DROP_NONE;
@@ -256,9 +258,13 @@ static enum lc_drop check_content(struct symbol_state *state, struct lc_tick *ti
 		return LC_DROP_NONE;
 	}
 	start_day(state, day);
+	bool first = state->session != quality->sessions[tick->source];
 	enum lc_drop why = lc_check_limits(state, tick);
 	if (why == LC_DROP_NONE && tick->kind == LC_TICK_SNAPSHOT) {
 		why = lc_check_snapshot(state, tick);
+		/* What was traded between two sessions belongs to no moment: bars must see it alone. */
+		tick->traded = first ? LC_TRADED_FIRST : tick->traded;
+		state->session = quality->sessions[tick->source];
 	}
 	return why;
 }
@@ -374,7 +380,7 @@ enum lc_verdict lc_quality_judge(
 	if (why != LC_DROP_NONE) {
 		return drop(why, reason);
 	}
-	why = check_content(state, tick, day);
+	why = check_content(quality, state, tick, day);
 	if (why != LC_DROP_NONE) {
 		return drop(why, reason);
 	}
@@ -425,6 +431,7 @@ bool lc_quality_offset(
 void lc_quality_source_reset(struct lc_quality *quality, uint8_t source)
 {
 	lc_feed_clock_reset(&quality->clocks[source]);
+	quality->sessions[source]++;
 }
 
 uint64_t lc_quality_seq(const struct lc_quality *quality, uint32_t symbol, enum lc_tick_kind kind)

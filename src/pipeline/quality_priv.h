@@ -68,11 +68,12 @@ struct symbol_state {
 	struct lc_decimal vendor_up, vendor_down;
 	struct lc_decimal prev_close, up, down; /* computed from prev_close */
 	uint8_t decreases;                      /* snapshots in a row whose volume went back */
+	uint32_t session;                       /* of the source that gave volume */
 } __attribute__((aligned(64)));
 
 /* The rules that look at one tick and its symbol; LC_DROP_NONE when it passes. They clear fields that
  * say nothing (a price of 0 for "none"). */
 enum lc_drop lc_check_values(struct lc_tick *tick, uint8_t market);
-enum lc_drop lc_check_snapshot(struct symbol_state *state, const struct lc_tick *tick);
+enum lc_drop lc_check_snapshot(struct symbol_state *state, struct lc_tick *tick);
 /* Vendor limits drop; computed ones set LC_FLAG_BEYOND_LIMIT. */
 enum lc_drop lc_check_limits(struct symbol_state *state, struct lc_tick *tick);

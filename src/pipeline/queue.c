@@ -177,6 +177,22 @@ static int64_t minute_of(int64_t event_ns)
 	return event_ns / minute - (event_ns % minute < 0);
 }
 
+/* Would bars treat the two alike? A late trade's place is its own time; some trades and snapshots
+ * have a rule of their own. */
+static bool same_in_bars(const struct lc_tick *queued, const struct lc_tick *tick)
+{
+	switch (tick->kind) {
+	case LC_TICK_TRADE:
+		return !(tick->flags & LC_FLAG_LATE) &&
+		       lc_conditions_class(&queued->conditions) ==
+			       lc_conditions_class(&tick->conditions);
+	case LC_TICK_SNAPSHOT:
+		return queued->traded != LC_TRADED_FIRST && tick->traded != LC_TRADED_FIRST;
+	default:
+		return true;
+	}
+}
+
 /* The queued tick that this one may merge into, or NULL. */
 static struct lc_tick *mergeable(const struct lc_queue *queue, const struct lc_tick *tick)
 {
@@ -195,7 +211,7 @@ static struct lc_tick *mergeable(const struct lc_queue *queue, const struct lc_t
 		     minute_of(queued->event_ns) == minute_of(tick->event_ns);
 	/* What a message stands for is a run of numbers without holes. */
 	bool next = tick->seq - tick->conflated == queued->seq + 1;
-	return same && equal && next ? queued : NULL;
+	return same && equal && next && same_in_bars(queued, tick) ? queued : NULL;
 }
 
 static struct lc_decimal smaller(struct lc_decimal a, struct lc_decimal b)
@@ -213,7 +229,7 @@ static struct lc_merged stands_for(const struct lc_tick *tick)
 {
 	return tick->conflated ? tick->merged
 			       : (struct lc_merged){tick->price, tick->price, tick->price,
-					 tick->volume, tick->amount};
+					 tick->volume, tick->amount, tick->price, tick->event_ns};
 }
 
 static struct lc_merged merge_trades(const struct lc_tick *queued, const struct lc_tick *tick)
@@ -225,14 +241,17 @@ static struct lc_merged merge_trades(const struct lc_tick *queued, const struct 
 		.low = smaller(a.low, b.low),
 		.volume = lc_decimal_add(a.volume, b.volume),
 		.amount = lc_decimal_add(a.amount, b.amount),
+		.close = b.close,
+		.first_ns = a.first_ns,
 	};
 }
 
-/* Totals are the newest's; of the prices those count that there were. */
+/* Totals are the newest's; of the prices those count that were traded. */
 static struct lc_merged merge_snapshots(const struct lc_tick *queued, const struct lc_tick *tick)
 {
 	struct lc_merged a = stands_for(queued), b = stands_for(tick);
-	bool had = queued->has & LC_HAS_PRICE, has = tick->has & LC_HAS_PRICE;
+	bool had = queued->has & LC_HAS_PRICE && queued->traded != LC_TRADED_NO;
+	bool has = tick->has & LC_HAS_PRICE && tick->traded != LC_TRADED_NO;
 	if (!had || !has) {
 		a = had ? a : b;
 		b = a;
@@ -243,6 +262,8 @@ static struct lc_merged merge_snapshots(const struct lc_tick *queued, const stru
 		.low = smaller(a.low, b.low),
 		.volume = tick->volume,
 		.amount = tick->amount,
+		.close = b.close,
+		.first_ns = a.first_ns,
 	};
 }
 
@@ -255,7 +276,9 @@ static void merge(struct lc_tick *queued, const struct lc_tick *tick)
 		merged = merge_snapshots(queued, tick);
 	}
 	uint32_t conflated = queued->conflated + tick->conflated + 1;
+	uint8_t traded = queued->traded == LC_TRADED_YES ? queued->traded : tick->traded;
 	copy_tick(queued, tick);
+	queued->traded = traded;
 	queued->conflated = conflated;
 	queued->merged = merged;
 }

@@ -120,7 +120,13 @@ enum lc_drop lc_check_values(struct lc_tick *tick, uint8_t market)
 	return inconsistent(tick, market) ? LC_DROP_INCONSISTENT : LC_DROP_NONE;
 }
 
-enum lc_drop lc_check_snapshot(struct symbol_state *state, const struct lc_tick *tick)
+static uint8_t traded(const struct symbol_state *state, const struct lc_tick *tick)
+{
+	int rose = state->has_volume ? lc_decimal_compare(tick->volume, state->volume) : -1;
+	return rose < 0 ? LC_TRADED_FIRST : rose > 0 ? LC_TRADED_YES : LC_TRADED_NO;
+}
+
+enum lc_drop lc_check_snapshot(struct symbol_state *state, struct lc_tick *tick)
 {
 	state->wrong_unit = unit_is_wrong(state, tick);
 	if (state->wrong_unit) {
@@ -134,6 +140,7 @@ enum lc_drop lc_check_snapshot(struct symbol_state *state, const struct lc_tick 
 		return LC_DROP_VOLUME_DECREASED;
 	}
 	state->decreases = 0;
+	tick->traded = traded(state, tick);
 	state->has_volume = true;
 	state->volume = tick->volume;
 	return LC_DROP_NONE;

@@ -58,7 +58,7 @@ def main():
             name, text = line.split("\t", 1)
             message = json.loads(text)
             errors += check(f"{name}, line {number}", name, message, schemas)
-            if name == "price_update":
+            if name in ("price_update", "bar"):
                 order = [f for f in schemas[name][0].schema["properties"] if f in message]
                 if list(message) != order:
                     errors.append(f"{name}, line {number}: fields in another order")

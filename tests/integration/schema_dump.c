@@ -67,6 +67,22 @@ static void print_ticks(const struct lc_message_context *context)
 		(struct lc_price_context){.source = "bar_snapshot", .bar = true});
 }
 
+static void print_bars(const struct lc_message_context *context)
+{
+	struct lc_symbol symbol;
+	char out[LC_BAR_MAX];
+	(void)lc_symbol_parse("600519.SH", 9, &symbol);
+	struct lc_bar bar = {.final = true, .complete = true, .start_ns = NOW_NS, .tick_count = 7};
+	for (enum lc_period period = LC_PERIOD_1M; period <= LC_PERIOD_1D; period++) {
+		bar.period = (uint8_t)period;
+		bar.open = bar.high = bar.low = bar.close = (struct lc_decimal){141288, -2};
+		bar.has = (uint8_t)(period == LC_PERIOD_1D ? 7 : 0);
+		bar.gap_volume = lc_decimal_from_int(period == LC_PERIOD_1D ? 300 : 0);
+		size_t len = lc_bar_encode(context, &bar, &symbol, "live", out);
+		printf("bar\t%.*s\n", (int)len, out);
+	}
+}
+
 static void print_buf(const char *schema, struct lc_buf *out)
 {
 	printf("%s\t%s\n", schema, lc_buf_text(out));
@@ -109,6 +125,7 @@ int main(void)
 			.stream = "node-1-0001",
 		};
 		print_ticks(&context);
+		print_bars(&context);
 		print_others(&context);
 	}
 	lc_zone_destroy(zone);

@@ -1,0 +1,424 @@
+#include "bars_priv.h"
+
+#include <string.h>
+
+enum { SESSION_FIELDS = LC_HAS_OPEN | LC_HAS_HIGH | LC_HAS_LOW };
+
+static struct lc_decimal add(struct lc_decimal a, struct lc_decimal b)
+{
+	return lc_decimal_add(a, b);
+}
+
+struct lc_decimal lc_day_unplaced(const struct day_state *d)
+{
+	return lc_decimal_sub(d->volume, add(d->placed, d->outside));
+}
+
+/* A traded volume enters the day, except where a reference counted it already. */
+static void day_volume(struct day_state *d, struct lc_decimal *part, const struct lc_tick *tick,
+	struct lc_decimal volume, struct lc_decimal amount)
+{
+	*part = add(*part, volume);
+	bool counted = tick->event_ns <= d->covered_ns;
+	if (!counted) {
+		d->volume = add(d->volume, volume);
+	} else if (lc_day_unplaced(d).mantissa < 0) {
+		d->volume = add(d->placed, d->outside);
+	}
+	if (!counted || !(d->session.has & LC_HAS_AMOUNT)) {
+		d->amount = add(d->amount, amount);
+	}
+}
+
+static int32_t offset_ms(const struct day_plan *plan, int slot, int64_t ns)
+{
+	return (int32_t)((ns - lc_day_slot_start(plan, slot)) / 1000000);
+}
+
+static struct row_prices prices_of(
+	const struct lc_tick *tick, const struct day_plan *plan, int slot, uint8_t effect)
+{
+	int32_t at_ms = offset_ms(plan, slot, tick->event_ns);
+	struct row_prices prices = {
+		tick->price, tick->price, tick->price, tick->price, at_ms, at_ms, effect};
+	if (tick->conflated > 0) {
+		prices.open = tick->merged.open;
+		prices.high = tick->merged.high;
+		prices.low = tick->merged.low;
+		prices.close = tick->merged.close;
+		prices.first_ms = offset_ms(plan, slot, tick->merged.first_ns);
+	}
+	return prices;
+}
+
+static void take_prev_close(struct symbol_bars *s, const struct lc_tick *tick)
+{
+	if (tick->has & LC_HAS_PREV_CLOSE) {
+		s->d.session.prev_close = tick->prev_close;
+		s->d.session.has |= LC_HAS_PREV_CLOSE;
+	}
+}
+
+/* --- trades --- */
+
+static struct lc_decimal volume_of(const struct lc_tick *tick)
+{
+	return tick->conflated ? tick->merged.volume : tick->volume;
+}
+
+static struct lc_decimal amount_of(const struct lc_tick *tick)
+{
+	return tick->conflated ? tick->merged.amount : tick->amount;
+}
+
+static void closing_print(struct lc_bars *bars, struct symbol_bars *s, const struct day_plan *plan,
+	const struct lc_tick *tick)
+{
+	struct day_state *d = &s->d;
+	day_volume(d, &d->outside, tick, volume_of(tick), amount_of(tick));
+	d->print = tick->price;
+	d->printed = true;
+	d->day_ticks += tick->conflated + 1;
+	lc_bars_changed(bars, s, plan, NULL);
+}
+
+static void place_trade(struct lc_bars *bars, struct symbol_bars *s, const struct day_plan *plan,
+	const struct lc_tick *tick, int slot, uint8_t effect)
+{
+	struct row *row = lc_row_make(s, slot);
+	if (!row) {
+		bars->stats.no_memory++;
+		return;
+	}
+	const struct row_prices prices = prices_of(tick, plan, slot, effect);
+	lc_row_prices(row, &prices);
+	bool regular = lc_day_segment(plan, slot)->regular;
+	if (effect & LC_UPDATES_VOLUME) {
+		lc_row_volume(row, volume_of(tick), amount_of(tick));
+		if (regular) {
+			day_volume(&s->d, &s->d.placed, tick, volume_of(tick), amount_of(tick));
+		}
+	}
+	row->ticks += tick->conflated + 1;
+	s->d.day_ticks += regular ? tick->conflated + 1 : 0;
+	lc_bars_changed(bars, s, plan, row);
+}
+
+void lc_bars_trade(struct lc_bars *bars, uint32_t index, const struct lc_tick *tick)
+{
+	struct symbol_bars *s = &bars->symbols[index];
+	const struct day_plan *plan = lc_bars_enter(bars, index, s, tick->event_ns);
+	if (!plan || s->d.snapshots) {
+		return;
+	}
+	take_prev_close(s, tick);
+	enum lc_conditions_class class = LC_CONDITIONS_ORDINARY;
+	if (s->market == LC_MARKET_US && tick->conditions.count > 0) {
+		class = lc_conditions_class(&tick->conditions);
+	}
+	if (class == LC_CONDITIONS_CLOSING) {
+		closing_print(bars, s, plan, tick);
+		return;
+	}
+	int slot = lc_day_slot(plan, tick->event_ns);
+	if (slot == SLOT_OUTSIDE) {
+		day_volume(&s->d, &s->d.outside, tick, volume_of(tick), amount_of(tick));
+		lc_bars_changed(bars, s, plan, NULL);
+	} else if (slot != SLOT_NONE && tick->effect != 0) {
+		bool late_hours = !lc_day_segment(plan, slot)->regular &&
+				  class == LC_CONDITIONS_EXTENDED;
+		place_trade(bars, s, plan, tick, slot, late_hours ? LC_UPDATES_ALL : tick->effect);
+	}
+}
+
+/* --- snapshots --- */
+
+/* Was the volume since the last snapshot traded while nothing was seen, in minutes that cannot be
+ * told? */
+static bool is_hole(const struct lc_bars *bars, const struct symbol_bars *s,
+	const struct day_plan *plan, const struct lc_tick *tick)
+{
+	if (!s->d.unseen) {
+		return false;
+	}
+	int64_t from_ns = s->d.unseen_from_ns;
+	from_ns = s->d.seen_ns > from_ns ? s->d.seen_ns : from_ns;
+	int first, last;
+	return tick->event_ns - from_ns > bars->options.hole_ns &&
+	       lc_day_overlap(plan, from_ns, tick->event_ns, &first, &last) && first < last;
+}
+
+static bool is_first_price(const struct symbol_bars *s, const struct row *row)
+{
+	while (row > s->rows) {
+		if ((--row)->flags & ROW_LAST) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* An open, high or low of the session that the samples stepped over was traded since the last time
+ * that volume rose: it enters this row. Those of a hole (row NULL) enter none. */
+static void enter_session(struct symbol_bars *s, const struct lc_tick *tick, struct row *row)
+{
+	struct session_values *known = &s->d.known;
+	uint32_t had = known->has, has = tick->has;
+	bool high = has & LC_HAS_HIGH &&
+		    (!(had & LC_HAS_HIGH) || lc_decimal_compare(tick->high, known->high) > 0);
+	bool low = has & LC_HAS_LOW &&
+		   (!(had & LC_HAS_LOW) || lc_decimal_compare(tick->low, known->low) < 0);
+	if (row && row->flags & ROW_LAST) {
+		if (has & LC_HAS_OPEN && !(had & LC_HAS_OPEN) && is_first_price(s, row)) {
+			ROW_SET(row, open, tick->open);
+		}
+		if (high && lc_decimal_compare(tick->high, ROW_GET(row, high)) > 0) {
+			ROW_SET(row, high, tick->high);
+		}
+		if (low && lc_decimal_compare(tick->low, ROW_GET(row, low)) < 0) {
+			ROW_SET(row, low, tick->low);
+		}
+	}
+	known->has |= has & SESSION_FIELDS;
+	known->high = high ? tick->high : known->high;
+	known->low = low ? tick->low : known->low;
+}
+
+/* True when a value of the day changed. */
+static bool take_field(struct session_values *session, const struct lc_tick *tick, uint32_t field,
+	struct lc_decimal *to, struct lc_decimal from)
+{
+	if (!(tick->has & field)) {
+		return false;
+	}
+	bool changed = !(session->has & field) || lc_decimal_compare(*to, from) != 0;
+	session->has |= field;
+	*to = from;
+	return changed;
+}
+
+/* The day is the vendor's own. True when it changed. */
+static bool take_day(struct symbol_bars *s, const struct lc_tick *tick, bool rose)
+{
+	struct day_state *d = &s->d;
+	struct session_values *session = &d->session;
+	bool changed = lc_decimal_compare(tick->volume, d->volume) != 0;
+	changed |= take_field(session, tick, LC_HAS_OPEN, &session->open, tick->open);
+	changed |= take_field(session, tick, LC_HAS_HIGH, &session->high, tick->high);
+	changed |= take_field(session, tick, LC_HAS_LOW, &session->low, tick->low);
+	changed |= take_field(session, tick, LC_HAS_AMOUNT, &d->amount, tick->amount);
+	if (rose && tick->has & LC_HAS_PRICE) {
+		session->price = tick->conflated ? tick->merged.close : tick->price;
+		session->has |= LC_HAS_PRICE;
+	}
+	d->total = d->volume = tick->volume;
+	d->total_amount = d->amount;
+	return changed;
+}
+
+/* What was traded since the last snapshot, in its minute. */
+static struct row *place_snapshot(struct lc_bars *bars, struct symbol_bars *s,
+	const struct day_plan *plan, const struct lc_tick *tick, int slot, struct lc_decimal traded)
+{
+	struct row *row = lc_row_make(s, slot);
+	if (!row) {
+		bars->stats.no_memory++;
+		return NULL;
+	}
+	bool rose = traded.mantissa > 0;
+	if (rose && tick->has & LC_HAS_PRICE) {
+		const struct row_prices prices = prices_of(tick, plan, slot, LC_UPDATES_ALL);
+		lc_row_prices(row, &prices);
+	}
+	if (rose) {
+		struct lc_decimal amount = {0};
+		if (tick->has & LC_HAS_AMOUNT) {
+			amount = lc_decimal_sub(tick->amount, s->d.total_amount);
+		}
+		lc_row_volume(row, traded, amount.mantissa > 0 ? amount : (struct lc_decimal){0});
+		s->d.placed = add(s->d.placed, traded);
+	}
+	row->ticks += tick->conflated + 1;
+	return row;
+}
+
+void lc_bars_snapshot(struct lc_bars *bars, uint32_t index, const struct lc_tick *tick)
+{
+	struct symbol_bars *s = &bars->symbols[index];
+	const struct day_plan *plan = lc_bars_enter(bars, index, s, tick->event_ns);
+	int slot = plan ? lc_day_slot(plan, tick->event_ns) : SLOT_NONE;
+	if (slot == SLOT_NONE || !(tick->has & LC_HAS_VOLUME)) {
+		return;
+	}
+	struct day_state *d = &s->d;
+	d->snapshots = true;
+	take_prev_close(s, tick);
+	struct lc_decimal traded = lc_decimal_sub(tick->volume, d->total);
+	bool hole = is_hole(bars, s, plan, tick), rose = traded.mantissa > 0;
+	struct row *row = NULL;
+	if (slot == SLOT_OUTSIDE) {
+		d->outside = rose && !hole ? add(d->outside, traded) : d->outside;
+	} else if (!hole) {
+		row = place_snapshot(bars, s, plan, tick, slot, traded);
+	}
+	if (rose) {
+		enter_session(s, tick, row);
+	}
+	d->unseen = false;
+	d->seen_ns = tick->event_ns;
+	d->day_ticks += tick->conflated + 1;
+	s->unsaved = true;
+	/* Before anything is traded, what a vendor shows may be the day's before. */
+	if (tick->volume.mantissa > 0 && take_day(s, tick, rose)) {
+		lc_bars_changed(bars, s, plan, row);
+	}
+}
+
+/* --- corrections and cancels --- */
+
+/* A trade as it was, or as it should have been. */
+struct amended {
+	struct lc_decimal price, volume;
+	uint8_t effect;
+	bool closing;
+};
+
+static struct amended before_of(const struct symbol_bars *s, const struct lc_tick *tick)
+{
+	struct amended before = {tick->price, tick->volume, LC_UPDATES_ALL, false};
+	if (s->market == LC_MARKET_US && tick->conditions.count > 0) {
+		struct lc_conditions_seen seen = {0};
+		before.effect = lc_conditions_effect(&tick->conditions, tick->tape[0], &seen, NULL);
+		before.closing = lc_conditions_class(&tick->conditions) == LC_CONDITIONS_CLOSING;
+	}
+	return before;
+}
+
+static struct amended after_of(const struct symbol_bars *s, const struct lc_tick *tick)
+{
+	struct amended after = {tick->u.correction.price, tick->u.correction.volume,
+		tick->u.correction.effect, false};
+	after.closing = s->market == LC_MARKET_US &&
+			lc_conditions_class(&tick->u.correction.conditions) ==
+				LC_CONDITIONS_CLOSING;
+	return after;
+}
+
+static bool is_price_of(const struct row *row, struct lc_decimal price)
+{
+	return lc_decimal_compare(price, ROW_GET(row, open)) == 0 ||
+	       lc_decimal_compare(price, ROW_GET(row, high)) == 0 ||
+	       lc_decimal_compare(price, ROW_GET(row, low)) == 0 ||
+	       lc_decimal_compare(price, ROW_GET(row, close)) == 0;
+}
+
+static struct lc_decimal at_most(struct lc_decimal value, struct lc_decimal most)
+{
+	return lc_decimal_compare(value, most) > 0 ? most : value;
+}
+
+static void subtract(struct lc_decimal *from, struct lc_decimal value)
+{
+	*from = lc_decimal_sub(*from, value);
+}
+
+/* A volume that was seen leaves its minute and the day; one that was not seen leaves the gap. */
+static void take_back(struct symbol_bars *s, struct row *row, const struct amended *before)
+{
+	struct day_state *d = &s->d;
+	if (!(before->effect & LC_UPDATES_VOLUME) && !before->closing) {
+		return;
+	}
+	struct lc_decimal volume = before->volume;
+	if (before->closing) {
+		volume = at_most(volume, d->outside);
+		subtract(&d->outside, volume);
+	} else if (row) {
+		volume = at_most(volume, ROW_GET(row, volume));
+		struct lc_decimal amount = at_most(
+			lc_decimal_mul(before->price, volume), ROW_GET(row, amount));
+		lc_row_volume(row, lc_decimal_sub((struct lc_decimal){0}, volume),
+			lc_decimal_sub((struct lc_decimal){0}, amount));
+		subtract(&d->placed, volume);
+	} else {
+		volume = at_most(volume, lc_day_unplaced(d));
+	}
+	subtract(&d->volume, volume);
+	subtract(&d->amount, at_most(lc_decimal_mul(before->price, volume), d->amount));
+}
+
+static void say_doubt(struct lc_bars *bars, uint32_t index, const struct day_plan *plan, int slot)
+{
+	if (bars->options.host->doubt) {
+		bars->options.host->doubt(bars->options.arg, index, lc_day_slot_start(plan, slot));
+	}
+}
+
+/* The price may have made the bar; what made it else, only the vendor knows. */
+static void doubt_prices(struct lc_bars *bars, uint32_t index, const struct day_plan *plan,
+	struct row *row, const struct amended *before)
+{
+	struct day_state *d = &bars->symbols[index].d;
+	bool counted = before->effect & (LC_UPDATES_LAST | LC_UPDATES_HIGH_LOW);
+	if (before->closing && d->printed && lc_decimal_compare(before->price, d->print) == 0) {
+		d->printed = false;
+		d->day_doubt = true;
+	}
+	if (before->closing || !counted) {
+		return;
+	}
+	bool high = d->session.has & LC_HAS_HIGH &&
+		    lc_decimal_compare(before->price, d->session.high) == 0;
+	bool low = d->session.has & LC_HAS_LOW &&
+		   lc_decimal_compare(before->price, d->session.low) == 0;
+	if (high || low) {
+		d->session.has &= ~(uint32_t)(high ? LC_HAS_HIGH : LC_HAS_LOW);
+		d->day_doubt = true;
+	}
+	if (row && row->flags & (ROW_LAST | ROW_RANGE) && is_price_of(row, before->price)) {
+		row->flags |= ROW_DOUBT;
+		say_doubt(bars, index, plan, row->slot);
+	}
+}
+
+static void put_instead(struct lc_bars *bars, struct symbol_bars *s, const struct day_plan *plan,
+	const struct lc_tick *tick, int slot)
+{
+	const struct amended after = after_of(s, tick);
+	struct lc_tick trade = *tick;
+	trade.kind = LC_TICK_TRADE;
+	trade.price = after.price;
+	trade.volume = after.volume;
+	trade.amount = lc_decimal_mul(after.price, after.volume);
+	if (after.closing) {
+		closing_print(bars, s, plan, &trade);
+	} else if (slot >= 0 && after.effect != 0) {
+		place_trade(bars, s, plan, &trade, slot, after.effect);
+		/* The trade was counted when it came first. */
+		struct row *row = lc_row_find(s, slot);
+		row->ticks -= row->ticks > 1;
+		s->d.day_ticks -= s->d.day_ticks > 1;
+	}
+}
+
+/* The vendor's time of a correction or cancel is that of the trade: the only one there is. */
+void lc_bars_cancel(struct lc_bars *bars, uint32_t index, const struct lc_tick *tick)
+{
+	struct symbol_bars *s = &bars->symbols[index];
+	const struct day_plan *plan = lc_bars_enter(bars, index, s, tick->event_ns);
+	if (!plan || s->d.snapshots) {
+		return;
+	}
+	const struct amended before = before_of(s, tick);
+	int slot = lc_day_slot(plan, tick->event_ns);
+	struct row *row = slot >= 0 ? lc_row_find(s, slot) : NULL;
+	if (slot < 0 && !before.closing) {
+		return;
+	}
+	take_back(s, row, &before);
+	doubt_prices(bars, index, plan, row, &before);
+	lc_bars_changed(bars, s, plan, row);
+	if (tick->kind == LC_TICK_CORRECTION) {
+		put_instead(bars, s, plan, tick, slot);
+	}
+}

@@ -1,0 +1,209 @@
+#include "bars_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEY_STATE, KEY_META, KEY_ROWS };
+enum { VERSION = 1 };
+
+/* In front of every piece. */
+struct piece {
+	uint32_t version;
+	uint32_t len; /* with this */
+	int32_t day;
+	int32_t slots; /* of KEY_META */
+};
+
+struct saved_state {
+	struct piece piece;
+	int64_t watch_ns;
+	struct day_state d;
+};
+struct saved_row {
+	struct piece piece;
+	struct row row;
+};
+struct saved_meta {
+	struct piece piece;
+	uint16_t meta[(LC_BARS_PIECE_MAX - sizeof(struct piece)) / sizeof(uint16_t)];
+};
+static_assert(sizeof(struct saved_state) <= LC_BARS_PIECE_MAX);
+static_assert(sizeof(struct saved_row) <= LC_BARS_PIECE_MAX);
+
+static struct piece header(const struct symbol_bars *s, size_t len, int32_t slots)
+{
+	return (struct piece){VERSION, (uint32_t)len, s->d.day, slots};
+}
+
+static void save_state(uint32_t symbol, struct symbol_bars *s, lc_bars_save_cb save, void *arg)
+{
+	struct saved_state saved;
+	memset(&saved, 0, sizeof saved); /* padding is written as well */
+	saved.piece = header(s, sizeof saved, 0);
+	saved.watch_ns = s->watch_ns;
+	saved.d = s->d;
+	save(arg, symbol, KEY_STATE, &saved, sizeof saved);
+	s->unsaved = false;
+}
+
+/* A day of more than all three markets' (the demo's round-the-clock one) may not fit: then longer
+ * bars begin to count anew. */
+static size_t save_meta(uint32_t symbol, struct symbol_bars *s, lc_bars_save_cb save, void *arg)
+{
+	struct saved_meta saved = {0};
+	s->meta_unsaved = false;
+	size_t bytes = (size_t)s->n_meta * sizeof *s->meta;
+	if (s->n_meta == 0 || bytes > sizeof saved.meta) {
+		return 0;
+	}
+	saved.piece = header(s, sizeof saved.piece + bytes, s->meta_slots);
+	memcpy(saved.meta, s->meta, bytes);
+	save(arg, symbol, KEY_META, &saved, sizeof saved.piece + bytes);
+	return 1;
+}
+
+size_t lc_bars_save(
+	struct lc_bars *bars, uint32_t symbol, bool all, lc_bars_save_cb save, void *arg)
+{
+	if (symbol >= bars->count || !bars->symbols[symbol].followed ||
+		bars->symbols[symbol].d.day == INT32_MIN) {
+		return 0;
+	}
+	struct symbol_bars *s = &bars->symbols[symbol];
+	size_t count = 0;
+	if (s->unsaved || all) {
+		save_state(symbol, s, save, arg);
+		count++;
+	}
+	if (s->meta_unsaved || all) {
+		count += save_meta(symbol, s, save, arg);
+	}
+	for (int at = 0; at < s->n_rows; at++) {
+		struct row *row = &s->rows[at];
+		if (!(row->flags & ROW_UNSAVED) && !all) {
+			continue;
+		}
+		struct saved_row saved;
+		row->flags &= (uint8_t)~ROW_UNSAVED;
+		memset(&saved, 0, sizeof saved);
+		saved.piece = header(s, sizeof saved, 0);
+		saved.row = *row;
+		save(arg, symbol, KEY_ROWS + row->slot, &saved, sizeof saved);
+		count++;
+	}
+	return count;
+}
+
+static bool sane_exponent(int exponent)
+{
+	return exponent >= -30 && exponent <= 30;
+}
+
+static bool sane_decimal(struct lc_decimal value)
+{
+	return sane_exponent(value.exponent) && value.mantissa > INT64_MIN;
+}
+
+static bool sane_state(const struct day_state *d)
+{
+	bool sane = d->day > INT32_MIN && d->n_holes <= HOLES_MAX && d->closed_to >= 0;
+	const struct lc_decimal decimals[] = {d->total, d->total_amount, d->volume, d->amount,
+		d->placed, d->outside, d->print, d->session.open, d->session.high, d->session.low,
+		d->session.price, d->session.prev_close, d->known.high, d->known.low};
+	for (size_t i = 0; i < sizeof decimals / sizeof *decimals; i++) {
+		sane = sane && sane_decimal(decimals[i]);
+	}
+	return sane;
+}
+
+static bool sane_row(const struct row *row)
+{
+	return sane_exponent(row->open_exp) && sane_exponent(row->high_exp) &&
+	       sane_exponent(row->low_exp) && sane_exponent(row->close_exp) &&
+	       sane_exponent(row->volume_exp) && sane_exponent(row->amount_exp);
+}
+
+static enum lc_err restore_state(
+	struct lc_bars *bars, uint32_t symbol, const void *data, size_t len)
+{
+	struct saved_state saved;
+	if (len != sizeof saved) {
+		return LC_ERR_INVALID;
+	}
+	memcpy(&saved, data, sizeof saved);
+	if (!sane_state(&saved.d) || saved.d.day != saved.piece.day) {
+		return LC_ERR_INVALID;
+	}
+	enum lc_err rc = lc_bars_follow(bars, symbol, saved.watch_ns);
+	if (rc != LC_OK) {
+		return rc;
+	}
+	struct symbol_bars *s = &bars->symbols[symbol];
+	s->watch_ns = saved.watch_ns;
+	s->d = saved.d;
+	s->n_rows = 0;
+	/* What waited to be said again waits still. */
+	lc_bars_dirty(bars, s);
+	const struct day_plan *plan = lc_bars_plan(bars, (enum lc_market)s->market, s->d.day);
+	return lc_meta_make(s, plan->slots > 0 ? plan->slots : 1);
+}
+
+static enum lc_err restore_meta(
+	struct symbol_bars *s, const struct piece *piece, const char *data, size_t len)
+{
+	if (piece->slots <= 0 || piece->slots > 24 * 60 + 60) {
+		return LC_ERR_INVALID;
+	}
+	s->meta_slots = s->meta_slots == piece->slots ? s->meta_slots : 0;
+	enum lc_err rc = lc_meta_make(s, piece->slots);
+	size_t bytes = len - sizeof *piece;
+	if (rc != LC_OK) {
+		return rc;
+	}
+	if (s->meta_slots != piece->slots || bytes != (size_t)s->n_meta * sizeof *s->meta) {
+		return LC_ERR_INVALID;
+	}
+	memcpy(s->meta, data + sizeof *piece, bytes);
+	return LC_OK;
+}
+
+static enum lc_err restore_row(struct symbol_bars *s, int32_t key, const void *data, size_t len)
+{
+	struct saved_row saved;
+	if (len != sizeof saved) {
+		return LC_ERR_INVALID;
+	}
+	memcpy(&saved, data, sizeof saved);
+	if (saved.row.slot + KEY_ROWS != key || !sane_row(&saved.row)) {
+		return LC_ERR_INVALID;
+	}
+	struct row *row = lc_row_make(s, saved.row.slot);
+	if (!row) {
+		return LC_ERR_NOMEM;
+	}
+	*row = saved.row;
+	return LC_OK;
+}
+
+enum lc_err lc_bars_restore(
+	struct lc_bars *bars, uint32_t symbol, int32_t key, const void *data, size_t len)
+{
+	struct piece piece;
+	if (len < sizeof piece || key < 0) {
+		return LC_ERR_INVALID;
+	}
+	memcpy(&piece, data, sizeof piece);
+	if (piece.version != VERSION || piece.len != len) {
+		return LC_ERR_INVALID;
+	}
+	if (key == KEY_STATE) {
+		return restore_state(bars, symbol, data, len);
+	}
+	if (symbol >= bars->count || !bars->symbols[symbol].followed ||
+		bars->symbols[symbol].d.day != piece.day) {
+		return LC_ERR_NOT_FOUND;
+	}
+	struct symbol_bars *s = &bars->symbols[symbol];
+	return key == KEY_META ? restore_meta(s, &piece, data, len)
+			       : restore_row(s, key, data, len);
+}
