@@ -238,7 +238,7 @@ static int serve(struct demo *demo)
 	int rc = start_all(demo);
 	if (rc >= 0) {
 		if (demo->service.manager) {
-			lc_service_stop(&demo->service);
+			lc_service_abort(&demo->service);
 			lc_loop_run(demo->process.loop);
 		}
 		lc_demo_sims_stop(&demo->sims);

@@ -34,7 +34,7 @@ static int serve(struct lc_process *process, bool embedded)
 		rc = lc_service_on_signals(&service);
 	}
 	if (rc >= 0 && service.manager) {
-		lc_service_stop(&service); /* it could not start whole: take down what did */
+		lc_service_abort(&service); /* it could not start whole: take down what did */
 	}
 	if (rc < 0 || service.manager) {
 		lc_loop_run(process->loop);

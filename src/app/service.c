@@ -105,3 +105,9 @@ void lc_service_stop(struct lc_service *service)
 		lc_manager_stop(service->manager, on_manager_stopped, service);
 	}
 }
+
+void lc_service_abort(struct lc_service *service)
+{
+	lc_service_stop(service);
+	lc_service_stop(service);
+}

@@ -23,3 +23,5 @@ int lc_service_start(struct lc_service *service, struct lc_process *process, con
 /* SIGTERM, SIGINT: stop; once more: at once. SIGHUP: reload. */
 int lc_service_on_signals(struct lc_service *service);
 void lc_service_stop(struct lc_service *service);
+/* The same without waiting for anything to be acknowledged. */
+void lc_service_abort(struct lc_service *service);
