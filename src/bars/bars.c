@@ -210,7 +210,7 @@ enum lc_err lc_bars_follow(struct lc_bars *bars, uint32_t symbol, int64_t now_ns
 		return rc;
 	}
 	struct symbol_bars *s = &bars->symbols[symbol];
-	*s = (struct symbol_bars){.followed = true, .watch_ns = now_ns};
+	*s = (struct symbol_bars){.followed = true, .unsaved = true, .watch_ns = now_ns};
 	s->market = lc_symbols_get(bars->options.symbols, symbol)->market;
 	s->d.day = INT32_MIN;
 	bars->stats.symbols++;

@@ -239,6 +239,7 @@ static struct row *place_snapshot(struct lc_bars *bars, struct symbol_bars *s,
 		s->d.placed = add(s->d.placed, traded);
 	}
 	row->ticks += tick->conflated + 1;
+	row->flags |= ROW_UNSAVED;
 	return row;
 }
 

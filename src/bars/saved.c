@@ -65,8 +65,7 @@ static size_t save_meta(uint32_t symbol, struct symbol_bars *s, lc_bars_save_cb 
 size_t lc_bars_save(
 	struct lc_bars *bars, uint32_t symbol, bool all, lc_bars_save_cb save, void *arg)
 {
-	if (symbol >= bars->count || !bars->symbols[symbol].followed ||
-		bars->symbols[symbol].d.day == INT32_MIN) {
+	if (symbol >= bars->count || !bars->symbols[symbol].followed) {
 		return 0;
 	}
 	struct symbol_bars *s = &bars->symbols[symbol];
@@ -106,7 +105,7 @@ static bool sane_decimal(struct lc_decimal value)
 
 static bool sane_state(const struct day_state *d)
 {
-	bool sane = d->day > INT32_MIN && d->n_holes <= HOLES_MAX && d->closed_to >= 0;
+	bool sane = d->n_holes <= HOLES_MAX && d->closed_to >= 0;
 	const struct lc_decimal decimals[] = {d->total, d->total_amount, d->volume, d->amount,
 		d->placed, d->outside, d->print, d->session.open, d->session.high, d->session.low,
 		d->session.price, d->session.prev_close, d->known.high, d->known.low};
@@ -142,6 +141,9 @@ static enum lc_err restore_state(
 	s->watch_ns = saved.watch_ns;
 	s->d = saved.d;
 	s->n_rows = 0;
+	if (s->d.day == INT32_MIN) {
+		return LC_OK; /* followed, and nothing came yet */
+	}
 	/* What waited to be said again waits still. */
 	lc_bars_dirty(bars, s);
 	const struct day_plan *plan = lc_bars_plan(bars, (enum lc_market)s->market, s->d.day);
