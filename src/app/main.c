@@ -3,9 +3,11 @@
 #include "livecore/kafka.h"
 #include "livecore/sim.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int command_version(int argc, char **argv);
 static int command_sim(int argc, char **argv);
@@ -61,8 +63,25 @@ static int command_sim(int argc, char **argv)
 	return lc_sim_main(argc - 1, argv + 1);
 }
 
+/* Started with standard input, output or error closed, the loop's own descriptors would take their numbers, and log lines
+ * would be written into them. */
+static bool open_standard_descriptors(void)
+{
+	int fd;
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0) {
+		close(fd);
+	}
+	return fd >= 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (!open_standard_descriptors()) {
+		return LC_EXIT_FAILED;
+	}
 	/* libuv reads it when the pool is first used; a Kafka that is away keeps some of its threads waiting. */
 	setenv("UV_THREADPOOL_SIZE", "8", 0);
 	if (argc < 2) {

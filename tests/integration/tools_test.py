@@ -89,6 +89,23 @@ class WrongUsage(unittest.TestCase):
         self.wrong("status takes no arguments", "status", "now")
         self.wrong("probe takes live or ready", "probe", "healthy")
 
+    def test_closed_descriptors(self):
+        """A parent may have closed all three: nothing of ours may be opened in their place and be written to by the log."""
+        program = ("run", "--embedded", "--set", "http.enabled=false", "--set", "node.id=closed")
+        with tempfile.TemporaryDirectory() as state:
+            shell = 'exec "$@" <&- >&- 2>&-'
+            process = subprocess.Popen(
+                ["/bin/sh", "-c", shell, "sh", LIVECORE, *program, "--set", f"state.dir={state}"], env=clean_environment()
+            )
+            end = time.monotonic() + STARTED_S
+            while not os.path.exists(f"{state}/interest.db") and process.poll() is None and time.monotonic() < end:
+                time.sleep(0.02)
+            self.assertIsNone(process.poll())
+            for descriptor in range(3):
+                self.assertEqual(os.readlink(f"/proc/{process.pid}/fd/{descriptor}"), "/dev/null")
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.wait(STARTED_S), 0)
+
     def test_no_kafka_set(self):
         for args in (["topics"], ["watch"], ["subscribe", "--portfolio", "p", "AAPL"], ["command", "reload"]):
             self.wrong("kafka.brokers is not set", *args)
