@@ -76,6 +76,9 @@ struct lc_bar_store_options {
 	/* For a tool beside a running manager: nothing is made and nothing spooled, and writing is
 	 * not allowed. A store that was never made is LC_ERR_NOT_FOUND when it is read. */
 	bool read_only;
+	/* For a tool that writes beside a running manager, which has the spool: what the store does
+	 * not take is given up. read_only implies it. */
+	bool no_spool;
 	/* May be NULL. The state changed: lc_bar_store_status() says to what. Must not close the
 	 * store. */
 	void (*changed)(void *arg);
@@ -104,12 +107,14 @@ enum lc_err lc_bar_store_write(
  * store or, when that is down, in the spool. At most one at a time (assert). */
 void lc_bar_store_flush(struct lc_bar_store *store, lc_bar_done_cb done, void *arg);
 
-/* Reads what is in the store: not the batch, nor the spool. */
-void lc_bar_store_read(struct lc_bar_store *store, const struct lc_bar_query *query,
+/* Reads what is in the store: not the batch, nor the spool. While the store is opening the answer
+ * waits for it. LC_ERR_NOMEM: done is not called. */
+enum lc_err lc_bar_store_read(struct lc_bar_store *store, const struct lc_bar_query *query,
 	lc_bar_rows_cb done, void *arg);
 /* The latest day bar of each symbol with from_ns <= start <= at_ns; symbols without one are not
- * among the rows, and one named twice is there once. Symbols are copied. */
-void lc_bar_store_latest(struct lc_bar_store *store, const char (*symbols)[LC_SYMBOL_MAX],
+ * among the rows, and one named twice is there once. Symbols are copied. LC_ERR_NOMEM: done is not
+ * called. */
+enum lc_err lc_bar_store_latest(struct lc_bar_store *store, const char (*symbols)[LC_SYMBOL_MAX],
 	size_t count, int64_t from_ns, int64_t at_ns, lc_bar_rows_cb done, void *arg);
 
 /* Writes what waits (to the store, within timeout_ms of answers; else to the spool), then frees.
@@ -145,9 +150,9 @@ struct lc_bar_backend_env {
 	bool read_only;
 };
 
-/* Every call but create and version answers exactly once, later. The store starts one of open and
- * write at a time, and reads whenever open has succeeded once. An error's text says what a person
- * can do. */
+/* Every call but create and version answers exactly once, later; where it returns an error
+ * (LC_ERR_NOMEM) it does not. The store starts one of open and write at a time, and reads whenever
+ * open has succeeded once. An error's text says what a person can do. */
 struct lc_bar_backend_impl {
 	const char *name;
 	/* Checks settings only: it does not touch disk or network. */
@@ -155,15 +160,15 @@ struct lc_bar_backend_impl {
 		struct lc_error *err);
 	/* Connects and makes what is missing; after a failed write it is called again.
 	 * LC_ERR_UNSUPPORTED: made by a newer livecore, or too old a server. */
-	void (*open)(struct lc_bar_backend *backend, lc_bar_done_cb done, void *arg);
+	enum lc_err (*open)(struct lc_bar_backend *backend, lc_bar_done_cb done, void *arg);
 	/* All rows or none count as written; those of one key come in order. rows is borrowed until
 	 * done. */
-	void (*write)(struct lc_bar_backend *backend, const struct lc_bar_row *rows, size_t count,
-		lc_bar_done_cb done, void *arg);
+	enum lc_err (*write)(struct lc_bar_backend *backend, const struct lc_bar_row *rows,
+		size_t count, lc_bar_done_cb done, void *arg);
 	/* As lc_bar_store_read() and lc_bar_store_latest(). */
-	void (*read)(struct lc_bar_backend *backend, const struct lc_bar_query *query,
+	enum lc_err (*read)(struct lc_bar_backend *backend, const struct lc_bar_query *query,
 		lc_bar_rows_cb done, void *arg);
-	void (*latest)(struct lc_bar_backend *backend, const char (*symbols)[LC_SYMBOL_MAX],
+	enum lc_err (*latest)(struct lc_bar_backend *backend, const char (*symbols)[LC_SYMBOL_MAX],
 		size_t count, int64_t from_ns, int64_t at_ns, lc_bar_rows_cb done, void *arg);
 	/* Of the library or the server, "" while unknown. */
 	const char *(*version)(const struct lc_bar_backend *backend);

@@ -1,5 +1,6 @@
 #include "manager/settings.h"
 
+#include "livecore/bar_store.h"
 #include "livecore/feeder.h"
 #include "livecore/kafka.h"
 #include "livecore/queue.h"
@@ -181,6 +182,7 @@ const struct lc_section *const *lc_settings_sections(size_t *count)
 	all[n++] = &lc_supervisor_section;
 	all[n++] = &lc_kafka_section;
 	all[n++] = &lc_topics_section;
+	all[n++] = &lc_store_section;
 	for (size_t i = 0; lc_feeders[i] && n < SECTIONS_MAX; i++) {
 		all[n++] = lc_feeders[i]->config;
 	}
