@@ -1,11 +1,13 @@
 /* livecore check: is a settings file right, and does what it names answer? */
 #include "app/commands.h"
 #include "app/process.h"
+#include "app/timer_part.h"
 #include "livecore/feeder.h"
 #include "livecore/http_client.h"
 #include "livecore/interest_store.h"
 #include "livecore/topics.h"
 #include "livecore/ws_client.h"
+#include "timer/rules.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -292,6 +294,24 @@ static void explain(struct check *check)
 	lc_buf_finish(&out);
 }
 
+/* The timer's rules are a file of their own, which the settings name. */
+static int check_rules(struct check *check)
+{
+	char path[4096];
+	struct timer_rules *rules = NULL;
+	struct lc_buf errors;
+	lc_timer_rules_path(&check->process, check->process.config, path, sizeof path);
+	if (path[0] == '\0') {
+		return -1;
+	}
+	lc_buf_init(&errors, 64 * 1024);
+	enum lc_err rc = timer_rules_load(path, &rules, &errors);
+	fputs(lc_buf_text(&errors), stderr);
+	lc_buf_finish(&errors);
+	timer_rules_destroy(rules);
+	return rc == LC_OK ? -1 : LC_EXIT_USAGE;
+}
+
 int lc_command_check(int argc, char **argv)
 {
 	struct check check = { .symbols_text = "5000" };
@@ -313,6 +333,7 @@ int lc_command_check(int argc, char **argv)
 		check.process.config_file = argv[1];
 	}
 	rc = lc_process_load(&check.process);
+	rc = rc >= 0 ? rc : check_rules(&check);
 	if (rc < 0) {
 		printf("ok%s%s\n", check.process.path[0] ? ": " : " (no settings file: all defaults)", check.process.path);
 		explain(&check);

@@ -6,6 +6,7 @@ int lc_command_run(int argc, char **argv);
 int lc_command_demo(int argc, char **argv);
 int lc_command_check(int argc, char **argv);
 int lc_command_config(int argc, char **argv);
+int lc_command_timer(int argc, char **argv);
 int lc_command_topics(int argc, char **argv);
 int lc_command_watch(int argc, char **argv);
 int lc_command_subscribe(int argc, char **argv);

@@ -13,6 +13,8 @@
 struct lc_api {
 	struct lc_loop *loop;
 	struct lc_manager *manager; /* borrowed; NULL once it is gone */
+	enum lc_ready (*ready)(void *arg, struct lc_buf *out); /* of a role without a manager; may be NULL */
+	void *ready_arg;
 	struct lc_http_server *server;
 	double *cpu, *resident, *started; /* process figures */
 	void (*done)(void *arg);
@@ -142,11 +144,16 @@ static void serve_live(struct lc_api *api, struct lc_exchange *exchange)
 	lc_buf_finish(&body);
 }
 
+static enum lc_ready ask_ready(struct lc_api *api, struct lc_buf *out)
+{
+	return api->manager ? lc_manager_ready(api->manager, out) : api->ready(api->ready_arg, out);
+}
+
 static void serve_ready(struct lc_api *api, struct lc_exchange *exchange)
 {
 	struct lc_buf body;
 	lc_buf_init(&body, 64 * 1024);
-	enum lc_ready ready = lc_manager_ready(api->manager, &body);
+	enum lc_ready ready = ask_ready(api, &body);
 	respond_json(exchange, ready == LC_NOT_READY ? 503 : 200, &body);
 	lc_buf_finish(&body);
 }
@@ -156,7 +163,7 @@ static void serve_health(struct lc_api *api, struct lc_exchange *exchange)
 	struct lc_buf body;
 	lc_buf_init(&body, 64 * 1024);
 	lc_buf_puts(&body, "{\"live\":true,\"ready\":");
-	enum lc_ready ready = lc_manager_ready(api->manager, &body);
+	enum lc_ready ready = ask_ready(api, &body);
 	lc_buf_putc(&body, '}');
 	respond_json(exchange, ready == LC_NOT_READY ? 503 : 200, &body);
 	lc_buf_finish(&body);
@@ -174,14 +181,14 @@ static void serve_status(struct lc_api *api, struct lc_exchange *exchange)
 static const struct {
 	const char *path;
 	void (*serve)(struct lc_api *api, struct lc_exchange *exchange);
-	bool needs_manager;
+	enum { NOBODY, ROLE, MANAGER } needs;
 } routes[] = {
-	{ "/metrics", serve_metrics, false },
-	{ "/livez", serve_live, false },
-	{ "/readyz", serve_ready, true },
-	{ "/healthz", serve_health, true },
-	{ "/health", serve_health, true },
-	{ "/api/v1/status", serve_status, true },
+	{ "/metrics", serve_metrics, NOBODY },
+	{ "/livez", serve_live, NOBODY },
+	{ "/readyz", serve_ready, ROLE },
+	{ "/healthz", serve_health, ROLE },
+	{ "/health", serve_health, ROLE },
+	{ "/api/v1/status", serve_status, MANAGER },
 };
 
 static void on_request(void *arg, struct lc_exchange *exchange)
@@ -194,7 +201,7 @@ static void on_request(void *arg, struct lc_exchange *exchange)
 		}
 		if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0) {
 			lc_exchange_fail(exchange, 405, "only GET and HEAD");
-		} else if (routes[i].needs_manager && !api->manager) {
+		} else if (!api->manager && routes[i].needs != NOBODY && !(routes[i].needs == ROLE && api->ready)) {
 			lc_exchange_fail(exchange, 503, "stopping");
 		} else {
 			routes[i].serve(api, exchange);
@@ -234,6 +241,12 @@ void lc_api_detach(struct lc_api *api)
 	if (api) {
 		api->manager = NULL;
 	}
+}
+
+void lc_api_set_ready(struct lc_api *api, enum lc_ready (*ready)(void *arg, struct lc_buf *out), void *arg)
+{
+	api->ready = ready;
+	api->ready_arg = arg;
 }
 
 static void on_server_gone(void *arg)

@@ -13,5 +13,7 @@ enum lc_err lc_api_create(
 int lc_api_port(const struct lc_api *api);
 /* The manager is gone: everything but /livez and /metrics answers 503. */
 void lc_api_detach(struct lc_api *api);
+/* A role without a manager (manager NULL at create): what /readyz and /healthz say. Appends one JSON object. */
+void lc_api_set_ready(struct lc_api *api, enum lc_ready (*ready)(void *arg, struct lc_buf *out), void *arg);
 /* done is called once, later. NULL: nothing happens, done is not called. */
 void lc_api_destroy(struct lc_api *api, void (*done)(void *arg), void *arg);

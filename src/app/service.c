@@ -18,6 +18,26 @@ static void on_api_gone(void *arg)
 	end(arg);
 }
 
+/* A role has stopped: when all have, the rest goes. */
+static void on_role_gone(struct lc_service *service)
+{
+	if (--service->stopping_roles > 0) {
+		return;
+	}
+	lc_timer_part_finish(&service->timer);
+	if (service->api) {
+		lc_api_destroy(service->api, on_api_gone, service);
+		service->api = NULL;
+	} else {
+		end(service);
+	}
+}
+
+static void on_timer_stopped(void *arg)
+{
+	on_role_gone(arg);
+}
+
 static void on_manager_stopped(void *arg, int exit_code)
 {
 	struct lc_service *service = arg;
@@ -27,20 +47,27 @@ static void on_manager_stopped(void *arg, int exit_code)
 		service->stopped(service->arg);
 	}
 	service->manager = NULL;
-	if (service->api) {
-		lc_api_detach(service->api);
-		lc_api_destroy(service->api, on_api_gone, service);
-		service->api = NULL;
-	} else {
-		end(service);
+	lc_api_detach(service->api);
+	on_role_gone(service);
+}
+
+/* The settings and the timer's rules are read as one: a mistake in either leaves both as they are. */
+static struct lc_config *on_load(void *arg, struct lc_buf *errors)
+{
+	struct lc_service *service = arg;
+	struct lc_config *fresh = lc_process_reload(service->process, errors);
+	if (fresh && lc_timer_part_reload(&service->timer, fresh, errors) != LC_OK) {
+		lc_config_destroy(fresh);
+		return NULL;
 	}
+	return fresh;
 }
 
 static void on_stop_signal(void *arg, int signo)
 {
 	struct lc_service *service = arg;
 	lc_log(service->process->log, LC_LOG_INFO, "app", "signal", LC_S("name", signo == SIGTERM ? "SIGTERM" : "SIGINT"));
-	if (service->stopping && !service->manager) {
+	if (service->stopping && !service->manager && !service->timer.timer) {
 		_Exit(128 + signo);
 	}
 	lc_service_stop(service);
@@ -59,7 +86,7 @@ int lc_service_start(struct lc_service *service, struct lc_process *process, con
 {
 	const struct lc_http_config *http = lc_config_section(process->config, "http");
 	const struct lc_manager_options options = {
-		.load = lc_process_reload, .arg = process, .brokers = brokers, .tape = tape };
+		.load = on_load, .arg = service, .brokers = brokers, .tape = tape };
 	struct lc_error err;
 	service->process = process;
 	if (tape) {
@@ -82,7 +109,7 @@ int lc_service_start(struct lc_service *service, struct lc_process *process, con
 		lc_log(process->log, LC_LOG_INFO, "http", "listening", LC_S("address", http->address),
 			LC_I("port", lc_api_port(service->api)));
 	}
-	return -1;
+	return lc_timer_part_start(&service->timer, process, brokers);
 }
 
 int lc_service_on_signals(struct lc_service *service)
@@ -100,7 +127,15 @@ int lc_service_on_signals(struct lc_service *service)
 
 void lc_service_stop(struct lc_service *service)
 {
+	struct lc_timer_part *timer = &service->timer;
+	if (!service->stopping) {
+		service->stopping_roles = (service->manager != NULL) + (timer->timer != NULL);
+	}
 	service->stopping = true;
+	if (timer->timer) {
+		const struct lc_shutdown_config *shutdown = lc_config_section(timer->config, "shutdown");
+		lc_timer_part_stop(timer, shutdown->timeout, on_timer_stopped, service);
+	}
 	if (service->manager) {
 		lc_manager_stop(service->manager, on_manager_stopped, service);
 	}

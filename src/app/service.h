@@ -3,11 +3,14 @@
 
 #include "app/http_api.h"
 #include "app/process.h"
+#include "app/timer_part.h"
 
 struct lc_service {
 	struct lc_process *process; /* borrowed */
 	struct lc_manager *manager; /* NULL once it has stopped */
 	struct lc_api *api;
+	struct lc_timer_part timer; /* the timer role, when timer.rules is set */
+	int stopping_roles;
 	int exit_code;
 	bool stopping;
 	struct lc_manager_totals totals; /* the last ones, once it has stopped */

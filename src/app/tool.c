@@ -78,7 +78,7 @@ static void quieten(struct lc_process *process)
 	}
 }
 
-static int take_brokers(struct lc_tool *tool)
+int lc_tool_take_brokers(struct lc_tool *tool)
 {
 	struct lc_texts *sets = &tool->process.sets;
 	if (!tool->brokers) {
@@ -97,7 +97,7 @@ static int take_brokers(struct lc_tool *tool)
 int lc_tool_open(struct lc_tool *tool, bool kafka)
 {
 	struct lc_process *process = &tool->process;
-	int rc = take_brokers(tool);
+	int rc = lc_tool_take_brokers(tool);
 	rc = rc >= 0 ? rc : lc_process_load(process);
 	rc = rc >= 0 || !kafka ? rc : lc_process_need_kafka(process);
 	rc = rc >= 0 ? rc : lc_process_start(process);

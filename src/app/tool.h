@@ -29,6 +29,8 @@ struct lc_tool {
  * why. kafka: kafka.brokers must be set. Call lc_tool_close() in any case. */
 int lc_tool_open(struct lc_tool *tool, bool kafka);
 void lc_tool_close(struct lc_tool *tool);
+/* Makes a setting of --brokers; lc_tool_open() does it by itself. Returns -1, or the exit code. */
+int lc_tool_take_brokers(struct lc_tool *tool);
 
 /* Runs the loop until lc_tool_wake(), at most timeout_ms (negative: for ever). False when it was interrupted or the time is over. */
 bool lc_tool_wait(struct lc_tool *tool, int64_t timeout_ms);

@@ -131,6 +131,12 @@ static const struct lc_setting calendar_settings[] = {
 		.apply = LC_APPLY_RESTART, .help = "treat every instant as in session: for the demo and for tests" },
 };
 
+static const struct lc_setting timer_settings[] = {
+	{ "rules", LC_SET_STRING, offsetof(struct lc_timer_config, rules), .fallback = "", .apply = LC_APPLY_LIVE,
+		.help = "file of what is sent when; a relative path is looked for beside the settings file first; empty: run has no "
+			"timer (whether it has one is decided at start)" },
+};
+
 #define SUPERVISOR(field) offsetof(struct lc_supervisor_config, field)
 static const struct lc_setting supervisor_settings[] = {
 	{ "backoff_min", LC_SET_DURATION, SUPERVISOR(backoff_min), .fallback = "500ms", .min = 1, .max = 3.6e6,
@@ -167,6 +173,7 @@ static const struct lc_section sections_here[] = {
 	SECTION(control, lc_control_config, "commands"),
 	SECTION(shutdown, lc_shutdown_config, "stopping"),
 	SECTION(calendar, lc_calendar_config, "market sessions"),
+	SECTION(timer, lc_timer_config, "commands at their times"),
 };
 
 #define SECTIONS_MAX 32

@@ -59,6 +59,10 @@ struct lc_shutdown_config {
 	int64_t timeout; /* ms */
 };
 
+struct lc_timer_config {
+	char *rules;
+};
+
 struct lc_calendar_config {
 	bool always_open;
 };

@@ -3,6 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void free_fields(struct lc_field *fields)
+{
+	for (struct lc_field *at = fields; at && at->key; at++) {
+		free((void *)(uintptr_t)at->key);
+		free((void *)(uintptr_t)at->v.str);
+	}
+	free(fields);
+}
+
 void timer_rules_destroy(struct timer_rules *rules)
 {
 	if (!rules) {
@@ -15,6 +24,7 @@ void timer_rules_destroy(struct timer_rules *rules)
 		free(rule->cron_text);
 		free(rule->command);
 		free(rule->params);
+		free_fields(rule->fields);
 	}
 	free(rules->items);
 	lc_zone_destroy(rules->zone);

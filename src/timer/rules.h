@@ -3,6 +3,7 @@
 #pragma once
 
 #include "livecore/cron.h"
+#include "livecore/log.h"
 #include "livecore/symbol.h"
 #include "livecore/yaml.h"
 #include "livecore/zone.h"
@@ -12,11 +13,14 @@
 #include <stdint.h>
 
 enum { TIMER_RULES_MAX = 1000, TIMER_NAME_MAX = 100, TIMER_PARAMS_MAX = 256 * 1024 };
+enum { TIMER_ID_MAX = TIMER_NAME_MAX + 40 }; /* of a request id */
 #define TIMER_GRACE_DEFAULT_MS INT64_C(300000)
 
 struct timer_rule {
 	char *name, *description, *cron_text, *command; /* owned; description "" when absent */
-	char *params;                                   /* owned; a JSON object */
+	char *params;                                   /* owned; a JSON object, for people */
+	struct lc_field *
+		fields; /* the same for a message: keys and JSON texts, all owned; ends with LC_FIELD_END */
 	struct lc_cron cron;
 	bool enabled;
 	int market; /* only on trading days of this enum lc_market; -1: on all days */

@@ -129,6 +129,24 @@ static void read_cron(
 	out->cron_text = reading_copy(reading, text);
 }
 
+/* One field of the message for each parameter. */
+static void make_fields(
+	struct reading *reading, const struct lc_yaml_node *node, struct timer_rule *out)
+{
+	size_t count = node && node->kind == LC_YAML_MAPPING ? node->count : 0, i = 0;
+	out->fields = calloc(count + 1, sizeof *out->fields);
+	reading->nomem |= !out->fields;
+	for (const struct lc_yaml_node *at = count ? node->first : NULL; at && out->fields;
+		at = at->next) {
+		struct lc_buf json;
+		lc_buf_init(&json, TIMER_PARAMS_MAX);
+		timer_params_json(at, at->key, &json);
+		out->fields[i++] = LC_J(
+			reading_copy(reading, at->key), reading_copy(reading, lc_buf_text(&json)));
+		lc_buf_finish(&json);
+	}
+}
+
 static void read_params(
 	struct reading *reading, const struct lc_yaml_node *node, struct timer_rule *out)
 {
@@ -148,6 +166,7 @@ static void read_params(
 	free(out->params);
 	out->params = reading_copy(reading, lc_buf_text(&json));
 	lc_buf_finish(&json);
+	make_fields(reading, node, out);
 }
 
 static bool knows(const struct reading *reading, const char *command)

@@ -45,6 +45,11 @@ def check_samples():
     for path in sorted((ROOT / "config").glob("*.yaml")):
         if "secrets" in path.name:
             continue
+        if path.name == "timer.yaml":
+            done = run("timer", "--list", "--rules", str(path))
+            if done.returncode != 0:
+                fail(f"livecore timer --list of {path.name}: {done.stderr}")
+            continue
         done = run("check", str(path))
         if done.returncode != 0 or not done.stdout.startswith("ok"):
             fail(f"livecore check {path.name}: {done.stdout}{done.stderr}")
