@@ -45,10 +45,13 @@ static void complain_value(struct lc_config_loader *loader, const struct lc_conf
 /* Canonical text and origin of a value that is stored now. */
 void lc_config_finish_value(struct lc_config_loader *loader, const struct lc_config_target *target)
 {
-	struct lc_buf text;
+	struct lc_buf text, shown;
 	lc_buf_init(&text, 4 * LC_CONFIG_FILE_MAX);
+	lc_buf_init(&shown, 4 * LC_CONFIG_FILE_MAX);
 	lc_config_format(target->setting, target->slot, &text);
+	lc_config_format_shown(target->setting, target->slot, &shown);
 	target->value->text = lc_config_take(&loader->config->arena, &text);
+	target->value->shown = lc_config_take(&loader->config->arena, &shown);
 	target->value->place = target->place;
 }
 

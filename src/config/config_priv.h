@@ -109,6 +109,9 @@ enum lc_err lc_config_split(struct lc_config_arena *arena, const char *text, str
 /* The canonical text of a value: equal values have equal texts. For people and for
  * lc_config_diff(). */
 void lc_config_format(const struct lc_setting *setting, const void *slot, struct lc_buf *out);
+/* The same for people's eyes: in a mapping the values of keys that name a password or a secret are
+ * hidden. */
+void lc_config_format_shown(const struct lc_setting *setting, const void *slot, struct lc_buf *out);
 void lc_config_format_duration(int64_t ms, struct lc_buf *out);
 void lc_config_format_size(int64_t bytes, struct lc_buf *out);
 /* "bool", "100 to 5000", "1ms to 60s", "one of a, b": for messages and the reference. */
@@ -118,6 +121,7 @@ bool lc_config_has_range(const struct lc_setting *setting);
 
 struct lc_config_value {
 	const char *text;             /* canonical; a secret too */
+	const char *shown;            /* as text, without the secrets of a mapping */
 	struct lc_config_place place; /* its name is in the configuration's arena */
 };
 

@@ -72,7 +72,13 @@ static void put_list(const struct lc_strings *list, struct lc_buf *out)
 	}
 }
 
-static void put_map(const struct lc_pairs *map, struct lc_buf *out)
+/* ssl.key.password, sasl.oauthbearer.client.secret: what librdkafka calls its secrets. */
+static bool names_secret(const char *key)
+{
+	return strcasestr(key, "password") || strcasestr(key, "secret");
+}
+
+static void put_map(const struct lc_pairs *map, bool hide, struct lc_buf *out)
 {
 	struct lc_buf item;
 	lc_buf_init(&item, out->limit);
@@ -80,7 +86,8 @@ static void put_map(const struct lc_pairs *map, struct lc_buf *out)
 		lc_buf_clear(&item);
 		lc_buf_puts(&item, map->items[i].key);
 		lc_buf_putc(&item, '=');
-		lc_buf_puts(&item, map->items[i].value);
+		bool hidden = hide && names_secret(map->items[i].key);
+		lc_buf_puts(&item, hidden ? "***" : map->items[i].value);
 		lc_buf_puts(out, i > 0 ? ", " : "");
 		put_item(lc_buf_text(&item), out);
 	}
@@ -116,8 +123,17 @@ void lc_config_format(const struct lc_setting *setting, const void *slot, struct
 		put_list(slot, out);
 		break;
 	case LC_SET_MAP:
-		put_map(slot, out);
+		put_map(slot, false, out);
 		break;
+	}
+}
+
+void lc_config_format_shown(const struct lc_setting *setting, const void *slot, struct lc_buf *out)
+{
+	if (setting->type == LC_SET_MAP) {
+		put_map(slot, true, out);
+	} else {
+		lc_config_format(setting, slot, out);
 	}
 }
 

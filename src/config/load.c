@@ -27,6 +27,7 @@ static void apply_defaults(struct lc_config_loader *loader)
 			lc_buf_init(&zero, 256);
 			lc_config_format(setting, lc_config_slot(config, s, i), &zero);
 			config->values[s][i].text = lc_config_take(&config->arena, &zero);
+			config->values[s][i].shown = config->values[s][i].text;
 		}
 	}
 }
@@ -207,10 +208,11 @@ const void *lc_config_section(const struct lc_config *config, const char *name)
 	return NULL;
 }
 
-static const char *shown_change(const struct lc_setting *setting, const char *text)
+static const char *shown_change(
+	const struct lc_setting *setting, const struct lc_config_value *value)
 {
-	bool hide = setting->flags & LC_SETTING_SECRET && text[0];
-	return hide ? "***" : text;
+	bool hide = setting->flags & LC_SETTING_SECRET && value->text[0];
+	return hide ? "***" : value->shown;
 }
 
 void lc_config_diff(const struct lc_config *before, const struct lc_config *after,
@@ -221,9 +223,9 @@ void lc_config_diff(const struct lc_config *before, const struct lc_config *afte
 		assert(before->sections[s]->count == after->sections[s]->count);
 		for (size_t i = 0; i < after->sections[s]->count; i++) {
 			const struct lc_setting *setting = &after->sections[s]->settings[i];
-			const char *old = before->values[s][i].text,
-				   *new = after->values[s][i].text;
-			if (strcmp(old, new) != 0) {
+			const struct lc_config_value *old = &before->values[s][i],
+						     *new = &after->values[s][i];
+			if (strcmp(old->text, new->text) != 0) {
 				const struct lc_config_change change = {
 					.section = after->sections[s]->name,
 					.key = setting->key,

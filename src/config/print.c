@@ -14,7 +14,7 @@ static const char *shown_value(
 		bool set = value->place.source != LC_FROM_DEFAULT && value->text[0];
 		return set ? "***" : "(unset)";
 	}
-	return value->text[0] ? value->text : "\"\"";
+	return value->text[0] ? value->shown : "\"\"";
 }
 
 static size_t name_width(const struct lc_section *const *sections, size_t count)

@@ -327,6 +327,31 @@ Test(config, a_diff_names_what_changed)
 	release(&other);
 }
 
+Test(config, the_secrets_of_a_mapping_are_never_shown)
+{
+	struct loaded a = load_with(
+		"kafka: {properties: {ssl.key.password: hidden1, x: 1}}\n", NULL, NULL);
+	struct loaded b = load_with("kafka: {properties: {ssl.key.password: hidden2, x: 1, "
+				    "sasl.Client.Secret: hidden3}}\n",
+		NULL, NULL);
+	assert_good(&a);
+	assert_good(&b);
+	struct changes changes = {0};
+	lc_config_diff(a.config, b.config, on_change, &changes);
+	cr_assert_str_eq(changes.text,
+		"kafka.properties ssl.key.password=***, x=1 -> ssl.key.password=***, x=1, "
+		"sasl.Client.Secret=*** 0\n");
+	struct lc_buf out;
+	lc_buf_init(&out, 1 << 16);
+	lc_config_print(b.config, &out);
+	cr_assert(strstr(lc_buf_text(&out), "ssl.key.password=***"));
+	cr_assert_not(strstr(lc_buf_text(&out), "hidden"), "%s", lc_buf_text(&out));
+	cr_assert_str_eq(b.kafka->properties.items[0].value, "hidden2");
+	lc_buf_finish(&out);
+	release(&a);
+	release(&b);
+}
+
 #if defined(__SANITIZE_ADDRESS__)
 Test(config, nothing_is_left_behind)
 {
