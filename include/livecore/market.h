@@ -29,6 +29,30 @@ struct lc_calendar;
 enum lc_err lc_calendar_create(bool always_open, struct lc_calendar **out, struct lc_error *err);
 void lc_calendar_destroy(struct lc_calendar *calendar);
 
+/* Every mistake in a calendar's file. */
+struct lc_calendar_report {
+	void (*mistake)(void *arg, const char *file, int line, const char *text);
+	void *arg;
+};
+
+/* The same, overlaid with cn.csv, hk.csv and us.csv of dir, as far as they are there; NULL or "": no
+ * overlay. Lines: `close,DAY[,why]`, `early,DAY,TIME[,why]`, `add,DAY[,why]` (open, and not early),
+ * `covers,FIRST,LAST` and `source,TEXT`; days YYYY-MM-DD, times HH:MM local. report may be NULL; err is
+ * the first mistake. Errors besides: LC_ERR_INVALID (mistakes), LC_ERR_NOT_FOUND (no such dir). Reads
+ * files: at start and reload. */
+enum lc_err lc_calendar_open(bool always_open, const char *dir,
+	const struct lc_calendar_report *report, struct lc_calendar **out, struct lc_error *err);
+
+/* Writes a day into the overlay file of a market (dir is made when missing), in place of what it says of
+ * that day; the file is replaced at once. early: minute of the day, or -1: closed all day, or -2: open
+ * and not early. Errors: LC_ERR_INVALID (the file has mistakes: err), LC_ERR_IO. */
+enum lc_err lc_calendar_write(const char *dir, enum lc_market market, int32_t day, int early,
+	const char *why, struct lc_error *err);
+
+/* "2026-11-20"; "13:00" as minutes of the day. The whole text; false when it is none. */
+bool lc_calendar_day_parse(const char *text, int32_t *day);
+bool lc_calendar_time_parse(const char *text, int *minute);
+
 /* The market's phase at an instant. Called per tick: remembers the interval it answered for
  * last, so that the next call within it is two comparisons. */
 enum lc_session lc_session_at(struct lc_calendar *calendar, enum lc_market market, int64_t unix_ns);
@@ -47,9 +71,30 @@ int64_t lc_day_begin(
 bool lc_calendar_trades_on(
 	const struct lc_calendar *calendar, enum lc_market market, int32_t day, bool *half);
 
-/* Is the day within the years whose holidays are known? Outside them only weekends are (event
+/* Is the day among those whose holidays are known? Outside them only weekends are (event
  * `calendar_expired`). */
 bool lc_calendar_covers(const struct lc_calendar *calendar, enum lc_market market, int32_t day);
+
+/* The last day that is covered; INT32_MAX when always open. After it weekdays count as sessions. */
+int32_t lc_calendar_last_day(const struct lc_calendar *calendar, enum lc_market market);
+/* Covered days that are left after today's; negative: expired. Warn below 60. */
+int32_t lc_calendar_days_left(struct lc_calendar *calendar, enum lc_market market, int64_t now_ns);
+/* Where the days are from, as their file says; borrowed. */
+const char *lc_calendar_source(const struct lc_calendar *calendar, enum lc_market market);
+
+struct lc_calendar_day {
+	bool trades, half, covered;
+	bool overlaid;   /* calendar.dir says so */
+	const char *why; /* borrowed; "" when the file does not say */
+	int phases;
+	struct lc_calendar_phase {
+		int64_t from_ns, to_ns;
+		enum lc_session session;
+	} phase[12]; /* from midnight to midnight */
+};
+/* All that is known of a local day. */
+void lc_calendar_day(struct lc_calendar *calendar, enum lc_market market, int32_t day,
+	struct lc_calendar_day *out);
 
 /* The market's zone, borrowed from the calendar. */
 const struct lc_zone *lc_calendar_zone(const struct lc_calendar *calendar, enum lc_market market);
@@ -94,6 +139,6 @@ uint8_t lc_conditions_effect(const struct lc_conditions *conditions, char tape,
 enum lc_conditions_class {
 	LC_CONDITIONS_ORDINARY,
 	LC_CONDITIONS_EXTENDED, /* `T`: outside of the regular session, and nothing else against it */
-	LC_CONDITIONS_CLOSING,  /* `6`: the closing print */
+	LC_CONDITIONS_CLOSING, /* `6`: the closing print */
 };
 enum lc_conditions_class lc_conditions_class(const struct lc_conditions *conditions);

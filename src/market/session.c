@@ -4,8 +4,9 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { REMEMBERED = 2, DAY_MINUTES = 24 * 60 };
+enum { REMEMBERED = 2 };
 
 /* One phase of one day: from <= instant < to. */
 struct interval {
@@ -28,18 +29,9 @@ struct market_cache {
 struct lc_calendar {
 	bool always_open;
 	struct lc_zone *zones[LC_MARKETS]; /* owned */
+	struct exceptions exceptions[LC_MARKETS];
 	struct market_cache cache[LC_MARKETS];
 };
-
-static bool listed(const int32_t *days, size_t count, int32_t yyyymmdd)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (days[i] == yyyymmdd) {
-			return true;
-		}
-	}
-	return false;
-}
 
 /* The instant of a minute of a local day; minute 1440 is the next day's midnight. */
 static int64_t local_ns(const struct lc_zone *zone, int32_t day, int minute)
@@ -75,18 +67,32 @@ static const struct day_span *span_of(
 	return span;
 }
 
+/* The minute at which a day closes early, DAY_CLOSED or DAY_OPEN. */
+static int early_close(const struct lc_calendar *calendar, enum lc_market market, int32_t day)
+{
+	if (calendar->always_open) {
+		return DAY_OPEN;
+	}
+	const struct exception *exception = lc_exceptions_find(&calendar->exceptions[market], day);
+	if (exception) {
+		return exception->early;
+	}
+	struct lc_civil civil = {0};
+	lc_civil_from_days(day, &civil);
+	return civil.weekday == 0 || civil.weekday == 6 ? DAY_CLOSED : DAY_OPEN;
+}
+
 /* Narrows a whole closed day to the phase that holds at the instant. */
 static void find_phase(const struct lc_calendar *calendar, enum lc_market market, int32_t day,
 	int64_t unix_ns, struct interval *phase)
 {
-	bool half = false;
-	if (!lc_calendar_trades_on(calendar, market, day, &half)) {
+	int early = early_close(calendar, market, day);
+	if (early == DAY_CLOSED) {
 		return;
 	}
-	const struct market_rules *rules = &lc_market_rules[market];
-	const struct market_phase *phases = half ? rules->half_day : rules->day;
-	size_t count = half ? rules->n_half_day : rules->n_day;
-	for (size_t i = 0; i < count; i++) {
+	struct market_phase phases[PHASES_MAX];
+	int count = lc_phases_of(&lc_market_rules[market], early, phases);
+	for (int i = 0; i < count; i++) {
 		int64_t from_ns = local_ns(calendar->zones[market], day, phases[i].minute);
 		if (from_ns > unix_ns) {
 			phase->to_ns = from_ns;
@@ -127,18 +133,37 @@ const char *lc_session_name(enum lc_session session)
 
 enum lc_err lc_calendar_create(bool always_open, struct lc_calendar **out, struct lc_error *err)
 {
+	return lc_calendar_open(always_open, NULL, NULL, out, err);
+}
+
+enum lc_err lc_calendar_open(bool always_open, const char *dir,
+	const struct lc_calendar_report *report, struct lc_calendar **out, struct lc_error *err)
+{
 	struct lc_calendar *calendar = calloc(1, sizeof *calendar);
 	if (!calendar) {
 		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
 	}
 	calendar->always_open = always_open;
-	for (int market = 0; market < LC_MARKETS; market++) {
-		enum lc_err rc = lc_zone_load(
-			lc_market_rules[market].zone, &calendar->zones[market], err);
+	enum lc_err rc = LC_OK;
+	for (int market = 0; market < LC_MARKETS && rc == LC_OK; market++) {
+		const struct market_rules *rules = &lc_market_rules[market];
+		rc = lc_zone_load(rules->zone, &calendar->zones[market], err);
 		if (rc != LC_OK) {
-			lc_calendar_destroy(calendar);
-			return rc;
+			break;
 		}
+		rc = lc_calendar_text_read(&calendar->exceptions[market], rules->text,
+			strlen(rules->text), false, "the built-in calendar", NULL);
+		assert(rc != LC_ERR_INVALID);
+		if (rc != LC_OK) {
+			lc_error_set(err, rc, "out of memory");
+		}
+	}
+	if (rc == LC_OK) {
+		rc = lc_calendar_overlay(calendar->exceptions, dir, report, err);
+	}
+	if (rc != LC_OK) {
+		lc_calendar_destroy(calendar);
+		return rc;
 	}
 	*out = calendar;
 	return LC_OK;
@@ -151,6 +176,7 @@ void lc_calendar_destroy(struct lc_calendar *calendar)
 	}
 	for (int market = 0; market < LC_MARKETS; market++) {
 		lc_zone_destroy(calendar->zones[market]);
+		free(calendar->exceptions[market].days);
 	}
 	free(calendar);
 }
@@ -184,28 +210,56 @@ bool lc_calendar_trades_on(
 	const struct lc_calendar *calendar, enum lc_market market, int32_t day, bool *half)
 {
 	assert(market < LC_MARKETS);
-	const struct market_rules *rules = &lc_market_rules[market];
-	struct lc_civil civil = {0};
-	lc_civil_from_days(day, &civil);
-	int32_t yyyymmdd = civil.year * 10000 + civil.month * 100 + civil.day;
-	bool early = listed(rules->half, rules->n_half, yyyymmdd) && !calendar->always_open;
+	int early = early_close(calendar, market, day);
 	if (half) {
-		*half = early;
+		*half = early >= 0;
 	}
-	if (calendar->always_open) {
-		return true;
-	}
-	bool weekend = civil.weekday == 0 || civil.weekday == 6;
-	return !weekend && !listed(rules->closed, rules->n_closed, yyyymmdd);
+	return early != DAY_CLOSED;
 }
 
 bool lc_calendar_covers(const struct lc_calendar *calendar, enum lc_market market, int32_t day)
 {
 	assert(market < LC_MARKETS);
-	struct lc_civil civil = {0};
-	lc_civil_from_days(day, &civil);
-	return calendar->always_open || (civil.year >= lc_market_rules[market].first_year &&
-						civil.year <= lc_market_rules[market].last_year);
+	const struct exceptions *exceptions = &calendar->exceptions[market];
+	return calendar->always_open ||
+	       (day >= exceptions->first_day && day <= exceptions->last_day);
+}
+
+int32_t lc_calendar_last_day(const struct lc_calendar *calendar, enum lc_market market)
+{
+	assert(market < LC_MARKETS);
+	return calendar->always_open ? INT32_MAX : calendar->exceptions[market].last_day;
+}
+
+int32_t lc_calendar_days_left(struct lc_calendar *calendar, enum lc_market market, int64_t now_ns)
+{
+	int32_t last = lc_calendar_last_day(calendar, market);
+	return last == INT32_MAX ? last : last - lc_trading_date(calendar, market, now_ns);
+}
+
+const char *lc_calendar_source(const struct lc_calendar *calendar, enum lc_market market)
+{
+	assert(market < LC_MARKETS);
+	return calendar->exceptions[market].source;
+}
+
+void lc_calendar_day(struct lc_calendar *calendar, enum lc_market market, int32_t day,
+	struct lc_calendar_day *out)
+{
+	const struct exception *exception = lc_exceptions_find(&calendar->exceptions[market], day);
+	*out = (struct lc_calendar_day){.why = exception ? exception->why : ""};
+	out->trades = lc_calendar_trades_on(calendar, market, day, &out->half);
+	out->covered = lc_calendar_covers(calendar, market, day);
+	out->overlaid = exception && exception->overlaid;
+	int64_t at = local_ns(calendar->zones[market], day, 0);
+	int64_t end = local_ns(calendar->zones[market], day, DAY_MINUTES);
+	const int max = (int)(sizeof out->phase / sizeof *out->phase);
+	while (at < end && out->phases < max) {
+		const struct interval *phase = phase_of(calendar, market, at);
+		out->phase[out->phases++] = (struct lc_calendar_phase){
+			at, phase->to_ns, phase->session};
+		at = phase->to_ns;
+	}
 }
 
 const struct lc_zone *lc_calendar_zone(const struct lc_calendar *calendar, enum lc_market market)
