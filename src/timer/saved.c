@@ -90,7 +90,7 @@ static enum lc_err read_all(int fd, char *data, size_t *len, struct lc_error *er
 
 enum lc_err timer_saved_read(const char *path, struct timer_saved *out, struct lc_error *err)
 {
-	size_t len;
+	size_t len = 0;
 	*out = (struct timer_saved){0};
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0) {
