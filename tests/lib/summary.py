@@ -27,6 +27,8 @@ def main() -> int:
             failed += bad
             if bad or not ok:
                 print(f"FAILED {test['name']}: {test['result']}")
+                # Meson keeps what a TAP test says of its failures to itself.
+                print("\n".join(re.findall(r"^not ok.*(?:\n +.*)*", test.get("stdout") or "", re.M)))
     if reports:
         print(f"FAILED: {reports} report(s) of a sanitizer")
     print(f"{passed} passed, {failed + reports} failed")
