@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""Everything that could hold the loop, at 10,000 ticks/s: 5,000 symbols are followed and followed again, /metrics is read, settings are
+reloaded, three clients read slowly. No turn of the loop may take 5 ms of CPU time, and memory stays bounded and flat.
+
+Run with a build without sanitizers, whose CPU time is not livecore's: tools/test load."""
+import itertools
+import re
+import signal
+import socket
+import string
+import sys
+import time
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
+import livecore
+
+SYMBOLS = ["".join(letters) for letters in itertools.islice(itertools.product(string.ascii_uppercase, repeat=4), 5000)]
+RATE = 10000
+SECONDS = 20
+TURN_MAX_S = 0.005
+MEMORY_MAX_KB = 100 * 1024
+GROWTH_MAX_KB = 8 * 1024
+
+
+def anonymous_kb(pid):
+    return int(re.search(r"RssAnon:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())[1])
+
+
+def slow_client(port, request):
+    """A client that asks and hardly reads."""
+    client = socket.create_connection(("127.0.0.1", port))
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    client.sendall(request)
+    return client
+
+
+class Load(livecore.Case):
+    KAFKA = ()
+
+    def start(self):
+        self.settings = Path(self.state) / "livecore.yaml"
+        self.settings.write_text("queue: {policy: conflate}\n")
+        server = self.sim("alpaca", "--rate", str(RATE), "--per-frame", "10")
+        return self.run_livecore(livecore.alpaca(server), "--config", str(self.settings), env=livecore.ALPACA_KEY)
+
+    def disturb(self, manager, round_number):
+        """What a second of a busy day asks of the loop besides ticks."""
+        for _ in range(2):
+            livecore.get(manager.url + "/metrics")
+        self.settings.write_text(f"queue: {{policy: {['conflate', 'drop_oldest'][round_number % 2]}}}\n")
+        manager.send(signal.SIGHUP)
+        if round_number % 5 == 0:
+            self.follow("second", SYMBOLS if round_number % 10 == 0 else SYMBOLS[::2])
+
+    def test_nothing_holds_the_loop(self):
+        manager = self.start()
+        port = int(manager.url.rsplit(":", 1)[1])
+        slow = [
+            slow_client(port, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 50),
+            slow_client(port, b"GET /api/v1/status HTTP/1.1\r\nHost: x\r\n\r\n" * 50),
+            slow_client(port, b"GET /metrics HTTP/1.1\r\nHost:"),
+        ]
+        self.follow("first", SYMBOLS)
+        manager.wait_subscribed("alpaca", len(SYMBOLS))
+        first = manager.feeder("alpaca")["ticks"]
+        started, middle_kb = time.monotonic(), 0
+        for number in range(SECONDS):
+            self.disturb(manager, number)
+            livecore.wait_for(lambda: time.monotonic() - started >= number + 1, "time")
+            if number == SECONDS // 2:
+                middle_kb = anonymous_kb(manager.pid)
+        memory_kb, seconds = anonymous_kb(manager.pid), time.monotonic() - started
+        feeder, metrics = manager.feeder("alpaca"), manager.metrics()
+        turn_s = metrics["livecore_loop_longest_turn_cpu_seconds"]
+        rate = (feeder["ticks"] - first) / seconds
+        print(f"longest turn {turn_s * 1000:.2f} ms, slice {metrics['livecore_loop_longest_slice_cpu_seconds'] * 1000:.2f} ms of CPU; "
+              f"RssAnon {memory_kb / 1024:.0f} MB, {(memory_kb - middle_kb) / 1024:+.1f} MB in the second half; {rate:.0f} ticks/s")
+        self.assertLess(turn_s, TURN_MAX_S)
+        self.assertLess(memory_kb, MEMORY_MAX_KB)
+        self.assertLess(memory_kb - middle_kb, GROWTH_MAX_KB)
+        self.assertGreater(rate, 0.9 * RATE)
+        self.assertEqual(feeder["dropped"], {})
+        for client in slow:
+            client.close()
+
+
+if __name__ == "__main__":
+    livecore.main()
