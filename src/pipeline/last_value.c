@@ -175,9 +175,11 @@ static void complete(const struct lc_last *last, struct lc_tick *tick, int32_t d
 		tick->price = last->price;
 		tick->has |= last->has & LC_HAS_PRICE;
 	}
-	if (tick->kind == LC_TICK_QUOTE && tick->conflated) {
-		tick->merged = (struct lc_merged){
-			.open = last->price, .high = last->price, .low = last->price};
+	/* Of snapshots none that was merged may have had a price. */
+	bool priceless = tick->kind == LC_TICK_QUOTE ||
+			 (tick->kind == LC_TICK_SNAPSHOT && lc_decimal_is_zero(tick->merged.high));
+	if (tick->conflated && priceless) {
+		tick->merged.open = tick->merged.high = tick->merged.low = last->price;
 	}
 	if (!(tick->has & LC_HAS_PREV_CLOSE) && last->has & LC_HAS_PREV_CLOSE) {
 		tick->prev_close = last->prev_close;

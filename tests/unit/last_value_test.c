@@ -279,3 +279,21 @@ Test(last_value, a_vendor_whose_clock_is_a_day_ahead_is_followed_all_the_same)
 	quoted = apply(quoted);
 	cr_assert(is(quoted.price, 101));
 }
+
+Test(last_value, merged_snapshots_without_a_price_have_the_last_one)
+{
+	apply(trade(100, opening));
+	struct lc_tick merged = {.symbol = US,
+		.kind = LC_TICK_SNAPSHOT,
+		.effect = LC_UPDATES_ALL,
+		.has = LC_HAS_VOLUME,
+		.event_ns = opening + S,
+		.received_ns = opening + S,
+		.volume = lc_decimal_from_int(7),
+		.conflated = 2,
+		.merged = {.volume = lc_decimal_from_int(7)}};
+	merged = apply(merged);
+	cr_assert(is(merged.price, 100));
+	cr_assert(is(merged.merged.high, 100) && is(merged.merged.low, 100), "not 0");
+	cr_assert(is(merged.merged.volume, 7));
+}
