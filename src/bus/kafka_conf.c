@@ -20,8 +20,7 @@ static void set(struct build *build, const char *name, const char *value)
 		return;
 	}
 	if (rd_kafka_conf_set(build->conf, name, value, text, sizeof text) != RD_KAFKA_CONF_OK) {
-		build->code = lc_error_set(
-			build->err, LC_ERR_INVALID, "librdkafka: %s", text);
+		build->code = lc_error_set(build->err, LC_ERR_INVALID, "librdkafka: %s", text);
 	}
 }
 
@@ -83,6 +82,9 @@ static void set_producer(
 static void set_reader(struct build *build, const struct lc_kafka_config *config, const char *group)
 {
 	set(build, "group.id", group ? group : config->client_id);
+	/* In no group there is no session; but a commit waits so long for an absent coordinator, and destroying the client
+	 * waits for the commit, at full CPU. Ours are sent again. */
+	set(build, "session.timeout.ms", "1000");
 	set(build, "enable.auto.commit", "false");
 	set(build, "enable.auto.offset.store", "false");
 	set(build, "enable.partition.eof", "true");

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define TEXT_MAX 256
+#define ASK_MS 5000 /* one question; a Kafka that is slow and not away answers within it */
 
 struct topics_job {
 	rd_kafka_conf_t *conf; /* consumed by the work */
@@ -64,14 +65,47 @@ static void note_existing(struct lc_topic_state *state, const struct rd_kafka_me
 	}
 }
 
+/* Takes what the client complained of meanwhile: why there is no answer. */
+static void take_complaints(rd_kafka_t *rk, struct kafka_complaint *complaint)
+{
+	rd_kafka_queue_t *queue = rd_kafka_queue_get_main(rk);
+	rd_kafka_event_t *event;
+	while ((event = rd_kafka_queue_poll(queue, 0))) {
+		if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR) {
+			kafka_complaint_note(complaint, rd_kafka_event_error(event),
+				rd_kafka_event_error_string(event));
+		}
+		rd_kafka_event_destroy(event);
+	}
+	rd_kafka_queue_destroy(queue);
+}
+
+/* Of all topics: asking for one by name would make some brokers create it. Ends early when a person has to act: a wrong
+ * password does not become right by waiting. */
+static bool ask_metadata(
+	struct topics_job *job, rd_kafka_t *rk, const struct rd_kafka_metadata **metadata)
+{
+	struct kafka_complaint complaint = {0};
+	rd_kafka_resp_err_t code;
+	do {
+		int patience = left_ms(job) < ASK_MS ? left_ms(job) : ASK_MS;
+		code = rd_kafka_metadata(rk, 1, NULL, metadata, patience);
+		if (!code) {
+			return true;
+		}
+		take_complaints(rk, &complaint);
+	} while (complaint.code != LC_ERR_AUTH && left_ms(job) > 1);
+	const char *text;
+	enum lc_err err = kafka_complaint_explain(&complaint, code, &text);
+	lc_error_set(&job->result.err, err, "%s", text);
+	return false;
+}
+
 static bool ask(struct topics_job *job, rd_kafka_t *rk)
 {
 	struct lc_topics_result *result = &job->result;
 	const struct rd_kafka_metadata *metadata = NULL;
-	/* All topics: asking for one by name would make some brokers create it. */
-	rd_kafka_resp_err_t code = rd_kafka_metadata(rk, 1, NULL, &metadata, left_ms(job));
-	if (code) {
-		lc_error_set(&result->err, kafka_err(code), "%s", rd_kafka_err2str(code));
+	if (!ask_metadata(job, rk, &metadata)) {
 		return false;
 	}
 	result->brokers = metadata->broker_cnt;
