@@ -118,8 +118,23 @@ static void on_rejected(struct lc_feeder *feeder, uint32_t symbol, bool limit, c
 static const struct lc_feeder_host host = { .tick = on_tick, .reference = on_reference, .bad_input = on_bad_input, .up = on_up,
 	.down = on_down, .changed = on_changed, .rejected = on_rejected };
 
+static bool may_run(const struct check *check, const char *name)
+{
+	const struct lc_routing_config *routing = lc_config_section(check->process.config, "routing");
+	for (size_t i = 0; i < routing->feeders.count; i++) {
+		if (strcmp(routing->feeders.items[i], name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static void try_vendor(struct check *check, const struct lc_feeder_impl *impl)
 {
+	if (!may_run(check, impl->name)) {
+		printf("%-10s %-6s %11s  not among routing.feeders\n", impl->name, "off", "");
+		return;
+	}
 	struct trial *trial = &check->trials[check->trial_count++];
 	struct lc_error err;
 	*trial = (struct trial){ .check = check, .impl = impl, .started_ns = lc_clock_mono_ns() };
