@@ -361,6 +361,10 @@ class Kafka:
     def kill(self):
         self._run("kill")
 
+    def end(self):
+        """In good order; restart() brings it back."""
+        self._run("stop")
+
     def restart(self):
         self._run("restart")
 
