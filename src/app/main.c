@@ -22,6 +22,7 @@ static const struct command {
 	{ "check", lc_command_check, "check a settings file; with --connect, try everything it names" },
 	{ "config", lc_command_config, "the settings in force and where each came from" },
 	{ "timer", lc_command_timer, "send commands at their times, as the rules file says; --list, --run" },
+	{ "calendar", lc_command_calendar, "a market's days and sessions; closing one for a typhoon" },
 	{ "topics", lc_command_topics, "Kafka's topics: what exists, and creating what is missing" },
 	{ "watch", lc_command_watch, "prices from Kafka, readable" },
 	{ "subscribe", lc_command_subscribe, "say which symbols a portfolio follows" },

@@ -70,7 +70,7 @@ static enum lc_err create_core(struct lc_manager *manager, struct lc_error *err)
 	const struct lc_symbols_config *symbols = lc_config_section(manager->config, "symbols");
 	const struct lc_calendar_config *calendar = lc_config_section(manager->config, "calendar");
 	size_t max = (size_t)symbols->max;
-	enum lc_err rc = lc_calendar_create(calendar->always_open, &manager->calendar, err);
+	enum lc_err rc = lc_calendar_open(calendar->always_open, calendar->dir, NULL, &manager->calendar, err);
 	if (rc != LC_OK) {
 		return rc;
 	}

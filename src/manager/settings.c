@@ -129,6 +129,9 @@ static const struct lc_setting shutdown_settings[] = {
 static const struct lc_setting calendar_settings[] = {
 	{ "always_open", LC_SET_BOOL, offsetof(struct lc_calendar_config, always_open), .fallback = "false",
 		.apply = LC_APPLY_RESTART, .help = "treat every instant as in session: for the demo and for tests" },
+	{ "dir", LC_SET_STRING, offsetof(struct lc_calendar_config, dir), .fallback = "", .apply = LC_APPLY_RESTART,
+		.help = "folder of cn.csv, hk.csv and us.csv, which add days to the built-in calendars (livecore calendar); empty: "
+			"none" },
 };
 
 static const struct lc_setting timer_settings[] = {

@@ -65,6 +65,7 @@ struct lc_timer_config {
 
 struct lc_calendar_config {
 	bool always_open;
+	char *dir;
 };
 
 /* Every section of the program: those above, Kafka's, the supervisor's and each feeder's. Static; *count is set. */

@@ -1,7 +1,10 @@
 #include "livecore/market.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct lc_calendar *calendar;
 
@@ -317,4 +320,163 @@ Test(market, an_unknown_condition_is_reported_once)
 	struct lc_conditions blank = {2, {" ", ""}};
 	lc_conditions_effect(&blank, 'A', &seen, &unknown);
 	cr_assert_null(unknown);
+}
+
+/* --- overlays --- */
+
+struct mistakes {
+	char text[2000];
+	size_t count;
+};
+
+static void on_mistake(void *arg, const char *file, int line, const char *text)
+{
+	struct mistakes *mistakes = arg;
+	size_t used = strlen(mistakes->text);
+	snprintf(mistakes->text + used, sizeof mistakes->text - used, "%s:%d: %s\n",
+		strrchr(file, '/') + 1, line, text);
+	mistakes->count++;
+}
+
+static void write_file(const char *dir, const char *name, const char *text)
+{
+	char path[256];
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	FILE *file = fopen(path, "w");
+	cr_assert_not_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static void read_back(const char *dir, const char *name, char *text, size_t size)
+{
+	char path[256];
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	FILE *file = fopen(path, "r");
+	cr_assert_not_null(file);
+	text[fread(text, 1, size - 1, file)] = '\0';
+	fclose(file);
+}
+
+static void remove_all(const char *dir)
+{
+	static const char *const names[] = {"cn.csv", "hk.csv", "us.csv"};
+	for (size_t i = 0; i < 3; i++) {
+		char path[256];
+		snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+		unlink(path);
+	}
+	cr_assert_eq(rmdir(dir), 0, "something else is left in %s", dir);
+}
+
+static int32_t day_of(const char *text)
+{
+	int32_t day = 0;
+	cr_assert(lc_calendar_day_parse(text, &day), "%s", text);
+	return day;
+}
+
+Test(market, an_overlay_adds_closes_and_shortens_days)
+{
+	char dir[] = "/tmp/livecore-calendar-XXXXXX";
+	cr_assert_not_null(mkdtemp(dir));
+	write_file(dir, "hk.csv",
+		"# a typhoon\n"
+		"close,2026-09-10,typhoon\r\n"
+		"early, 2026-09-11 , 14:30,signal 8\n"
+		"add,2026-12-24\n"
+		"close,2027-01-01\n"
+		"covers,2027-01-01,2027-06-30\n");
+	struct lc_calendar *overlaid;
+	struct lc_error err;
+	cr_assert_eq(lc_calendar_open(false, dir, NULL, &overlaid, &err), LC_OK, "%s", err.text);
+	bool half;
+	cr_assert_not(lc_calendar_trades_on(overlaid, LC_MARKET_HK, day_of("2026-09-10"), &half));
+	cr_assert(lc_calendar_trades_on(overlaid, LC_MARKET_HK, day_of("2026-09-11"), &half));
+	cr_assert(half);
+	cr_assert(lc_calendar_trades_on(overlaid, LC_MARKET_HK, day_of("2026-12-24"), &half));
+	cr_assert_not(half);
+	cr_assert(lc_calendar_trades_on(overlaid, LC_MARKET_CN, day_of("2026-09-10"), NULL));
+	/* Its auction is held after that close. */
+	int64_t close = at(LC_MARKET_HK, "2026-09-11T14:30:00");
+	cr_assert_eq(lc_session_at(overlaid, LC_MARKET_HK, close - 1), LC_SESSION_OPEN);
+	cr_assert_eq(lc_session_at(overlaid, LC_MARKET_HK, close), LC_SESSION_AUCTION);
+	cr_assert_eq(lc_session_ends(overlaid, LC_MARKET_HK, close), close + INT64_C(600000000000));
+	struct lc_calendar_day day;
+	lc_calendar_day(overlaid, LC_MARKET_HK, day_of("2026-09-10"), &day);
+	cr_assert(!day.trades && day.overlaid && day.covered);
+	cr_assert_str_eq(day.why, "typhoon");
+	/* What is covered grows with it, in this market. */
+	cr_assert_eq(lc_calendar_last_day(overlaid, LC_MARKET_HK), day_of("2027-06-30"));
+	cr_assert_eq(lc_calendar_last_day(overlaid, LC_MARKET_US), day_of("2026-12-31"));
+	cr_assert_eq(lc_calendar_days_left(
+			     overlaid, LC_MARKET_US, at(LC_MARKET_US, "2026-12-01T12:00:00")),
+		30);
+	cr_assert_lt(lc_calendar_days_left(
+			     overlaid, LC_MARKET_US, at(LC_MARKET_US, "2027-01-02T12:00:00")),
+		0);
+	/* After the last covered day weekdays are sessions. */
+	cr_assert(lc_calendar_trades_on(overlaid, LC_MARKET_US, day_of("2027-01-01"), NULL));
+	cr_assert_not(lc_calendar_trades_on(overlaid, LC_MARKET_US, day_of("2027-01-02"), NULL));
+	lc_calendar_destroy(overlaid);
+	remove_all(dir);
+}
+
+Test(market, every_mistake_of_an_overlay_is_placed)
+{
+	char dir[] = "/tmp/livecore-calendar-XXXXXX";
+	cr_assert_not_null(mkdtemp(dir));
+	write_file(dir, "cn.csv",
+		"close,2026-02-30\nclose,2026-13-01\nearly,2026-03-04\nearly,2026-03-04,24:00\n"
+		"shut,2026-03-04\n\nclose\nclose,2026-03-05\nadd,2026-03-05\n"
+		"covers,2027-02-01,2027-01-01\nclose,2026-3-4\n");
+	write_file(dir, "us.csv", "early,2026-03-04,1:00");
+	struct mistakes mistakes = {0};
+	const struct lc_calendar_report report = {on_mistake, &mistakes};
+	struct lc_calendar *none = NULL;
+	struct lc_error err;
+	cr_assert_eq(lc_calendar_open(false, dir, &report, &none, &err), LC_ERR_INVALID);
+	cr_assert_null(none);
+	cr_assert_str_eq(mistakes.text,
+		"cn.csv:1: \"2026-02-30\" is no day: YYYY-MM-DD\n"
+		"cn.csv:2: \"2026-13-01\" is no day: YYYY-MM-DD\n"
+		"cn.csv:3: early,DAY,TIME\n"
+		"cn.csv:4: \"24:00\" is no time: HH:MM\n"
+		"cn.csv:5: \"shut\": only source, covers, close, early and add are known\n"
+		"cn.csv:7: close,DAY\n"
+		"cn.csv:9: this day is given twice\n"
+		"cn.csv:10: the last day is before the first\n"
+		"cn.csv:11: \"2026-3-4\" is no day: YYYY-MM-DD\n"
+		"us.csv:1: \"1:00\" is no time: HH:MM\n");
+	cr_assert_not_null(strstr(err.text, "cn.csv:1: \"2026-02-30\""), "%s", err.text);
+	/* A file with mistakes is left to its keeper. */
+	cr_assert_eq(lc_calendar_write(dir, LC_MARKET_CN, day_of("2026-03-04"), -1, "", &err),
+		LC_ERR_INVALID);
+	cr_assert_eq(lc_calendar_open(false, "/nonexistent", NULL, &none, &err), LC_ERR_NOT_FOUND);
+	remove_all(dir);
+}
+
+Test(market, writing_an_overlay_keeps_the_rest)
+{
+	char dir[] = "/tmp/livecore-calendar-XXXXXX", text[500];
+	cr_assert_not_null(mkdtemp(dir));
+	cr_assert_eq(rmdir(dir), 0);
+	struct lc_error err;
+	cr_assert_eq(
+		lc_calendar_write(dir, LC_MARKET_HK, day_of("2026-09-10"), -1, "typhoon", &err),
+		LC_OK, "%s", err.text);
+	cr_assert_eq(
+		lc_calendar_write(dir, LC_MARKET_HK, day_of("2026-09-11"), 720, NULL, &err), LC_OK);
+	read_back(dir, "hk.csv", text, sizeof text);
+	cr_assert_str_eq(text, "close,2026-09-10,typhoon\nearly,2026-09-11,12:00\n");
+	write_file(dir, "hk.csv", "# mine\nclose, 2026-09-10,typhoon\nclose,2026-09-12");
+	cr_assert_eq(
+		lc_calendar_write(dir, LC_MARKET_HK, day_of("2026-09-10"), -2, NULL, &err), LC_OK);
+	read_back(dir, "hk.csv", text, sizeof text);
+	cr_assert_str_eq(text, "# mine\nclose,2026-09-12\nadd,2026-09-10\n");
+	struct lc_calendar *overlaid;
+	cr_assert_eq(lc_calendar_open(false, dir, NULL, &overlaid, &err), LC_OK, "%s", err.text);
+	cr_assert(lc_calendar_trades_on(overlaid, LC_MARKET_HK, day_of("2026-09-10"), NULL));
+	lc_calendar_destroy(overlaid);
+	remove_all(dir);
 }
