@@ -1,6 +1,7 @@
 /* What the files of the manager share. Never leaves this folder. */
 #pragma once
 
+#include "livecore/heartbeat.h"
 #include "livecore/http_client.h"
 #include "livecore/interest.h"
 #include "livecore/last_value.h"
@@ -81,6 +82,7 @@ struct lc_manager {
 	struct lc_control *control;
 	struct lc_limits *limits; /* owned */
 	struct lc_gaps *gaps;	  /* owned */
+	struct lc_heartbeat *heartbeat; /* owned; NULL without Redis */
 	uint32_t *reroute;	  /* owned; what was followed when the routes changed, while it is gone through */
 	size_t reroute_count, reroute_next;
 	struct lc_slice *reroute_slice;
@@ -137,6 +139,9 @@ enum lc_err lc_stop_prepare(struct lc_manager *manager); /* first of all: stoppi
 void lc_stop_soon(struct lc_manager *manager);
 /* manager.c: frees what has no open handles any more */
 void lc_manager_free(struct lc_manager *manager);
+
+/* beats.c: the heartbeat in Redis, when there is one */
+enum lc_err lc_beats_create(struct lc_manager *manager, struct lc_error *err);
 
 /* reload.c */
 enum lc_err lc_reload(struct lc_manager *manager, struct lc_buf *result, struct lc_error *err);

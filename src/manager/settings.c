@@ -4,6 +4,7 @@
 #include "livecore/feeder.h"
 #include "livecore/kafka.h"
 #include "livecore/queue.h"
+#include "livecore/redis.h"
 #include "livecore/symbol.h"
 #include "manager/supervisor.h"
 
@@ -192,6 +193,7 @@ const struct lc_section *const *lc_settings_sections(size_t *count)
 	all[n++] = &lc_supervisor_section;
 	all[n++] = &lc_kafka_section;
 	all[n++] = &lc_topics_section;
+	all[n++] = &lc_redis_section;
 	all[n++] = &lc_store_section;
 	for (size_t i = 0; lc_feeders[i] && n < SECTIONS_MAX; i++) {
 		all[n++] = lc_feeders[i]->config;

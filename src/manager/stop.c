@@ -75,7 +75,9 @@ static void stop_sender(struct lc_manager *manager)
 static void close_hubs(struct lc_manager *manager)
 {
 	manager->hubs_closing = true;
-	manager->closing += (manager->ws != NULL) + (manager->http != NULL);
+	manager->closing += 1 + (manager->ws != NULL) + (manager->http != NULL);
+	lc_heartbeat_stop(manager->heartbeat, on_part_closed, manager);
+	manager->heartbeat = NULL;
 	lc_ws_hub_destroy(manager->ws, on_part_closed, manager);
 	lc_http_destroy(manager->http, on_part_closed, manager);
 	lc_stop_soon(manager);
