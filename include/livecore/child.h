@@ -18,5 +18,6 @@ struct lc_child_handler {
 enum lc_err lc_child_start(struct lc_loop *loop, const char *const *args, const struct lc_child_handler *handler, void *arg,
 	struct lc_child **out, struct lc_error *err);
 
-/* Sends SIGTERM and forgets it; done (may be NULL) is called once, later, when the loop holds nothing of it any more. */
+/* Sends SIGTERM, and SIGKILL when it does not end within a second; done (may be NULL) is called once, later, when it has ended and the loop holds
+ * nothing of it any more. */
 void lc_child_destroy(struct lc_child *child, void (*done)(void *arg), void *arg);

@@ -6,10 +6,12 @@
 #include <uv.h>
 
 #define LINE_MAX_BYTES 4096
+#define TERM_MS 1000 /* to end after SIGTERM; then it is killed */
 
 struct lc_child {
 	uv_process_t process;
 	uv_pipe_t input, output;
+	uv_timer_t patience;
 	struct lc_child_handler handler;
 	void *arg;
 	char line[LINE_MAX_BYTES];
@@ -34,15 +36,24 @@ static void on_closed(uv_handle_t *handle)
 	}
 }
 
+static void close_handle(void *handle)
+{
+	if (!uv_is_closing(handle)) {
+		uv_close(handle, on_closed);
+	}
+}
+
+static void close_pipes(struct lc_child *child)
+{
+	close_handle(&child->input);
+	close_handle(&child->output);
+}
+
 static void close_all(struct lc_child *child)
 {
-	uv_handle_t *handles[] = { (uv_handle_t *)&child->process, (uv_handle_t *)&child->input,
-		(uv_handle_t *)&child->output };
-	for (size_t i = 0; i < sizeof handles / sizeof *handles; i++) {
-		if (!uv_is_closing(handles[i])) {
-			uv_close(handles[i], on_closed);
-		}
-	}
+	close_pipes(child);
+	close_handle(&child->patience);
+	close_handle(&child->process);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
@@ -78,9 +89,17 @@ static void on_child_exit(uv_process_t *process, int64_t status, int signo)
 {
 	struct lc_child *child = process->data;
 	child->running = false;
-	if (child->handler.exited) {
+	if (child->destroyed) {
+		close_all(child);
+	} else if (child->handler.exited) {
 		child->handler.exited(child->arg, status, signo);
 	}
+}
+
+static void on_impatient(uv_timer_t *timer)
+{
+	struct lc_child *child = timer->data;
+	uv_process_kill(&child->process, SIGKILL);
 }
 
 static int spawn(struct lc_loop *loop, struct lc_child *child, const char *const *args)
@@ -105,10 +124,11 @@ enum lc_err lc_child_start(struct lc_loop *loop, const char *const *args, const 
 	}
 	child->handler = *handler;
 	child->arg = arg;
-	child->process.data = child->input.data = child->output.data = child;
+	child->process.data = child->input.data = child->output.data = child->patience.data = child;
+	uv_timer_init(lc_loop_uv(loop), &child->patience);
 	uv_pipe_init(lc_loop_uv(loop), &child->input, 0);
 	uv_pipe_init(lc_loop_uv(loop), &child->output, 0);
-	child->open = 3;
+	child->open = 4;
 	int rc = spawn(loop, child, args);
 	if (rc != 0) {
 		child->destroyed = true;
@@ -129,8 +149,12 @@ void lc_child_destroy(struct lc_child *child, void (*done)(void *arg), void *arg
 	child->destroyed = true;
 	child->done = done;
 	child->done_arg = arg;
-	if (child->running) {
-		uv_process_kill(&child->process, SIGTERM);
+	if (!child->running) {
+		close_all(child);
+		return;
 	}
-	close_all(child);
+	/* It is waited for: nobody else would, and it would stay as a zombie. */
+	close_pipes(child);
+	uv_process_kill(&child->process, SIGTERM);
+	uv_timer_start(&child->patience, on_impatient, TERM_MS, 0);
 }
