@@ -3,6 +3,7 @@
 #include "livecore/kafka.h"
 #include "livecore/sim.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +80,17 @@ static bool open_standard_descriptors(void)
 	return fd >= 0;
 }
 
+/* What a full disk swallowed was not done. A reader that went away has seen what it wanted. */
+static int check_output(int exit_code)
+{
+	errno = 0;
+	if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EPIPE || exit_code != LC_EXIT_OK) {
+		return exit_code;
+	}
+	fprintf(stderr, "livecore: the output could not be written: %s\n", strerror(errno ? errno : EIO));
+	return LC_EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
 	if (!open_standard_descriptors()) {
@@ -90,12 +102,12 @@ int main(int argc, char **argv)
 		return usage(stderr);
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
-		return usage(stdout);
+		return check_output(usage(stdout));
 	}
 	const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
 		if (strcmp(commands[i].name, name) == 0) {
-			return commands[i].run(argc - 1, argv + 1);
+			return check_output(commands[i].run(argc - 1, argv + 1));
 		}
 	}
 	fprintf(stderr, "livecore: there is no command \"%s\"\n", argv[1]);

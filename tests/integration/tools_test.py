@@ -113,6 +113,13 @@ class WrongUsage(unittest.TestCase):
             process.send_signal(signal.SIGTERM)
             self.assertEqual(process.wait(STARTED_S), 0)
 
+    def test_full_disk(self):
+        for args in (["version"], ["--help"], ["config"], ["check", "--help"]):
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run([LIVECORE, *args], env=clean_environment(), stdout=full, stderr=subprocess.PIPE, timeout=60)
+            self.assertEqual(done.returncode, 1, args)
+            self.assertIn(b"could not be written", done.stderr)
+
     def test_no_kafka_set(self):
         for args in (["topics"], ["watch"], ["subscribe", "--portfolio", "p", "AAPL"], ["command", "reload"]):
             self.wrong("kafka.brokers is not set", *args)
