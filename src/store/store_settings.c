@@ -65,7 +65,7 @@ static const struct lc_setting settings[] = {
 		.max = 60000, .apply = LC_APPLY_RESTART,
 		.help = "fewer bars are written so long after the first of them came"},
 	{"spool_size", LC_SET_SIZE, STORE(spool_size), .fallback = "256MB", .min = 2097152,
-		.max = 1.1e12, .apply = LC_APPLY_RESTART,
+		.max = 1099511627776, .apply = LC_APPLY_RESTART,
 		.help = "bars that wait on disk (bars.spool in state.dir) while the store is away; "
 			"the oldest are given up beyond it"},
 	{"timeout", LC_SET_DURATION, STORE(timeout), .fallback = "10s", .min = 100, .max = 3.6e6,
