@@ -4,6 +4,8 @@
 #include <string.h>
 
 #define ALERT_FIELDS_MAX 16
+/* Prices wait when no more than this is left: they have a queue, halts' and commands' answers have none. */
+#define EVENTS_ROOM (128 * 1024)
 
 static const uint8_t market_topics[LC_MARKETS] = {
 	[LC_MARKET_CN] = LC_TOPIC_MARKET_CN,
@@ -59,7 +61,7 @@ void lc_outbox_finish(struct lc_outbox *outbox)
 
 bool lc_outbox_has_room(const struct lc_outbox *outbox)
 {
-	return lc_journal_has_room(outbox->journal, LC_PRICE_UPDATE_MAX);
+	return lc_journal_has_room(outbox->journal, LC_PRICE_UPDATE_MAX + EVENTS_ROOM);
 }
 
 enum lc_err lc_outbox_price(struct lc_outbox *outbox, const struct lc_tick *tick, const struct lc_price_context *extra)

@@ -23,7 +23,7 @@ void lc_outbox_init(struct lc_outbox *outbox, struct lc_loop *loop, struct lc_jo
 	const struct lc_message_context *context, bool per_market);
 void lc_outbox_finish(struct lc_outbox *outbox);
 
-/* Is there room for one more PriceUpdate? Ask before taking a tick from its queue. */
+/* Is there room for one more PriceUpdate, and for events behind it? Ask before taking a tick from its queue. */
 bool lc_outbox_has_room(const struct lc_outbox *outbox);
 
 /* Appends a trade, quote or snapshot as a PriceUpdate. The hot path: no allocation, no copy. LC_ERR_FULL, or what lc_price_update_encode()

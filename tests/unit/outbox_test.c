@@ -124,6 +124,22 @@ Test(outbox, alerts_go_to_the_notifications)
 	out_close(&out);
 }
 
+Test(outbox, prices_leave_room_for_events)
+{
+	struct out out;
+	out_open(&out, LC_JOURNAL_SEGMENT, false);
+	for (size_t i = 0; lc_outbox_has_room(&out.outbox); i++) {
+		cr_assert_eq(price(&out, "AAPL"), LC_OK);
+		cr_assert_lt(i, 100000);
+	}
+	for (int i = 0; i < 300; i++) {
+		lc_event(&out.outbox, "halt", LC_S("symbol", "AAPL"), LC_S("reason", "Halt News Pending"));
+	}
+	cr_assert_eq(*out.outbox.events_appended, 300);
+	cr_assert_eq(*out.outbox.events_dropped, 0);
+	out_close(&out);
+}
+
 Test(outbox, what_does_not_fit_is_counted)
 {
 	struct out out;
