@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* librdkafka cannot take back one message. When one's time is over while Kafka is away, the whole client is replaced and the others
- * are handed over again: no message that its owner gave up ever arrives later from a queue. One that Kafka had but could not
- * acknowledge any more may arrive twice; its key tells. */
+/* librdkafka cannot take back one message. When one's time is over, all that wait are purged and the others are handed over again: no
+ * message that its owner gave up ever arrives later from a queue. One that was on the wire may arrive twice, or although it was given up;
+ * its key tells. The connection stays meanwhile: a client that is replaced at each deadline would never get to connect. */
 
 #define RETRY_MS 1000
 
@@ -22,6 +22,7 @@ struct lc_courier {
 	struct lc_timer
 		*timer; /* for the nearest deadline, or for a client that could not be made */
 	struct lc_list parcels; /* in order of arrival */
+	uintptr_t last_id;
 	size_t waiting;
 	struct kafka_complaint complaint;
 	bool delivering, destroying, down; /* down: nothing calls back any more */
@@ -31,6 +32,7 @@ struct lc_courier {
 
 struct parcel {
 	struct lc_list node;
+	uintptr_t id;        /* what librdkafka knows it by: reports may come when it is gone */
 	int64_t deadline_ns; /* monotonic */
 	int64_t timestamp_ms;
 	lc_publish_cb done;
@@ -63,7 +65,7 @@ static void hand_over(struct lc_courier *courier, struct parcel *parcel)
 		{.vtype = RD_KAFKA_VTYPE_VALUE,
 			.u.mem = {parcel->bytes + parcel->key_len, parcel->value_len}},
 		{.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = parcel->timestamp_ms},
-		{.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = parcel},
+		{.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = (void *)parcel->id},
 	};
 	size_t count = 5;
 	if (parcel->has_key) {
@@ -88,11 +90,16 @@ static void hand_over(struct lc_courier *courier, struct parcel *parcel)
 	}
 }
 
-/* The client must be there. */
-static void take_down(struct lc_courier *courier, void (*done)(void *arg), void *arg)
+static void purge(struct lc_courier *courier)
 {
 	rd_kafka_purge(courier->rk,
 		RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+}
+
+/* The client must be there. */
+static void take_down(struct lc_courier *courier, void (*done)(void *arg), void *arg)
+{
+	purge(courier);
 	rd_kafka_topic_destroy(courier->handle);
 	kafka_take_down(courier->loop, courier->rk, courier->port, done, arg);
 	courier->rk = NULL;
@@ -182,11 +189,30 @@ static bool read_error(struct lc_courier *courier, rd_kafka_event_t *event)
 	return rd_kafka_event_error_is_fatal(event);
 }
 
+static struct parcel *find(struct lc_courier *courier, uintptr_t id)
+{
+	lc_list_each (node, &courier->parcels) {
+		struct parcel *parcel = container_of(node, struct parcel, node);
+		if (parcel->id == id && !parcel->answered) {
+			return parcel;
+		}
+	}
+	return NULL;
+}
+
 static void read_reports(struct lc_courier *courier, rd_kafka_event_t *event)
 {
 	const rd_kafka_message_t *message;
 	while ((message = rd_kafka_event_message_next(event))) {
-		struct parcel *parcel = message->_private;
+		struct parcel *parcel = find(courier, (uintptr_t)message->_private);
+		if (!parcel) {
+			continue; /* given up before */
+		}
+		if (message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+			message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) {
+			hand_over(courier, parcel);
+			continue;
+		}
 		parcel->answered = true;
 		parcel->partition = message->partition;
 		parcel->offset = message->offset;
@@ -288,9 +314,11 @@ static void deliver(struct lc_courier *courier)
 static void serve(struct lc_courier *courier)
 {
 	bool sound = courier->rk && read_events(courier);
-	/* What has expired must leave the client's queue with it. */
-	if (expire(courier) || !sound) {
+	bool expired = expire(courier);
+	if (!sound) {
 		replace_client(courier);
+	} else if (expired) {
+		purge(courier);
 	}
 	deliver(courier);
 }
@@ -382,6 +410,7 @@ enum lc_err lc_courier_send(struct lc_courier *courier, const struct lc_message 
 	if (!parcel) {
 		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
 	}
+	parcel->id = ++courier->last_id;
 	parcel->deadline_ns = lc_clock_mono_ns() + timeout_ms * LC_NS_PER_MS;
 	parcel->done = done;
 	parcel->arg = arg;

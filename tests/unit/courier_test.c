@@ -112,6 +112,51 @@ Test(courier, what_is_over_is_answered_and_never_sent_and_the_rest_goes_when_kaf
 	finish(&bus, courier);
 }
 
+static void on_next(void *arg, const struct lc_error *err, int32_t partition, int64_t offset);
+
+/* Sends one short-lived message after the other until one arrives. */
+struct stream {
+	struct bus *bus;
+	struct lc_courier *courier;
+	size_t expired;
+	bool arrived;
+};
+
+static void post_next(struct stream *stream)
+{
+	const struct lc_message message = {.key = "k", .key_len = 1, .value = "{}", .value_len = 2};
+	struct lc_error err;
+	cr_assert_eq(lc_courier_send(stream->courier, &message, 40, on_next, stream, &err), LC_OK);
+}
+
+static void on_next(void *arg, const struct lc_error *err, int32_t partition, int64_t offset)
+{
+	struct stream *stream = arg;
+	(void)partition, (void)offset;
+	stream->expired += err->code != LC_OK;
+	stream->arrived |= err->code == LC_OK;
+	if (stream->expired == 5) {
+		rd_kafka_mock_broker_set_up(lc_embedded_broker_mock(stream->bus->broker), 1);
+	}
+	if (stream->arrived) {
+		lc_loop_stop(stream->bus->loop);
+	} else {
+		post_next(stream);
+	}
+}
+
+Test(courier, a_stream_of_short_deadlines_does_not_keep_it_from_connecting)
+{
+	struct bus bus;
+	bus_set_up(&bus, true);
+	rd_kafka_mock_broker_set_down(lc_embedded_broker_mock(bus.broker), 1);
+	struct stream stream = {.bus = &bus, .courier = create(&bus)};
+	post_next(&stream);
+	bus_run(&bus, "no message ever arrived");
+	cr_assert_geq(stream.expired, 5);
+	finish(&bus, stream.courier);
+}
+
 Test(courier, it_says_why_kafka_is_away)
 {
 	struct bus bus;

@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+"""The timer on a real Kafka and on an embedded broker: punctual commands, an outage within and beyond the grace, restarts, reloads.
+
+usage: timer_test.py LIVECORE [unittest options]"""
+
+import re
+import signal
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
+import livecore  # noqa: E402
+from livecore import SETTINGS, Case, Process, get, main, tool, wait_for, words  # noqa: E402
+
+EVERY_SECOND = "- {name: tick, cron: '* * * * * *', command: heartbeat_test, params: {n: 1}}\n"
+PUNCTUAL_MS = 50
+
+
+def scheduled(record):
+    """The time that a request id names, in seconds since 1970."""
+    text = record.value["request_id"].rpartition("@")[2]
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc).timestamp()
+
+
+class Timer(Case):
+    KAFKA = ()
+
+    def setUp(self):
+        super().setUp()
+        self.broker = self.kafka.brokers
+        self.rules_path = Path(self.state) / "rules.yaml"
+        done = tool("topics", "create", *words({"kafka.brokers": self.broker} | self.topics()))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def rules(self, text, grace="30s", more=""):
+        self.rules_path.write_text(f"scheduler: {{timezone: UTC, misfire_grace: {grace}{more}}}\nrules:\n{text}")
+
+    def settings(self):
+        where = {"kafka.brokers": self.broker, "timer.rules": str(self.rules_path), "state.dir": self.state}
+        return SETTINGS | where | self.topics()
+
+    def start(self, *args):
+        made = Process([livecore.LIVECORE, "timer", *words(self.settings()), *args], cwd="/")
+        self.addCleanup(lambda: made.process.poll() is None and made.stop())
+        made.expect("timer rules")
+        return made
+
+    def commands(self, *names):
+        topic = self.read("control")
+        return topic, lambda record: not names or record.value["request_id"].partition("@")[0] in names
+
+    def test_commands_leave_on_time_and_look_as_agreed(self):
+        self.rules(EVERY_SECOND + "- {name: off, cron: '* * * * * *', command: heartbeat_test, enabled: false}\n")
+        self.start()
+        topic, mine = self.commands()
+        records = topic.wait(mine, "commands", count=8)
+        for record in records[1:]:  # before the first, the connection is made
+            late_ms = datetime.fromisoformat(record.value["timestamp"]).timestamp() * 1000 - scheduled(record) * 1000
+            self.assertGreaterEqual(late_ms, 0, record)
+            self.assertLess(late_ms, PUNCTUAL_MS, record)
+        record = records[0]
+        self.assertEqual(record.key, record.value["request_id"])
+        self.assertEqual(record.value["command"], "heartbeat_test")
+        self.assertEqual(record.value["params"], {"n": 1})
+        self.assertEqual(record.value["source"], "task_timer")
+        self.assertEqual(record.headers["schema"], "control_command/1")
+        ids = [record.value["request_id"] for record in records]
+        self.assertEqual(len(set(ids)), len(ids))
+        self.assertFalse([i for i in ids if i.startswith("off@")])
+
+    def test_an_outage_within_the_grace_loses_nothing(self):
+        self.rules(EVERY_SECOND, grace="120s", more=", coalesce: false")
+        timer = self.start()
+        topic, mine = self.commands("tick")
+        before = topic.wait(mine, "commands", count=2)
+        self.kafka.kill()
+        timer.expect("waits_for_kafka .*error=")
+        self.kafka.restart()
+        timer.expect("kafka_back")
+        self.assertEqual(timer.stop(), 0, timer.text)
+        end = int(scheduled(before[0])) + 5
+        wait_for(lambda: max(map(scheduled, topic.records), default=0) >= end, "the last command")
+        times = {int(scheduled(record)) for record in topic.records}
+        self.assertEqual(set(range(int(scheduled(before[0])), max(times) + 1)) - times, set())
+
+    def test_what_outlives_its_grace_is_not_sent(self):
+        self.rules(EVERY_SECOND, grace="2s")
+        timer = self.start()
+        topic, mine = self.commands("tick")
+        first = topic.wait(mine, "commands")[0]
+        self.kafka.kill()
+        expired = timer.expect(r"timer expired rule=tick request_id=(\S+) ")[1]
+        self.kafka.restart()
+        after = len(timer.text)
+        sent = timer.expect(r"timer sent rule=tick request_id=(\S+) ", after=after)[1]
+        topic.wait(lambda record: record.value["request_id"] == sent, "the command after the outage")
+        self.assertNotIn(expired, [record.value["request_id"] for record in topic.records])
+        self.assertLess(scheduled(first), scheduled(topic.records[-1]))
+        self.assertEqual(timer.stop(), 0, timer.text)
+
+    def test_a_restart_sends_what_it_missed_within_the_grace_once(self):
+        minute = "- {name: minute, cron: '{} * * * * *', command: heartbeat_test}\n"
+        second = int(time.time() + 4) % 60
+        self.rules(minute.replace("{}", str(second)), grace="50s")
+        timer = self.start()
+        wait_for((Path(self.state) / "timer.json").exists, "the state")
+        timer.process.kill()  # before its time
+        timer.process.wait()
+        due = (int(time.time()) // 60) * 60 + second
+        due += 60 if due < time.time() - 30 else 0
+        wait_for(lambda: time.time() > due + 1, "the missed time")
+        timer = self.start()
+        topic, mine = self.commands("minute")
+        record = topic.wait(mine, "the missed command")[0]
+        self.assertEqual(scheduled(record), due)
+        timer.expect("timer sent rule=minute")
+        wait_for(lambda: '"done":"' + datetime.fromtimestamp(due, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
+                 in (Path(self.state) / "timer.json").read_text(), "the state")
+        timer.process.kill()
+        timer.process.wait()
+        timer = self.start()
+        timer.expect("http listening")
+        self.assertEqual(timer.stop(), 0, timer.text)
+        self.assertEqual(len([r for r in topic.records if scheduled(r) == due]), 1)
+
+    def test_reload_by_signal_and_by_command(self):
+        self.rules(EVERY_SECOND)
+        timer = self.start()
+        topic, mine = self.commands("tick")
+        topic.wait(mine, "commands")
+        self.rules(EVERY_SECOND.replace("cron", "crom"))
+        timer.send(signal.SIGHUP)
+        timer.expect(r"reload_failed .*rules.yaml:3:16: unknown key .*did you mean cron")
+        count = len(topic.records)
+        topic.wait(mine, "the old rules go on", after=count)
+        answer = self.command("reload", ok=False)
+        self.assertEqual((answer["role"], answer["ok"]), ("timer", False))
+        self.assertIn("did you mean cron?", answer["error"])
+        self.rules(EVERY_SECOND.replace("tick", "tock"))
+        answer = self.command("reload")
+        self.assertEqual((answer["role"], answer["ok"]), ("timer", True))
+        topic.wait(lambda record: record.value["request_id"].startswith("tock@"), "the new rule")
+        self.assertEqual(timer.stop(), 0, timer.text)
+
+    def test_health_and_metrics(self):
+        self.rules(EVERY_SECOND)
+        timer = self.start()
+        url = "http://127.0.0.1:" + timer.expect(r"http listening .*port=(\d+)")[1]
+        timer.expect("timer sent")
+        self.assertEqual(get(url + "/livez")[0], 200)
+        self.assertEqual(get(url + "/readyz")[0], 200)
+        page = get(url + "/metrics")[1]
+        self.assertRegex(page, r'livecore_timer_commands_total\{rule="tick",outcome="sent"\} [1-9]')
+        self.assertRegex(page, r"livecore_timer_lateness_seconds_count [1-9]")
+        self.assertRegex(page, r"livecore_timer_rules 1\b")
+        self.assertEqual(timer.stop(), 0, timer.text)
+
+    def test_run_sends_one_now_and_list_shows_the_next(self):
+        self.rules("- {name: yearly, cron: '@yearly', command: update_data, params: {days: 3}, description: all of it}\n")
+        done = tool("timer", "--run", "yearly", *words(self.settings()))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        sent = re.match(r"sent update_data: request_id=(yearly@\S+) topic=(\S+) partition=(\d+) offset=(\d+)", done.stdout)
+        record = self.commands()[0].wait(lambda record: True, "the command")[0]
+        self.assertEqual((record.key, record.topic, str(record.partition), str(record.offset)), sent.groups())
+        self.assertEqual(record.value["params"], {"days": 3})
+        done = tool("timer", "--run", "yearli", *words(self.settings()))
+        self.assertEqual(done.returncode, 2)
+        done = tool("timer", "--list", "--rules", str(self.rules_path))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("0 and 7 = Sunday", done.stdout)
+        self.assertIn("all of it", done.stdout)
+        year = datetime.now(timezone.utc).year
+        times = re.findall(r"(\d{4})-01-01T00:00:00\+00:00   \1-01-01T00:00:00Z", done.stdout)
+        self.assertEqual(times, [str(year + n) for n in range(1, 6)])
+
+    def test_the_old_shape_and_its_mistakes(self):
+        self.rules_path.write_text("scheduled_tasks:\n- {name: a, cron: '0 21 * * 0', command: bar_snapshot, enabled: true}\n")
+        done = tool("timer", "--list", "--rules", str(self.rules_path))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("0 = Monday", done.stdout)
+        self.assertEqual(len(re.findall(r"Mon .*T21:00:00\+08:00", done.stdout)), 5)
+        self.rules_path.write_text("scheduled_tasks:\n- {name: a, cron: '0 21 * * 7', command: bar_snapshott}\n")
+        for command in ("timer", "--list"), ("check",):
+            done = tool(*command, "--set", f"timer.rules={self.rules_path}")
+            self.assertEqual(done.returncode, 2, done.stdout)
+            self.assertIn(":2:19: cron: weekday \"7\"", done.stderr)
+            self.assertIn("did you mean bar_snapshot?", done.stderr)
+
+
+class InsideRun(Case):
+    """With an embedded broker: the manager hears what its own timer sends."""
+
+    def test_run_has_a_timer_when_there_are_rules(self):
+        rules = Path(self.state) / "rules.yaml"
+        rules.write_text("rules:\n" + EVERY_SECOND)
+        run = self.run_livecore({"timer.rules": str(rules), "routing.feeders": "alpaca"}, ready=False)
+        run.expect(r"control command command=heartbeat_test request_id=tick@\S+ ok=true")
+        events = self.read("events")
+        done = events.event("command_result", command="heartbeat_test")
+        self.assertRegex(done["request_id"], r"^tick@")
+        rules.write_text("rules: 1\n")
+        answer = self.command("reload", ok=False)
+        self.assertIn("rules is a list", answer["error"])
+        rules.write_text("rules:\n" + EVERY_SECOND.replace("tick", "tock"))
+        self.command("reload")
+        events.wait(lambda r: str(r.value["data"].get("request_id")).startswith("tock@"), "the new rule")
+        self.assertEqual(run.stop(), 0, run.text)
+
+
+if __name__ == "__main__":
+    main()
