@@ -1,7 +1,7 @@
 #include "bars_priv.h"
 
 /* A slice: whichever comes first. About 0.2 ms. */
-enum { SLICE_BARS = 64, SLICE_SYMBOLS = 2048 };
+enum { SLICE_BARS = 64, SLICE_SYMBOLS = 2048, SLICE_ROWS = 1500 };
 
 /* When anything of this day is due next, after now_ns. */
 static int64_t next_due(const struct day_plan *plan, int64_t now_ns, int64_t grace_ns)
@@ -74,9 +74,10 @@ bool lc_bars_advance(struct lc_bars *bars, enum lc_market market, int64_t now_ns
 	if (!m->round.active && !begin_round(bars, market, now_ns)) {
 		return false;
 	}
-	size_t said = 0, looked = 0;
+	size_t said = 0, looked = 0, work = bars->work;
 	for (; m->round.cursor < bars->count; m->round.cursor++) {
-		if (said >= SLICE_BARS || ++looked > SLICE_SYMBOLS) {
+		if (said >= SLICE_BARS || ++looked > SLICE_SYMBOLS ||
+			bars->work - work >= SLICE_ROWS) {
 			return true;
 		}
 		const struct symbol_bars *s = &bars->symbols[m->round.cursor];

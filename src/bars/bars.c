@@ -388,8 +388,8 @@ static void move_day(struct day_state *d, struct lc_decimal volume, struct lc_de
 enum lc_err lc_bars_replace(struct lc_bars *bars, const struct lc_bar *minute)
 {
 	struct symbol_bars *s = symbol_at(bars, minute->symbol);
-	const struct day_plan *plan =
-		s ? lc_bars_enter(bars, minute->symbol, s, minute->start_ns) : NULL;
+	const struct day_plan *plan = s ? lc_bars_enter(bars, minute->symbol, s, minute->start_ns)
+					: NULL;
 	int slot = plan ? lc_day_slot(plan, minute->start_ns) : SLOT_NONE;
 	if (slot < 0 || lc_day_slot_start(plan, slot) != minute->start_ns) {
 		return LC_ERR_NOT_FOUND;

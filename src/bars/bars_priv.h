@@ -171,6 +171,7 @@ struct lc_bars {
 	struct symbol_bars *symbols; /* owned; by symbol */
 	size_t count;
 	struct lc_bars_stats stats;
+	size_t work; /* rows that were added up, in all: the measure of a slice */
 };
 
 const struct day_plan *lc_bars_plan(struct lc_bars *bars, enum lc_market market, int32_t day);

@@ -269,6 +269,7 @@ static size_t say_long(struct lc_bars *bars, uint32_t index, const struct day_pl
 		return 0;
 	}
 	struct lc_bar bar = {.final = true};
+	bars->work += (size_t)(span->last - span->first);
 	unsigned said = *meta & META_COUNT;
 	*meta = (uint16_t)said;
 	if (!lc_bar_build(s, plan, span->first, span->last, &bar)) {
@@ -301,6 +302,7 @@ static size_t say_day(struct lc_bars *bars, uint32_t index, const struct day_pla
 	struct lc_bar bar;
 	s->d.day_dirty = false;
 	s->unsaved = true;
+	bars->work += (size_t)s->n_rows;
 	if (!lc_bar_build_day(s, plan, &bar)) {
 		return 0;
 	}
@@ -383,6 +385,7 @@ size_t lc_bars_partial(
 		}
 	}
 	struct lc_bar day;
+	bars->work += (size_t)s->n_rows;
 	if (!s->d.day_said && lc_bar_build_day(s, plan, &day)) {
 		said += say(bars, index, &day, LC_PERIOD_1D, 0);
 	}
@@ -397,6 +400,7 @@ void lc_bars_finish_day(struct lc_bars *bars, uint32_t index)
 	}
 	const struct day_plan *plan = lc_bars_plan(bars, (enum lc_market)s->market, s->d.day);
 	s->d.over = true;
+	bars->work += (size_t)s->n_rows;
 	if (plan->slots == 0) {
 		return; /* the calendar changed its mind */
 	}
