@@ -167,6 +167,11 @@ void lc_control_handle(struct lc_control *control, const struct lc_reader_messag
 		lc_log(lc_loop_log(control->setup.loop), LC_LOG_WARN, "control", "unreadable", LC_S("topic", message->topic),
 			LC_I("partition", message->partition), LC_I("offset", message->offset), LC_S("error", err.text));
 	} else {
+		if (command.clamped) {
+			lc_log(lc_loop_log(control->setup.loop), LC_LOG_WARN, "control", "time_ahead", LC_S("topic", message->topic),
+				LC_I("partition", message->partition), LC_I("offset", message->offset),
+				LC_S("note", "more than 5 min after its record: the record's time is taken"));
+		}
 		judge(control, &command);
 	}
 	if (control->reader) {

@@ -105,6 +105,7 @@ class WrongUsage(unittest.TestCase):
                 ["/bin/sh", "-c", shell, "sh", LIVECORE, *program, "--set", f"state.dir={state}"], env=clean_environment()
             )
             end = time.monotonic() + STARTED_S
+            self.addCleanup(process.kill)
             while process.poll() is None and time.monotonic() < end and not handles(process.pid, signal.SIGTERM):
                 time.sleep(0.02)
             self.assertIsNone(process.poll())

@@ -236,7 +236,10 @@ Test(control, record_times_are_not_trusted)
 		send_at(&rig, plain, strlen(plain), times[i]);
 		expect(&rig, NULL, "true", "false");
 	}
+	cr_assert_eq(lc_log_set_levels(rig.out.f.log, "warn", NULL), LC_OK);
+	uint64_t warned = lc_log_count(rig.out.f.log, LC_LOG_WARN);
 	say(&rig, "{\"command\":\"heartbeat_test\",\"timestamp\":\"2200-01-01T00:00:00Z\"}");
+	cr_assert_eq(lc_log_count(rig.out.f.log, LC_LOG_WARN), warned + 1, "it is reported");
 	expect(&rig, NULL, "true", "false");
 	rig_close(&rig);
 }
