@@ -1,5 +1,6 @@
 /* livecore status: what a running livecore says of itself over HTTP, as a table. */
 #include "app/commands.h"
+#include "app/status_all.h"
 #include "app/tool.h"
 
 #include <inttypes.h>
@@ -10,7 +11,8 @@
 
 static const struct lc_usage usage = {"status", "",
 	"Shows readiness, feeders, queues and Kafka of a running livecore. Exit code 1 when it "
-	"does not answer or is not ready."};
+	"does not answer or is not ready. With --all: who beats in Redis, who has stopped, who is "
+	"missing; exit code 1 when one is missing or in error."};
 
 struct status {
 	struct lc_tool tool;
@@ -228,11 +230,14 @@ static int show(struct status *status)
 int lc_command_status(int argc, char **argv)
 {
 	struct status status = {.timeout_ms = 5000};
+	bool all = false;
 	const struct lc_option options[] = {
 		{"url", LC_OPTION_TEXT, &status.url, "URL",
 			"of the livecore (default: http.address of the settings)"},
 		{"json", LC_OPTION_FLAG, &status.json, NULL,
 			"{\"status\": …, \"ready\": …} on one line"},
+		{"all", LC_OPTION_FLAG, &all, NULL,
+			"every component with a heartbeat in redis.address, not only this one"},
 		{"timeout", LC_OPTION_DURATION, &status.timeout_ms, "TIME",
 			"for each answer (default 5s)"},
 		LC_PROCESS_OPTIONS(&status.tool.process),
@@ -248,7 +253,10 @@ int lc_command_status(int argc, char **argv)
 	lc_buf_init(&status.page, BODY_MAX);
 	lc_buf_init(&status.ready, BODY_MAX);
 	rc = lc_tool_open(&status.tool, false);
-	rc = rc >= 0 ? rc : show(&status);
+	if (rc < 0) {
+		rc = all ? lc_status_all(&status.tool, status.timeout_ms, status.json)
+			 : show(&status);
+	}
 	lc_json_parser_destroy(status.parser);
 	lc_buf_finish(&status.page);
 	lc_buf_finish(&status.ready);

@@ -106,6 +106,42 @@ static int create(struct lc_timer_part *part, const char *path)
 	return rc == LC_OK ? -1 : rc == LC_ERR_INVALID ? LC_EXIT_USAGE : LC_EXIT_FAILED;
 }
 
+/* --- its heartbeat --- */
+
+static enum lc_heartbeat_state on_beat_state(void *arg)
+{
+	const struct lc_timer_part *part = arg;
+	if (!part->timer || part->stopped) {
+		return LC_HEARTBEAT_STOPPING;
+	}
+	return lc_task_timer_stats(part->timer).kafka_away ? LC_HEARTBEAT_ERROR
+							   : LC_HEARTBEAT_RUNNING;
+}
+
+static void on_beat_stats(void *arg, struct lc_buf *members)
+{
+	const struct lc_timer_part *part = arg;
+	if (part->timer) {
+		struct lc_task_timer_stats stats = lc_task_timer_stats(part->timer);
+		lc_buf_printf(members,
+			"\"jobs_count\":%zu,\"rules\":%zu,\"waiting\":%zu,\"sent\":%" PRIu64
+			",\"failed\":%" PRIu64 ",\"expired\":%" PRIu64 ",\"missed\":%" PRIu64,
+			stats.enabled, stats.rules, stats.waiting, stats.sent, stats.failed,
+			stats.expired, stats.missed);
+	}
+}
+
+static int start_beating(struct lc_timer_part *part)
+{
+	static const struct lc_heartbeat_host host = {
+		.state = on_beat_state, .stats = on_beat_stats};
+	struct lc_error err;
+	enum lc_err rc = lc_heartbeat_create(part->process->loop,
+		lc_config_section(part->config, "redis"), "task_timer", &part->context, &host, part,
+		&part->heartbeat, &err);
+	return rc == LC_OK ? -1 : say("", err.text);
+}
+
 int lc_timer_part_start(struct lc_timer_part *part, struct lc_process *process, const char *brokers)
 {
 	char path[4096];
@@ -125,7 +161,8 @@ int lc_timer_part_start(struct lc_timer_part *part, struct lc_process *process, 
 		return -1;
 	}
 	int rc = make_parts(part, brokers);
-	return rc >= 0 ? rc : create(part, path);
+	rc = rc >= 0 ? rc : create(part, path);
+	return rc >= 0 ? rc : start_beating(part);
 }
 
 enum lc_err lc_timer_part_reload(
@@ -139,11 +176,20 @@ enum lc_err lc_timer_part_reload(
 	return lc_task_timer_reload(part->timer, path, errors);
 }
 
+static void on_silent(void *arg)
+{
+	struct lc_timer_part *part = arg;
+	part->heartbeat = NULL;
+	part->last_beat = false;
+	part->stopped(part->arg);
+}
+
 static void on_stopped(void *arg)
 {
 	struct lc_timer_part *part = arg;
 	part->timer = NULL;
-	part->stopped(part->arg);
+	part->last_beat = true;
+	lc_heartbeat_stop(part->heartbeat, on_silent, part);
 }
 
 void lc_timer_part_stop(
@@ -153,7 +199,7 @@ void lc_timer_part_stop(
 	part->arg = arg;
 	if (part->timer) {
 		lc_task_timer_stop(part->timer, deadline_ms, on_stopped, part);
-	} else {
+	} else if (!part->last_beat) {
 		stopped(arg);
 	}
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "app/process.h"
+#include "livecore/heartbeat.h"
 #include "livecore/task_timer.h"
 
 struct lc_timer_part {
@@ -12,7 +13,9 @@ struct lc_timer_part {
 	struct lc_zone *naive_zone;   /* owned */
 	struct lc_message_context context;
 	char node_id[LC_MESSAGE_ID_MAX + 1], stream[24], state_dir[4096];
-	struct lc_task_timer *timer; /* NULL: no role runs */
+	struct lc_task_timer *timer;    /* NULL: no role runs */
+	struct lc_heartbeat *heartbeat; /* NULL without Redis */
+	bool last_beat;                 /* the role is gone, its last heartbeat is under way */
 	void (*stopped)(void *arg);
 	void *arg;
 };

@@ -23,24 +23,26 @@ static void on_stats(void *arg, struct lc_buf *members)
 	struct lc_manager_totals totals = lc_manager_totals(manager);
 	/* The first two names are those that GinkGo's own components have. */
 	lc_buf_printf(members,
-		"\"messages_processed\":%" PRIu64 ",\"messages_failed\":%" PRIu64 ",\"prices\":%" PRIu64
-		",\"published\":%" PRIu64 ",\"acknowledged\":%" PRIu64 ",\"dropped\":%" PRIu64
-		",\"reconnects\":%" PRIu64 ",\"followed\":%" PRIu64 ",\"uptime_seconds\":%" PRId64,
-		totals.ticks, totals.refused, totals.prices, totals.published, totals.acknowledged, totals.dropped,
-		totals.reconnects, totals.followed,
+		"\"messages_processed\":%" PRIu64 ",\"messages_failed\":%" PRIu64
+		",\"prices\":%" PRIu64 ",\"published\":%" PRIu64 ",\"acknowledged\":%" PRIu64
+		",\"dropped\":%" PRIu64 ",\"reconnects\":%" PRIu64 ",\"followed\":%" PRIu64
+		",\"uptime_seconds\":%" PRId64,
+		totals.ticks, totals.refused, totals.prices, totals.published, totals.acknowledged,
+		totals.dropped, totals.reconnects, totals.followed,
 		(lc_loop_mono_ns(manager->loop) - manager->started_ns) / LC_NS_PER_S);
 }
 
 static void on_twin(void *arg, const struct lc_heartbeat_twin *twin)
 {
 	struct lc_manager *manager = arg;
-	lc_event(&manager->outbox, "twin", LC_S("role", "manager"), LC_S("stream", twin->stream), LC_S("host", twin->host),
-		LC_I("pid", twin->pid));
+	lc_event(&manager->outbox, "twin", LC_S("role", "manager"), LC_S("stream", twin->stream),
+		LC_S("host", twin->host), LC_I("pid", twin->pid));
 }
 
 enum lc_err lc_beats_create(struct lc_manager *manager, struct lc_error *err)
 {
-	static const struct lc_heartbeat_host host = { .state = on_state, .stats = on_stats, .twin = on_twin };
-	return lc_heartbeat_create(manager->loop, lc_config_section(manager->config, "redis"), "data_manager",
-		&manager->outbox.context, &host, manager, &manager->heartbeat, err);
+	static const struct lc_heartbeat_host host = {
+		.state = on_state, .stats = on_stats, .twin = on_twin};
+	return lc_heartbeat_create(manager->loop, lc_config_section(manager->config, "redis"),
+		"data_manager", &manager->outbox.context, &host, manager, &manager->heartbeat, err);
 }
