@@ -28,6 +28,9 @@ enum lc_err lc_task_timer_create(struct lc_loop *loop, const struct lc_task_time
 enum lc_err lc_task_timer_reload(
 	struct lc_task_timer *timer, const char *path, struct lc_buf *errors);
 
+/* From now on these days count (a calendar that was read again); the one before is no longer used. */
+void lc_task_timer_calendar(struct lc_task_timer *timer, const struct lc_calendar *calendar);
+
 /* Waits for what is on its way to Kafka, for deadline_ms at most. done is called once, later, and the timer is gone then. What Kafka did not
  * take is left for the next start, if still within its grace then. A second call ends the waiting at once; its done replaces the first. */
 void lc_task_timer_stop(

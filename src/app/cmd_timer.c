@@ -67,7 +67,8 @@ static int list(const struct timer_rules *rules, const struct lc_config *config,
 	const struct lc_calendar_config *settings = lc_config_section(config, "calendar");
 	struct lc_calendar *calendar;
 	struct lc_error err;
-	if (lc_calendar_create(settings->always_open, &calendar, &err) != LC_OK) {
+	if (lc_calendar_open(settings->always_open, settings->dir, NULL, &calendar, &err) !=
+		LC_OK) {
 		fprintf(stderr, "livecore: %s\n", err.text);
 		return LC_EXIT_FAILED;
 	}

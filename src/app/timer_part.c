@@ -80,7 +80,8 @@ static int make_parts(struct lc_timer_part *part, const char *brokers)
 	if (brokers) {
 		part->kafka.brokers = (char *)(uintptr_t)brokers; /* only ever read */
 	}
-	if (lc_calendar_create(calendar->always_open, &part->calendar, &err) != LC_OK) {
+	if (lc_calendar_open(calendar->always_open, calendar->dir, NULL, &part->calendar, &err) !=
+		LC_OK) {
 		return say("calendar: ", err.text);
 	}
 	int rc = find_state_dir(part);
@@ -168,12 +169,29 @@ int lc_timer_part_start(struct lc_timer_part *part, struct lc_process *process, 
 enum lc_err lc_timer_part_reload(
 	struct lc_timer_part *part, const struct lc_config *fresh, struct lc_buf *errors)
 {
+	const struct lc_calendar_config *settings = lc_config_section(fresh, "calendar");
+	struct lc_calendar *calendar = NULL;
+	struct lc_error err;
 	char path[4096];
 	lc_timer_rules_path(part->process, fresh, path, sizeof path);
 	if (!part->timer || path[0] == '\0') {
 		return LC_OK;
 	}
-	return lc_task_timer_reload(part->timer, path, errors);
+	enum lc_err rc = lc_calendar_open(
+		settings->always_open, settings->dir, NULL, &calendar, &err);
+	if (rc != LC_OK) {
+		lc_buf_printf(errors, "%s\n", err.text);
+		return rc;
+	}
+	rc = lc_task_timer_reload(part->timer, path, errors);
+	if (rc != LC_OK) {
+		lc_calendar_destroy(calendar);
+		return rc;
+	}
+	lc_task_timer_calendar(part->timer, calendar);
+	lc_calendar_destroy(part->calendar);
+	part->calendar = calendar;
+	return LC_OK;
 }
 
 static void on_silent(void *arg)

@@ -269,6 +269,12 @@ enum lc_err lc_task_timer_create(struct lc_loop *loop, const struct lc_task_time
 	return LC_OK;
 }
 
+void lc_task_timer_calendar(struct lc_task_timer *timer, const struct lc_calendar *calendar)
+{
+	timer->calendar = calendar;
+	timer->plan.calendar = calendar;
+}
+
 void lc_task_timer_stop(
 	struct lc_task_timer *timer, int64_t deadline_ms, void (*done)(void *arg), void *arg)
 {
