@@ -355,8 +355,15 @@ class Kafka:
             out.seek(0)
             err.seek(0)
             if done.returncode != 0:
-                raise AssertionError(f"tools/kafka {verb}: {err.read()}")
+                raise AssertionError(f"tools/kafka {verb}: {err.read()}{self.complaints()}")
             return out.read()
+
+    def complaints(self):
+        """What Kafka's log says went wrong first."""
+        log = Path(self.directory) / "server.log"
+        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+        first = next((n for n, line in enumerate(lines) if " ERROR " in line or " FATAL " in line), len(lines))
+        return "\n".join(lines[max(first - 5, 0) : first + 15])
 
     def kill(self):
         self._run("kill")
