@@ -13,4 +13,6 @@ int lc_command_subscribe(int argc, char **argv);
 int lc_command_command(int argc, char **argv);
 int lc_command_status(int argc, char **argv);
 int lc_command_calendar(int argc, char **argv);
+int lc_command_store(int argc, char **argv);
+int lc_command_bars(int argc, char **argv);
 int lc_command_probe(int argc, char **argv);
