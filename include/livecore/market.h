@@ -43,6 +43,11 @@ struct lc_calendar_report {
 enum lc_err lc_calendar_open(bool always_open, const char *dir,
 	const struct lc_calendar_report *report, struct lc_calendar **out, struct lc_error *err);
 
+/* Reads dir again, into a calendar that others hold already: at reload. On an error nothing changed. Tell
+ * the bars with lc_bars_calendar(). Errors as of lc_calendar_open(). */
+enum lc_err lc_calendar_reload(struct lc_calendar *calendar, const char *dir,
+	const struct lc_calendar_report *report, struct lc_error *err);
+
 /* Writes a day into the overlay file of a market (dir is made when missing), in place of what it says of
  * that day; the file is replaced at once. early: minute of the day, or -1: closed all day, or -2: open
  * and not early. Errors: LC_ERR_INVALID (the file has mistakes: err), LC_ERR_IO. */

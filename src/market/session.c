@@ -169,6 +169,25 @@ enum lc_err lc_calendar_open(bool always_open, const char *dir,
 	return LC_OK;
 }
 
+enum lc_err lc_calendar_reload(struct lc_calendar *calendar, const char *dir,
+	const struct lc_calendar_report *report, struct lc_error *err)
+{
+	struct lc_calendar *fresh;
+	enum lc_err rc = lc_calendar_open(calendar->always_open, dir, report, &fresh, err);
+	if (rc != LC_OK) {
+		return rc;
+	}
+	/* Zones are borrowed by others: they stay. What was remembered was remembered of other days. */
+	for (int market = 0; market < LC_MARKETS; market++) {
+		struct exceptions old = calendar->exceptions[market];
+		calendar->exceptions[market] = fresh->exceptions[market];
+		fresh->exceptions[market] = old;
+		calendar->cache[market] = (struct market_cache){0};
+	}
+	lc_calendar_destroy(fresh);
+	return LC_OK;
+}
+
 void lc_calendar_destroy(struct lc_calendar *calendar)
 {
 	if (!calendar) {

@@ -286,3 +286,38 @@ Test(bars_us, partials)
 		   "open\n");
 	fixture_close(&f);
 }
+
+/* A day that turns out to be short, and one that turns out to be closed. */
+Test(bars_us, the_calendar_changes_in_the_day)
+{
+	char dir[] = "/tmp/livecore-bars-XXXXXX", path[64];
+	cr_assert_not_null(mkdtemp(dir));
+	snprintf(path, sizeof path, "%s/us.csv", dir);
+	struct bars_fixture f;
+	struct lc_error err;
+	fixture_open(&f, "IBM", ONLY_1M_1D, false);
+	follow(&f, "2026-03-04 08:00:00");
+	trade(&f, "2026-03-04 09:30:10", "100", "10", "@");
+	advance(&f, "2026-03-04 11:00:00");
+	EXPECT(&f, "1m 09:30 100 100 100 100 10 1000 1\n");
+	int32_t day = lc_days_from_civil(2026, 3, 4);
+	cr_assert_eq(lc_calendar_write(dir, LC_MARKET_US, day, 12 * 60, "", &err), LC_OK);
+	cr_assert_eq(lc_calendar_reload(f.calendar, dir, NULL, &err), LC_OK);
+	lc_bars_calendar(f.bars, f.calendar);
+	trade(&f, "2026-03-04 11:59:59", "101", "10", "@");
+	trade(&f, "2026-03-04 12:00:01", "102", "10", "@");
+	advance(&f, "2026-03-04 12:00:03");
+	EXPECT(&f, "1m 11:59 101 101 101 101 10 1010 1\n1d 00:00 100 101 100 101 20 2010 2\n");
+	cr_assert_eq(lc_calendar_write(dir, LC_MARKET_US, day, -1, "", &err), LC_OK);
+	cr_assert_eq(lc_calendar_reload(f.calendar, dir, NULL, &err), LC_OK);
+	lc_bars_calendar(f.bars, f.calendar);
+	struct lc_bar bar;
+	(void)lc_bars_day(f.bars, f.symbol, at(&f, "2026-03-04 12:10:00"), &bar);
+	(void)lc_bars_get(f.bars, f.symbol, LC_PERIOD_1M, at(&f, "2026-03-04 09:30:00"), &bar);
+	trade(&f, "2026-03-04 12:11:00", "102", "10", "@");
+	advance(&f, "2026-03-05 00:00:10");
+	EXPECT(&f, "");
+	remove(path);
+	remove(dir);
+	fixture_close(&f);
+}

@@ -480,3 +480,23 @@ Test(market, writing_an_overlay_keeps_the_rest)
 	lc_calendar_destroy(overlaid);
 	remove_all(dir);
 }
+
+Test(market, a_reload_changes_the_days_and_nothing_on_a_mistake)
+{
+	char dir[] = "/tmp/livecore-calendar-XXXXXX";
+	cr_assert_not_null(mkdtemp(dir));
+	struct lc_error err;
+	int64_t noon = at(LC_MARKET_US, "2026-03-04T12:00:00");
+	const struct lc_zone *zone = lc_calendar_zone(calendar, LC_MARKET_US);
+	cr_assert_eq(lc_session_at(calendar, LC_MARKET_US, noon), LC_SESSION_OPEN);
+	write_file(dir, "us.csv", "close,2026-03-04\n");
+	cr_assert_eq(lc_calendar_reload(calendar, dir, NULL, &err), LC_OK, "%s", err.text);
+	cr_assert_eq(lc_session_at(calendar, LC_MARKET_US, noon), LC_SESSION_CLOSED);
+	cr_assert_eq(lc_calendar_zone(calendar, LC_MARKET_US), zone);
+	write_file(dir, "us.csv", "opened,2026-03-04\n");
+	cr_assert_eq(lc_calendar_reload(calendar, dir, NULL, &err), LC_ERR_INVALID);
+	cr_assert_eq(lc_session_at(calendar, LC_MARKET_US, noon), LC_SESSION_CLOSED);
+	cr_assert_eq(lc_calendar_reload(calendar, "", NULL, &err), LC_OK);
+	cr_assert_eq(lc_session_at(calendar, LC_MARKET_US, noon), LC_SESSION_OPEN);
+	remove_all(dir);
+}
