@@ -630,3 +630,71 @@ Test(messages, a_price_update_is_read_back)
 	in = message("{\"price\":1}");
 	cr_assert_eq(lc_price_update_decode(decoder, &in, &view, NULL), LC_ERR_INVALID);
 }
+
+/* --- bars --- */
+
+static const char *encoded_bar(const struct lc_bar *bar, const char *source)
+{
+	size_t len = lc_bar_encode(&context, bar, &symbol, source, text);
+	cr_assert_leq(len, LC_BAR_MAX);
+	text[len] = '\0';
+	return text;
+}
+
+Test(messages, a_bar_has_every_field_in_order)
+{
+	struct lc_bar bar = {.period = LC_PERIOD_5M,
+		.final = true,
+		.complete = true,
+		.revision = 2,
+		.tick_count = 17,
+		.start_ns = EVENT_NS,
+		.has = LC_BAR_HAS_AMOUNT | LC_BAR_HAS_CHANGE,
+		.open = {1050, -2},
+		.high = {11, 0},
+		.low = {1000, -2},
+		.close = {10500, -3},
+		.volume = {12, 2},
+		.amount = {1260005, -2},
+		.change = {-5, -1},
+		.change_pct = {-45455, -4}};
+	cr_assert_str_eq(encoded_bar(&bar, "live"),
+		"{\"symbol\":\"KO\",\"period\":\"5m\",\"timestamp\":\"2026-01-09T01:30:00."
+		"123456Z\","
+		"\"open\":10.5,\"high\":11,\"low\":10,\"close\":10.5,\"volume\":1200,"
+		"\"amount\":12600.05,\"turnover\":null,\"change\":-0.5,\"change_pct\":-4.5455,"
+		"\"source\":\"live\",\"final\":true,\"revision\":2,\"complete\":true,"
+		"\"gap_volume\":0,\"tick_count\":17}");
+	bar = (struct lc_bar){.period = LC_PERIOD_1D, .gap_volume = {7, 0}};
+	const char *day = encoded_bar(&bar, "live");
+	cr_assert_not_null(strstr(day, "\"period\":\"1d\""));
+	cr_assert_not_null(strstr(day, "\"amount\":null,\"turnover\":null,\"change\":null"));
+	cr_assert_not_null(strstr(day, "\"final\":false"));
+	cr_assert_not_null(strstr(day, "\"gap_volume\":7"));
+}
+
+Test(messages, the_longest_bar_fits)
+{
+	const struct lc_decimal longest = {-999999999999999999, -30};
+	char source[200];
+	memset(source, 1, sizeof source - 1);
+	source[sizeof source - 1] = '\0';
+	context.time_format = LC_TIME_OFFSET;
+	struct lc_bar bar = {.period = LC_PERIOD_60M,
+		.has = 7,
+		.revision = UINT32_MAX,
+		.tick_count = UINT32_MAX,
+		.start_ns = INT64_MAX,
+		.open = longest,
+		.high = longest,
+		.low = longest,
+		.close = longest,
+		.volume = longest,
+		.amount = longest,
+		.turnover = longest,
+		.change = longest,
+		.change_pct = longest,
+		.gap_volume = longest};
+	cr_assert_eq(lc_symbol_parse("ABCDE.ABC.ABC", 13, &symbol), LC_OK);
+	cr_assert_gt(strlen(encoded_bar(&bar, source)), 800u);
+}
