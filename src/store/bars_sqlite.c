@@ -45,24 +45,26 @@ static void do_work(void *arg)
 {
 	struct job *job = arg;
 	struct bars_db *db = &job->bars->db;
+	enum lc_err rc = LC_OK;
 	switch (job->work) {
 	case WORK_OPEN:
-		bars_db_open(db, job->wall_ns, &job->err);
+		rc = bars_db_open(db, job->wall_ns, &job->err);
 		break;
 	case WORK_WRITE:
-		bars_db_write(db, job->wall_ns, job->rows, job->count, &job->err);
+		rc = bars_db_write(db, job->wall_ns, job->rows, job->count, &job->err);
 		break;
 	case WORK_READ:
-		bars_db_read(db, job->wall_ns, &job->query, job->found, &job->err);
+		rc = bars_db_read(db, job->wall_ns, &job->query, job->found, &job->err);
 		break;
 	case WORK_LATEST:
-		bars_db_latest(db, job->wall_ns, job->symbols, job->count, job->from_ns, job->at_ns,
-			job->found, &job->err);
+		rc = bars_db_latest(db, job->wall_ns, job->symbols, job->count, job->from_ns,
+			job->at_ns, job->found, &job->err);
 		break;
 	case WORK_CLOSE:
 		bars_db_close(db);
 		break;
 	}
+	job->err.code = rc; /* what went wrong may have been mended: a damaged file */
 }
 
 static void free_job(struct job *job)

@@ -1,5 +1,9 @@
 #include "bar_fixture.h"
 
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
 #define SYMBOL "600000.SH"
 
 /* --- what every backend does --- */
@@ -331,5 +335,181 @@ Test(contract, no_store_takes_everything_and_reads_nothing)
 	cr_assert_eq(lc_bar_store_read(b.store, &query, on_bar_rows, &b), LC_OK);
 	bar_wait(&b);
 	cr_assert_eq(b.err.code, LC_ERR_UNSUPPORTED);
+	bar_bench_close(&b);
+}
+
+/* --- away, and back --- */
+
+/* What stands where the SQLite file's directory should be. */
+static void block_file(const struct bar_bench *b)
+{
+	char path[128];
+	snprintf(path, sizeof path, "%s/bars.db", b->root);
+	cr_assert_eq(mkdir(path, 0700), 0);
+}
+
+static void unblock_file(const struct bar_bench *b)
+{
+	char path[128];
+	snprintf(path, sizeof path, "%s/bars.db", b->root);
+	cr_assert_eq(rmdir(path), 0);
+}
+
+static void put_days(struct bar_bench *b, int first, int count)
+{
+	for (int day = first; day < first + count; day++) {
+		struct lc_bar bar = day_bar(day);
+		bar_put(b, SYMBOL, &bar);
+	}
+}
+
+static void wait_for_state(struct bar_bench *b, enum lc_bar_store_state state)
+{
+	int64_t give_up = lc_clock_mono_ns() + 20 * LC_NS_PER_S;
+	while (lc_bar_store_status(b->store).state != state) {
+		uv_run(lc_loop_uv(b->f.loop), UV_RUN_ONCE);
+		cr_assert_lt(lc_clock_mono_ns(), give_up);
+	}
+}
+
+Test(away, bars_wait_in_the_spool_and_go_in_in_order)
+{
+	struct bar_bench b;
+	bar_bench_open(&b);
+	b.config.backend = LC_BARS_SQLITE;
+	b.config.batch_rows = 10;
+	block_file(&b);
+	cr_assert_eq(bar_open(&b, false, false), LC_OK);
+	put_version(&b, 0, false, "1");
+	put_version(&b, 0, false, "2");
+	put_days(&b, 1, 94);
+	bar_flush(&b);
+	cr_assert_eq(b.err.code, LC_OK, "in the spool: %s", b.err.text);
+	struct lc_bar_store_status status = lc_bar_store_status(b.store);
+	cr_assert_eq(status.state, LC_BAR_STORE_DOWN);
+	cr_assert(strstr(status.why, "bars.db"), "%s", status.why);
+	cr_assert_eq(status.spool_rows, 96);
+	cr_assert_eq(status.waiting, 0);
+	bar_close(&b); /* and over a restart */
+	unblock_file(&b);
+	cr_assert_eq(bar_open(&b, false, false), LC_OK);
+	put_days(&b, 95, 5);
+	bar_flush(&b);
+	cr_assert_eq(b.err.code, LC_OK, "%s", b.err.text);
+	wait_for_state(&b, LC_BAR_STORE_UP);
+	cr_assert_eq(bar_read_all(&b, SYMBOL, LC_PERIOD_1D), 100);
+	cr_assert_eq(lc_decimal_compare(b.rows->items[0].bar.close, dec("2")), 0, "in order");
+	cr_assert_eq(lc_bar_store_status(b.store).given_up, 0);
+	cr_assert_eq(lc_bar_store_status(b.store).spool_rows, 0);
+	bar_bench_close(&b);
+}
+
+Test(away, it_comes_back_by_itself)
+{
+	struct bar_bench b;
+	bar_bench_open(&b);
+	b.config.backend = LC_BARS_SQLITE;
+	block_file(&b);
+	cr_assert_eq(bar_open(&b, false, false), LC_OK);
+	put_days(&b, 0, 50);
+	bar_flush(&b);
+	unblock_file(&b);
+	put_days(&b, 50, 50);
+	wait_for_state(&b, LC_BAR_STORE_UP);
+	bar_flush(&b);
+	cr_assert_eq(bar_read_all(&b, SYMBOL, LC_PERIOD_1D), 100);
+	cr_assert_eq(b.changes, 2, "down, up");
+	bar_bench_close(&b);
+}
+
+Test(away, a_full_spool_gives_up_the_oldest)
+{
+	struct bar_bench b;
+	bar_bench_open(&b);
+	b.config.backend = LC_BARS_SQLITE;
+	b.config.spool_size = 2 << 20;
+	block_file(&b);
+	cr_assert_eq(bar_open(&b, false, false), LC_OK);
+	for (int i = 0; i < 20; i++) {
+		put_days(&b, i * 1000, 1000);
+		bar_flush(&b);
+	}
+	struct lc_bar_store_status status = lc_bar_store_status(b.store);
+	cr_assert_gt(status.given_up, 5000);
+	cr_assert_eq(status.given_up + status.spool_rows, 20000);
+	cr_assert_leq(status.spool_bytes, 2 << 20);
+	unblock_file(&b);
+	wait_for_state(&b, LC_BAR_STORE_UP);
+	bar_flush(&b);
+	size_t kept = bar_read_all(&b, SYMBOL, LC_PERIOD_1D);
+	cr_assert_eq(kept + status.given_up, 20000);
+	cr_assert_eq(b.rows->items[kept - 1].bar.start_ns, MONDAY_NS + 19999 * DAY_NS);
+	bar_bench_close(&b);
+}
+
+Test(away, a_tool_without_a_spool_is_told)
+{
+	struct bar_bench b;
+	bar_bench_open(&b);
+	b.config.backend = LC_BARS_SQLITE;
+	block_file(&b);
+	cr_assert_eq(bar_open(&b, false, true), LC_OK);
+	put_days(&b, 0, 5);
+	bar_flush(&b);
+	cr_assert_eq(b.err.code, LC_ERR_IO);
+	bar_bench_close(&b);
+}
+
+Test(sqlite, a_damaged_file_is_set_aside)
+{
+	char path[128];
+	for (int in_use = 0; in_use < 2; in_use++) {
+		struct bar_bench b;
+		bar_bench_open(&b);
+		b.config.backend = LC_BARS_SQLITE;
+		bar_start(&b);
+		put_days(&b, 0, 2000);
+		bar_flush(&b);
+		bar_close(&b); /* the WAL is in the file now */
+		if (in_use) {
+			bar_start(&b);
+		}
+		snprintf(path, sizeof path, "%s/bars.db", b.root);
+		int fd = open(path, O_RDWR);
+		char junk[4096];
+		memset(junk, 0xa5, sizeof junk);
+		for (off_t page = in_use; page < 40; page++) {
+			cr_assert_eq(pwrite(fd, junk, sizeof junk, page * 4096), 4096);
+		}
+		close(fd);
+		if (!in_use) {
+			bar_start(&b);
+		}
+		put_days(&b, 0, 3);
+		bar_flush(&b);
+		cr_assert_eq(b.err.code, LC_OK, "%s", b.err.text);
+		cr_assert_eq(bar_read_all(&b, SYMBOL, LC_PERIOD_1D), 3);
+		snprintf(path, sizeof path, "ls %s/bars.db.damaged-*Z > /dev/null", b.root);
+		cr_assert_eq(system(path), 0, "it is kept for who wants to look");
+		bar_bench_close(&b);
+	}
+}
+
+Test(sqlite, a_file_of_a_newer_livecore_is_left_alone)
+{
+	struct bar_bench b;
+	sqlite3 *db;
+	char path[128];
+	bar_bench_open(&b);
+	b.config.backend = LC_BARS_SQLITE;
+	bar_start(&b);
+	bar_close(&b);
+	snprintf(path, sizeof path, "%s/bars.db", b.root);
+	cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+	cr_assert_eq(sqlite3_exec(db, "PRAGMA user_version=2", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	cr_assert_eq(bar_open(&b, false, false), LC_OK);
+	bar_init(&b);
+	cr_assert_eq(b.err.code, LC_ERR_UNSUPPORTED, "%s", b.err.text);
 	bar_bench_close(&b);
 }
