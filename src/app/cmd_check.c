@@ -5,6 +5,7 @@
 #include "livecore/feeder.h"
 #include "livecore/http_client.h"
 #include "livecore/interest_store.h"
+#include "livecore/redis.h"
 #include "livecore/topics.h"
 #include "livecore/ws_client.h"
 #include "timer/rules.h"
@@ -19,7 +20,7 @@
 
 static const struct lc_usage usage = { "check", "[FILE]",
 	"Prints \"ok\", or every mistake in the settings file with file, line, column and the nearest valid name. With --connect\n"
-	"it also tries Kafka, each vendor that is configured, and the store, and says what answered, how fast, and what to do." };
+	"it also tries Kafka, each vendor that is configured, the store, and Redis when it is named, and says what answered, how fast, and what to do." };
 
 /* One vendor being tried: its feeder opens a session and closes it again. */
 struct trial {
@@ -42,7 +43,9 @@ struct check {
 	int waiting; /* things that have not answered yet */
 	int closing;
 	bool failed;
-	int64_t store_started_ns;
+	int64_t store_started_ns, redis_started_ns;
+	struct lc_redis *redis;
+	bool redis_answered;
 	const char *symbols_text;
 };
 
@@ -226,6 +229,34 @@ static void try_store(struct check *check)
 	}
 }
 
+static void on_redis(void *arg, bool up, const char *why)
+{
+	struct check *check = arg;
+	if (check->redis_answered) {
+		return; /* it tries again while others are waited for */
+	}
+	check->redis_answered = true;
+	report(check, "redis", up, check->redis_started_ns, up ? "answered" : why);
+	check->waiting--;
+	conclude(check);
+}
+
+static void try_redis(struct check *check)
+{
+	const struct lc_redis_config *config = lc_config_section(check->process.config, "redis");
+	struct lc_error err;
+	check->redis_started_ns = lc_clock_mono_ns();
+	if (config->address[0] == '\0') {
+		printf("%-10s %-6s %11s  redis.address is not set\n", "redis", "off", "");
+		return;
+	}
+	check->waiting++;
+	if (lc_redis_create(check->process.loop, config, on_redis, check, &check->redis, &err) != LC_OK) {
+		check->waiting--;
+		report(check, "redis", false, check->redis_started_ns, err.text);
+	}
+}
+
 /* --- the end --- */
 
 static void on_part_closed(void *arg)
@@ -287,9 +318,11 @@ static int connect_all(struct check *check)
 		try_vendor(check, lc_feeders[i]);
 	}
 	try_store(check);
+	try_redis(check);
 	check->waiting--;
 	conclude(check);
 	lc_loop_run(loop);
+	lc_redis_destroy(check->redis);
 	lc_symbols_destroy(check->symbols);
 	return check->failed ? LC_EXIT_FAILED : LC_EXIT_OK;
 }
@@ -333,7 +366,7 @@ int lc_command_check(int argc, char **argv)
 	bool connect = false;
 	const struct lc_option options[] = {
 		LC_PROCESS_OPTIONS(&check.process),
-		{ "connect", LC_OPTION_FLAG, &connect, NULL, "also try Kafka, the vendors and the store" },
+		{ "connect", LC_OPTION_FLAG, &connect, NULL, "also try Kafka, the vendors, the store and Redis" },
 		{ "symbols", LC_OPTION_TEXT, &check.symbols_text, "N", "say how old quotes can get with N symbols (default 5000)" },
 		{ 0 },
 	};

@@ -87,6 +87,11 @@ class Heartbeats(livecore.Case):
         self.assertEqual(beat["stats"], {k: beat[k] for k in beat["stats"]})
         self.assertIn(int(redis.cli("TTL", self.KEY)), range(15, 31))
         self.wait_beat(redis, lambda later: later["timestamp"] > beat["timestamp"], "a second beat")
+        for password, code, said in (("not-a-secret", "ok", "answered"), ("wrong", "FAILED", "refuses redis.username")):
+            env = {"LIVECORE_REDIS_PASSWORD": password}
+            settings = {"redis.address": redis.address, "routing.feeders": ""}
+            done = livecore.tool("check", "--connect", *livecore.words(settings), env=env)
+            self.assertRegex(done.stdout, rf"redis +{code} .*{said}", done.stderr)
         self.assertEqual(live.stop(), 0)
         beat = redis.beat(self.KEY)
         self.assertEqual(beat["status"], {"code": 0, "name": "STOPPED"})
@@ -168,6 +173,20 @@ class Heartbeats(livecore.Case):
         self.assertEqual(self.all(redis, 1)["data_manager:under-test"]["state"], "missing")
         table = livecore.tool("status", "--all", "--set", f"redis.address={redis.address}")
         self.assertRegex(table.stdout, r"data_manager:under-test +missing")
+
+    def test_both_roles(self):
+        """The manager and the timer in one process beat each for itself, and both say that they stop."""
+        redis = self.redis()
+        rules = Path(self.state) / "rules.yaml"
+        rules.write_text("scheduler: {timezone: UTC}\nrules:\n- {name: a, cron: '0 0 1 1 *', command: heartbeat_test}\n")
+        live = self.start(redis, {"timer.rules": str(rules)})
+        livecore.wait_for(lambda: redis.beat("heartbeat:task_timer:under-test"), "the timer's beat")
+        self.wait_beat(redis, lambda beat: beat["status"]["name"] == "RUNNING", "the manager's beat")
+        beat = redis.beat("heartbeat:task_timer:under-test")
+        self.assertEqual((beat["component_type"], beat["jobs_count"], beat["pid"]), ("task_timer", 1, live.pid))
+        self.assertEqual(live.stop(), 0)
+        states = {name: c["state"] for name, c in self.all(redis, 0).items()}
+        self.assertEqual(states, {"data_manager:under-test": "stopped", "task_timer:under-test": "stopped"})
 
     def test_twins(self):
         """Two processes with one node.id are said, in the log and as an event; a restart is no twin."""
