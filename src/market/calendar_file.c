@@ -1,12 +1,11 @@
 #include "market_priv.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include "livecore/buf.h"
+#include "livecore/file.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { PATH_MAX_BYTES = 1024, FILE_MAX_BYTES = 1 << 20 };
 
@@ -29,34 +28,6 @@ static void on_mistake(void *arg, const char *file, int line, const char *text)
 	}
 }
 
-/* The file's bytes, to be freed; *out NULL when there is no such file. */
-static enum lc_err read_file(const char *path, char **out, size_t *len, struct lc_error *err)
-{
-	*out = NULL;
-	*len = 0;
-	FILE *file = fopen(path, "re");
-	if (!file) {
-		return errno == ENOENT
-			       ? LC_OK
-			       : lc_error_set(err, LC_ERR_IO, "%s: %s", path, strerror(errno));
-	}
-	char *text = malloc(FILE_MAX_BYTES + 1);
-	size_t size = text ? fread(text, 1, FILE_MAX_BYTES + 1, file) : 0;
-	bool bad = ferror(file);
-	fclose(file);
-	if (!text) {
-		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
-	}
-	if (bad || size > FILE_MAX_BYTES) {
-		free(text);
-		return lc_error_set(err, LC_ERR_IO, "%s: cannot be read, or has more than %d bytes",
-			path, FILE_MAX_BYTES);
-	}
-	*out = text;
-	*len = size;
-	return LC_OK;
-}
-
 static enum lc_err file_path(
 	const char *dir, enum lc_market market, char path[PATH_MAX_BYTES], struct lc_error *err)
 {
@@ -72,7 +43,7 @@ static enum lc_err overlay_market(struct exceptions *exceptions, const char *dir
 	char path[PATH_MAX_BYTES], *text;
 	size_t len;
 	enum lc_err rc = file_path(dir, market, path, first->err);
-	rc = rc ? rc : read_file(path, &text, &len, first->err);
+	rc = rc ? rc : lc_file_read(path, FILE_MAX_BYTES, &text, &len, first->err);
 	if (rc != LC_OK || !text) {
 		return rc;
 	}
@@ -87,8 +58,7 @@ enum lc_err lc_calendar_overlay(struct exceptions exceptions[LC_MARKETS], const 
 	if (!dir || !*dir) {
 		return LC_OK;
 	}
-	struct stat there;
-	if (stat(dir, &there) != 0 || !S_ISDIR(there.st_mode)) {
+	if (!lc_file_is_folder(dir)) {
 		return lc_error_set(err, LC_ERR_NOT_FOUND, "calendar.dir: %s is no directory", dir);
 	}
 	struct first_mistake first = {report, err, false};
@@ -122,55 +92,40 @@ static bool is_about(const char *line, size_t len, const char *day)
 	return verb && (size_t)(end - at) >= strlen(day) && memcmp(at, day, strlen(day)) == 0;
 }
 
-static void write_lines(FILE *out, const char *text, size_t len, const char *day)
+static void write_lines(struct lc_buf *out, const char *text, size_t len, const char *day)
 {
 	for (size_t at = 0; at < len;) {
 		const char *end = memchr(text + at, '\n', len - at);
 		size_t size = end ? (size_t)(end - text) - at : len - at;
 		if (!is_about(text + at, size, day)) {
-			fwrite(text + at, 1, size, out);
-			fputc('\n', out);
+			lc_buf_append(out, text + at, size);
+			lc_buf_putc(out, '\n');
 		}
 		at += size + 1;
 	}
 }
 
-static void write_day(FILE *out, const char *day, int early, const char *why)
+static void write_day(struct lc_buf *out, const char *day, int early, const char *why)
 {
 	if (early >= 0) {
-		fprintf(out, "early,%s,%02d:%02d", day, early / 60, early % 60);
+		lc_buf_printf(out, "early,%s,%02d:%02d", day, early / 60, early % 60);
 	} else {
-		fprintf(out, "%s,%s", early == DAY_CLOSED ? "close" : "add", day);
+		lc_buf_printf(out, "%s,%s", early == DAY_CLOSED ? "close" : "add", day);
 	}
-	fprintf(out, "%s%s\n", *why ? "," : "", why);
+	lc_buf_printf(out, "%s%s\n", *why ? "," : "", why);
 }
 
-/* The new file takes the old one's place at once, or not at all. */
 static enum lc_err replace_file(const char *path, const char *text, size_t len, const char *day,
 	int early, const char *why, struct lc_error *err)
 {
-	char next[PATH_MAX_BYTES + 8];
-	snprintf(next, sizeof next, "%s.XXXXXX", path);
-	int fd = mkstemp(next);
-	FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
-	if (!out) {
-		int why_not = errno;
-		if (fd >= 0) {
-			close(fd);
-			unlink(next);
-		}
-		return lc_error_set(err, LC_ERR_IO, "%s: %s", next, strerror(why_not));
-	}
-	write_lines(out, text, len, day);
-	write_day(out, day, early, why);
-	bool good = !ferror(out) && fflush(out) == 0 && fchmod(fd, 0644) == 0 && fsync(fd) == 0;
-	good = fclose(out) == 0 && good;
-	if (!good || rename(next, path) != 0) {
-		lc_error_set(err, LC_ERR_IO, "%s: %s", path, strerror(errno));
-		unlink(next);
-		return LC_ERR_IO;
-	}
-	return LC_OK;
+	struct lc_buf out;
+	lc_buf_init(&out, 2 * FILE_MAX_BYTES);
+	write_lines(&out, text, len, day);
+	write_day(&out, day, early, why);
+	enum lc_err rc = out.failed ? lc_error_set(err, LC_ERR_NOMEM, "out of memory")
+				    : lc_file_replace(path, out.data, out.len, err);
+	lc_buf_finish(&out);
+	return rc;
 }
 
 enum lc_err lc_calendar_write(const char *dir, enum lc_market market, int32_t day, int early,
@@ -183,10 +138,8 @@ enum lc_err lc_calendar_write(const char *dir, enum lc_market market, int32_t da
 	snprintf(day_text, sizeof day_text, "%04d-%02u-%02u", (int)civil.year, civil.month,
 		civil.day);
 	enum lc_err rc = file_path(dir, market, path, err);
-	if (rc == LC_OK && mkdir(dir, 0755) != 0 && errno != EEXIST) {
-		rc = lc_error_set(err, LC_ERR_IO, "%s: %s", dir, strerror(errno));
-	}
-	rc = rc ? rc : read_file(path, &text, &len, err);
+	rc = rc ? rc : lc_file_make_folder(dir, err);
+	rc = rc ? rc : lc_file_read(path, FILE_MAX_BYTES, &text, &len, err);
 	if (rc != LC_OK) {
 		return rc;
 	}

@@ -1,0 +1,19 @@
+/* Small files, whole: read at start and reload, replaced at once. Blocks; never per tick, never on what
+ * a network said. Any thread. */
+#pragma once
+
+#include "livecore/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The file's bytes, to be freed by the caller; *out is NULL when there is no such file. Errors:
+ * LC_ERR_IO (err says why; longer than max bytes is one), LC_ERR_NOMEM. */
+enum lc_err lc_file_read(
+	const char *path, size_t max_bytes, char **out, size_t *len, struct lc_error *err);
+/* Writes a file in place of what is there: at once, or not at all. LC_ERR_IO. */
+enum lc_err lc_file_replace(const char *path, const char *data, size_t len, struct lc_error *err);
+
+bool lc_file_is_folder(const char *path);
+/* Makes a folder, when it is missing; its parent must be there. LC_ERR_IO. */
+enum lc_err lc_file_make_folder(const char *path, struct lc_error *err);
