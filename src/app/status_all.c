@@ -216,8 +216,8 @@ static bool ask_all(struct all *all)
 {
 	const char *known[] = {"SMEMBERS", LC_HEARTBEAT_COMPONENTS};
 	const char *ended[] = {"SMEMBERS", LC_HEARTBEAT_STOPPED};
-	const char *scan[] = {
-		"SCAN", all->cursor, "MATCH", LC_HEARTBEAT_KEYS "*", "COUNT", SCAN_COUNT};
+	static const char keys[] = LC_HEARTBEAT_KEYS "*";
+	const char *scan[] = {"SCAN", all->cursor, "MATCH", keys, "COUNT", SCAN_COUNT};
 	snprintf(all->cursor, sizeof all->cursor, "0");
 	do {
 		if (!ask(all, scan, 6, on_scanned)) {
