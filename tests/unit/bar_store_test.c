@@ -513,3 +513,99 @@ Test(sqlite, a_file_of_a_newer_livecore_is_left_alone)
 	cr_assert_eq(b.err.code, LC_ERR_UNSUPPORTED, "%s", b.err.text);
 	bar_bench_close(&b);
 }
+
+/* --- a real server, killed (the integration test says where it is and how) --- */
+
+static void server(const char *verb)
+{
+	char command[512];
+	const char *tool = getenv("LIVECORE_TEST_CLICKHOUSE_TOOL"),
+		   *dir = getenv("LIVECORE_TEST_CLICKHOUSE_DIR");
+	snprintf(command, sizeof command, "%s %s %s > /dev/null 2>&1", tool, verb, dir);
+	cr_assert_eq(system(command), 0, "%s", command);
+}
+
+Test(killed, nothing_is_lost_and_nothing_waits_for_it)
+{
+	if (!getenv("LIVECORE_TEST_CLICKHOUSE_TOOL")) {
+		cr_skip_test("needs a server to kill");
+	}
+	struct bar_bench b;
+	bar_bench_open(&b);
+	b.config.batch_rows = 50;
+	bar_start(&b);
+	put_days(&b, 0, 1000);
+	while (lc_bar_store_status(b.store).written < 100) {
+		uv_run(lc_loop_uv(b.f.loop), UV_RUN_ONCE);
+	}
+	server("kill"); /* while batches are under way */
+	put_days(&b, 1000, 1000);
+	bar_flush(&b);
+	cr_assert_eq(b.err.code, LC_OK, "%s", b.err.text);
+	wait_for_state(&b, LC_BAR_STORE_DOWN);
+	cr_assert(strstr(lc_bar_store_status(b.store).why, "running?"), "%s",
+		lc_bar_store_status(b.store).why);
+	put_version(&b, 1, true, "77"); /* an amendment of the first day */
+	cr_assert_gt(lc_bar_store_status(b.store).spool_rows, 1000);
+	server("restart");
+	wait_for_state(&b, LC_BAR_STORE_UP);
+	put_days(&b, 2000, 1000);
+	bar_flush(&b);
+	cr_assert_eq(b.err.code, LC_OK, "%s", b.err.text);
+	cr_assert_eq(bar_read_all(&b, SYMBOL, LC_PERIOD_1D), 3000);
+	cr_assert_eq(lc_decimal_compare(b.rows->items[0].bar.close, dec("77")), 0);
+	struct lc_bar_store_status status = lc_bar_store_status(b.store);
+	cr_assert_eq(status.given_up + status.refused + status.spool_rows + status.waiting, 0);
+	/* Killed while nothing is under way: the connection that was kept is dead. */
+	server("kill");
+	server("restart");
+	put_days(&b, 3000, 10);
+	bar_flush(&b);
+	wait_for_state(&b, LC_BAR_STORE_UP);
+	bar_flush(&b);
+	cr_assert_eq(bar_read_all(&b, SYMBOL, LC_PERIOD_1D), 3010);
+	bar_bench_close(&b);
+}
+
+Test(killed, tables_that_someone_dropped_are_made_again)
+{
+	if (!getenv("LIVECORE_TEST_CLICKHOUSE_TOOL")) {
+		cr_skip_test("needs a server");
+	}
+	struct bar_bench b;
+	char command[256];
+	bar_bench_open(&b);
+	bar_start(&b);
+	put_days(&b, 0, 10);
+	bar_flush(&b);
+	snprintf(command, sizeof command,
+		"python3 -c \"import urllib.request; urllib.request.urlopen('%s', b'DROP TABLE "
+		"%s.bars')\"",
+		b.config.clickhouse_url, b.config.clickhouse_database);
+	cr_assert_eq(system(command), 0);
+	put_days(&b, 10, 10);
+	bar_flush(&b);
+	wait_for_state(&b, LC_BAR_STORE_UP);
+	bar_flush(&b);
+	cr_assert_eq(bar_read_all(&b, SYMBOL, LC_PERIOD_1D), 10);
+	bar_bench_close(&b);
+}
+
+Test(killed, a_wrong_password_says_so)
+{
+	if (!getenv("LIVECORE_TEST_CLICKHOUSE_TOOL")) {
+		cr_skip_test("needs a server");
+	}
+	static char wrong[] = "not-the-secret";
+	struct bar_bench b;
+	bar_bench_open(&b);
+	b.config.clickhouse_password = wrong;
+	cr_assert_eq(bar_open(&b, false, false), LC_OK);
+	bar_init(&b);
+	cr_assert_eq(b.err.code, LC_ERR_AUTH, "%s", b.err.text);
+	cr_assert(!strstr(b.err.text, wrong));
+	put_days(&b, 0, 10); /* they wait, until someone mends the settings */
+	bar_flush(&b);
+	cr_assert_eq(lc_bar_store_status(b.store).spool_rows, 10);
+	bar_bench_close(&b);
+}
