@@ -34,6 +34,17 @@ static void make_metrics(struct lc_feed *feed)
 		"from the last byte of a tick to its place in the log for Kafka");
 }
 
+static void lose_symbols(struct lc_feed *feed)
+{
+	struct lc_manager *manager = feed->manager;
+	size_t count = lc_symbols_count(manager->symbols);
+	for (uint32_t symbol = 0; manager->bars && symbol < count; symbol++) {
+		if (manager->feed_of[symbol] == feed->index) {
+			lc_bar_flow_lost(manager->bars, symbol);
+		}
+	}
+}
+
 static void on_state(void *owner, struct lc_supervisor *supervisor, enum lc_feed_state from, enum lc_feed_state to,
 	const char *reason)
 {
@@ -41,6 +52,9 @@ static void on_state(void *owner, struct lc_supervisor *supervisor, enum lc_feed
 	struct lc_manager *manager = feed->manager;
 	(void)supervisor;
 	*feed->state = to;
+	if (from == LC_FEED_CONNECTED) {
+		lose_symbols(feed);
+	}
 	bool bad = to == LC_FEED_RECONNECTING || (to == LC_FEED_STOPPED && manager->phase != LC_PHASE_STOPPING);
 	lc_log(manager->log, bad ? LC_LOG_WARN : LC_LOG_INFO, "feeder", "state", LC_S("feeder", feed->impl->name),
 		LC_S("from", lc_feed_state_name(from)), LC_S("to", lc_feed_state_name(to)),
@@ -273,6 +287,20 @@ void lc_feeds_follow(struct lc_manager *manager, uint32_t symbol)
 		return;
 	}
 	manager->feed_of[symbol] = index;
+	if (lc_bar_flow_follow(manager->bars, symbol) != LC_OK) {
+		lc_log(manager->log, LC_LOG_ERROR, "bars", "out_of_memory", LC_S("symbol", text));
+	}
+}
+
+bool lc_feeds_watched(const struct lc_manager *manager, uint32_t symbol)
+{
+	uint8_t index = manager->feed_of[symbol];
+	if (index == LC_NO_FEED) {
+		return false;
+	}
+	const struct lc_supervisor *supervisor = manager->feeds[index].supervisor;
+	return lc_supervisor_status(supervisor).state == LC_FEED_CONNECTED &&
+	       lc_subscriptions_held(lc_supervisor_subscriptions(supervisor), symbol);
 }
 
 static void detach(struct lc_manager *manager, uint32_t symbol)
@@ -289,6 +317,7 @@ void lc_feeds_leave(struct lc_manager *manager, uint32_t symbol)
 	detach(manager, symbol);
 	lc_quality_follow(manager->quality, symbol, false);
 	lc_last_value_forget(manager->last, symbol);
+	lc_bar_flow_leave(manager->bars, symbol);
 }
 
 static bool on_reroute_step(void *arg)

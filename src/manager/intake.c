@@ -49,6 +49,7 @@ void lc_intake_queue_drop(void *arg, const struct lc_tick *tick, enum lc_drop re
 	/* It will not be published, but its price is true: what comes after it must know. */
 	struct lc_tick copy = *tick;
 	lc_last_value_apply(feed->manager->last, &copy);
+	lc_bar_flow_tick(feed->manager->bars, &copy);
 	lc_intake_drop(feed, tick, reason);
 }
 
@@ -109,6 +110,7 @@ static void on_reference(struct lc_feeder *feeder, const struct lc_reference *re
 		return;
 	}
 	lc_last_value_reference(manager->last, reference);
+	lc_bar_flow_reference(manager->bars, reference);
 	if (lc_quality_reference(manager->quality, reference)) {
 		release_held(feed, reference->symbol);
 	}

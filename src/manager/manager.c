@@ -195,6 +195,40 @@ static enum lc_err create_output(struct lc_manager *manager, struct lc_error *er
 	return rc;
 }
 
+/* --- bars --- */
+
+static void on_bars_ready(void *arg)
+{
+	struct lc_manager *manager = arg;
+	if (manager->phase != LC_PHASE_STOPPING) {
+		lc_feeds_start(manager);
+	}
+}
+
+static bool on_watched(void *arg, uint32_t symbol)
+{
+	return lc_feeds_watched(arg, symbol);
+}
+
+static bool on_unwanted(void *arg, uint32_t symbol)
+{
+	const struct lc_manager *manager = arg;
+	return manager->phase == LC_PHASE_RUNNING && manager->interest &&
+	       !lc_interest_follows(lc_interest_sync_registry(manager->interest), symbol);
+}
+
+static enum lc_err create_bars(struct lc_manager *manager, struct lc_error *err)
+{
+	static const struct lc_bar_flow_host host = {
+		.ready = on_bars_ready, .watched = on_watched, .unwanted = on_unwanted };
+	const struct lc_symbols_config *symbols = lc_config_section(manager->config, "symbols");
+	const struct lc_bar_flow_setup setup = { .loop = manager->loop, .symbols = manager->symbols,
+		.max_symbols = (size_t)symbols->max, .calendar = manager->calendar, .outbox = &manager->outbox,
+		.config = lc_config_section(manager->config, "bars"), .store = lc_config_section(manager->config, "store"),
+		.state_dir = manager->state_dir, .host = &host, .arg = manager };
+	return lc_bar_flow_create(&setup, &manager->bars, err);
+}
+
 /* --- from Kafka --- */
 
 static void on_follow(void *arg, uint32_t symbol)
@@ -308,6 +342,7 @@ static enum lc_err create_parts(struct lc_manager *manager, struct lc_error *err
 	rc = rc ? rc : lc_ws_hub_create(manager->loop, &manager->ws, err);
 	rc = rc ? rc : lc_http_create(manager->loop, NULL, &manager->http, err);
 	rc = rc ? rc : lc_feeds_create(manager, err);
+	rc = rc ? rc : create_bars(manager, err);
 	rc = rc ? rc : create_input(manager, err);
 	rc = rc ? rc : lc_beats_create(manager, err);
 	if (rc == LC_OK && lc_timer_create(manager->loop, on_minute, manager, &manager->minute) != LC_OK) {
@@ -341,7 +376,9 @@ enum lc_err lc_manager_create(struct lc_loop *loop, struct lc_config *config, co
 	}
 	lc_timer_start(manager->minute, MINUTE_MS, MINUTE_MS);
 	say_started(manager);
-	lc_feeds_start(manager);
+	if (!manager->bars) { /* else when it knows again what it knew */
+		lc_feeds_start(manager);
+	}
 	*out = manager;
 	return LC_OK;
 }

@@ -10,6 +10,7 @@
 #include "livecore/quality.h"
 #include "livecore/queue.h"
 #include "livecore/ws_client.h"
+#include "manager/bar_flow.h"
 #include "manager/control.h"
 #include "manager/gaps.h"
 #include "manager/interest_sync.h"
@@ -78,6 +79,7 @@ struct lc_manager {
 	struct lc_drain *drain;
 	size_t next_feed; /* the drain's turn */
 
+	struct lc_bar_flow *bars; /* NULL: bars.enabled is off */
 	struct lc_interest_sync *interest;
 	struct lc_control *control;
 	struct lc_limits *limits; /* owned */
@@ -113,6 +115,8 @@ void lc_feeds_start(struct lc_manager *manager);
 /* The union of the portfolios' sets changed. */
 void lc_feeds_follow(struct lc_manager *manager, uint32_t symbol);
 void lc_feeds_leave(struct lc_manager *manager, uint32_t symbol);
+/* Has the symbol's feeder a session that holds it? */
+bool lc_feeds_watched(const struct lc_manager *manager, uint32_t symbol);
 /* Moves every followed symbol to the feeder that the routes name now, in slices. */
 void lc_feeds_reroute(struct lc_manager *manager);
 void lc_feeds_cancel_reroute(struct lc_manager *manager);

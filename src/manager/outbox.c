@@ -86,6 +86,23 @@ enum lc_err lc_outbox_price(struct lc_outbox *outbox, const struct lc_tick *tick
 	return rc;
 }
 
+enum lc_err lc_outbox_bar(struct lc_outbox *outbox, const struct lc_bar *bar, const struct lc_symbol *symbol)
+{
+	const struct lc_record head = {
+		.timestamp_ns = lc_loop_wall_ns(outbox->loop),
+		.key = symbol->text,
+		.key_len = symbol->len,
+		.topic = LC_TOPIC_BARS,
+		.schema = LC_SCHEMA_BAR,
+	};
+	char *value;
+	enum lc_err rc = lc_journal_reserve(outbox->journal, &head, LC_BAR_MAX, &value);
+	if (rc == LC_OK) {
+		lc_journal_commit(outbox->journal, lc_bar_encode(&outbox->context, bar, symbol, "live", value));
+	}
+	return rc;
+}
+
 void lc_outbox_wake(struct lc_outbox *outbox)
 {
 	if (outbox->sender) {

@@ -32,6 +32,9 @@ enum lc_err lc_outbox_price(
 	struct lc_outbox *outbox, const struct lc_tick *tick, const struct lc_price_context *extra);
 void lc_outbox_wake(struct lc_outbox *outbox);
 
+/* Appends a bar. LC_ERR_FULL, LC_ERR_NOMEM. The caller wakes the sender. */
+enum lc_err lc_outbox_bar(struct lc_outbox *outbox, const struct lc_bar *bar, const struct lc_symbol *symbol);
+
 /* Appends a SystemEvent; data ends with LC_FIELD_END. One that does not fit is counted and logged. */
 void lc_outbox_event(struct lc_outbox *outbox, const char *type, const struct lc_field *data);
 

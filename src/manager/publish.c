@@ -127,6 +127,7 @@ static size_t drain_feed(struct lc_feed *feed, size_t max)
 	struct lc_tick *tick;
 	while (done < max && lc_outbox_has_room(&feed->manager->outbox) && (tick = lc_queue_front(feed->queue)) != NULL) {
 		publish(feed, tick);
+		lc_bar_flow_tick(feed->manager->bars, tick); /* behind what somebody waits for */
 		lc_queue_pop(feed->queue);
 		done++;
 	}

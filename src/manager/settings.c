@@ -1,5 +1,6 @@
 #include "manager/settings.h"
 
+#include "livecore/bar.h"
 #include "livecore/bar_store.h"
 #include "livecore/feeder.h"
 #include "livecore/kafka.h"
@@ -55,6 +56,14 @@ static enum lc_err check_route(const char *text, struct lc_error *err)
 		return LC_OK;
 	}
 	return check_feeder(equals + 1, err);
+}
+
+static enum lc_err check_period(const char *text, struct lc_error *err)
+{
+	if (lc_period_find(text) != LC_PERIODS) {
+		return LC_OK;
+	}
+	return lc_error_set(err, LC_ERR_INVALID, "\"%.40s\" is no period; there are 1m, 5m, 15m, 30m, 60m and 1d", text);
 }
 
 static const char *const log_formats[] = { "text", "json", NULL };
@@ -134,6 +143,18 @@ static const struct lc_setting calendar_settings[] = {
 		.help = "folder of cn.csv, hk.csv and us.csv, which add days to the built-in calendars (livecore calendar); empty: "
 			"none" },
 };
+static const struct lc_setting bars_settings[] = {
+	{ "enabled", LC_SET_BOOL, offsetof(struct lc_bars_config, enabled), .fallback = "true", .apply = LC_APPLY_RESTART,
+		.help = "make bars from the ticks: for Kafka, the bar store and bar_snapshot" },
+	{ "periods", LC_SET_LIST, offsetof(struct lc_bars_config, periods), .fallback = "1m,5m,15m,30m,60m,1d",
+		.apply = LC_APPLY_LIVE, .check = check_period, .help = "which bars are published and stored" },
+	{ "grace", LC_SET_DURATION, offsetof(struct lc_bars_config, grace), .fallback = "3s", .min = 0, .max = 60000,
+		.apply = LC_APPLY_LIVE, .help = "a bar closes so long after its end; ticks that come later amend it" },
+	{ "partial_ms", LC_SET_INT, offsetof(struct lc_bars_config, partial_ms), .fallback = "0", .min = 0, .max = 3.6e6,
+		.apply = LC_APPLY_LIVE, .help = "open bars are published so often, in milliseconds; 0: never" },
+	{ "us_extended", LC_SET_BOOL, offsetof(struct lc_bars_config, us_extended), .fallback = "false",
+		.apply = LC_APPLY_RESTART, .help = "US bars before and after the regular session as well; never part of 1d" },
+};
 
 static const struct lc_setting timer_settings[] = {
 	{ "rules", LC_SET_STRING, offsetof(struct lc_timer_config, rules), .fallback = "", .apply = LC_APPLY_LIVE,
@@ -177,6 +198,7 @@ static const struct lc_section sections_here[] = {
 	SECTION(control, lc_control_config, "commands"),
 	SECTION(shutdown, lc_shutdown_config, "stopping"),
 	SECTION(calendar, lc_calendar_config, "market sessions"),
+	SECTION(bars, lc_bars_config, "bars made from ticks"),
 	SECTION(timer, lc_timer_config, "commands at their times"),
 };
 

@@ -63,6 +63,14 @@ struct lc_timer_config {
 	char *rules;
 };
 
+struct lc_bars_config {
+	bool enabled;
+	struct lc_strings periods; /* "1m" … "1d" */
+	int64_t grace;		   /* ms */
+	int64_t partial_ms;
+	bool us_extended;
+};
+
 struct lc_calendar_config {
 	bool always_open;
 	char *dir;

@@ -97,7 +97,14 @@ enum lc_ready lc_manager_ready(struct lc_manager *manager, struct lc_buf *out)
 	if (interest.store[0]) {
 		check_json(&checks, false, "store", false, interest.store);
 	}
+	char store[256], state[256];
+	lc_bar_flow_trouble(manager->bars, store, state);
+	if (manager->bars) {
+		check_json(&checks, false, "bar_store", store[0] == '\0', store);
+		check_json(&checks, false, "bar_state", state[0] == '\0', state);
+	}
 	bool degraded = feeders_json(manager, &checks);
+	degraded |= store[0] != '\0' || state[0] != '\0';
 	degraded |= markets_json(manager, &checks);
 	degraded |= interest.store[0] != '\0' || !hears;
 	lc_buf_printf(out, "{\"status\":\"%s\",\"checks\":{%s}}", !ready ? "not_ready" : degraded ? "degraded" : "ready",
@@ -222,6 +229,7 @@ void lc_manager_status(struct lc_manager *manager, struct lc_buf *out)
 		feed_json(&manager->feeds[i], out);
 	}
 	lc_buf_putc(out, ']');
+	lc_bar_flow_status(manager->bars, out);
 	kafka_json(manager, out);
 	lc_buf_putc(out, '}');
 }
@@ -231,6 +239,7 @@ void lc_manager_gauges(struct lc_manager *manager)
 	struct lc_metrics *metrics = lc_loop_metrics(manager->loop);
 	struct lc_journal_stats journal = lc_journal_stats(manager->journal);
 	lc_feeds_gauges(manager);
+	lc_bar_flow_gauges(manager->bars);
 	*lc_metrics_gauge(metrics, "livecore_log_bytes", "", "memory of the log between encoder and Kafka") =
 		(double)journal.bytes;
 	*lc_metrics_gauge(metrics, "livecore_log_unacknowledged_records", "", "records that Kafka has not acknowledged yet") =

@@ -72,6 +72,17 @@ static void stop_sender(struct lc_manager *manager)
 	}
 }
 
+/* All ticks are in: what they made is said, and kept for the next start. */
+static void stop_bars(struct lc_manager *manager)
+{
+	if (manager->bars) {
+		struct lc_bar_flow *bars = manager->bars;
+		manager->bars = NULL;
+		manager->closing++;
+		lc_bar_flow_stop(bars, on_part_closed, manager);
+	}
+}
+
 static void close_hubs(struct lc_manager *manager)
 {
 	manager->hubs_closing = true;
@@ -124,6 +135,7 @@ static void advance(struct lc_manager *manager)
 		return;
 	}
 	give_up_queues(manager);
+	stop_bars(manager);
 	stop_sender(manager);
 }
 

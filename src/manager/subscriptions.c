@@ -264,6 +264,11 @@ void lc_subscriptions_changed(struct lc_subscriptions *subs)
 	subs->under_way = false;
 }
 
+bool lc_subscriptions_held(const struct lc_subscriptions *subs, uint32_t symbol)
+{
+	return symbol < subs->max && (subs->state[symbol] & HELD);
+}
+
 bool lc_subscriptions_wanted(const struct lc_subscriptions *subs, uint32_t symbol)
 {
 	return symbol < subs->max && (subs->state[symbol] & WANTED);

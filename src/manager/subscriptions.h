@@ -33,6 +33,8 @@ void lc_subscriptions_rejected(struct lc_subscriptions *subs, uint32_t symbol, b
 /* The change under way has been taken. */
 void lc_subscriptions_changed(struct lc_subscriptions *subs);
 
+/* Has the vendor taken it? */
+bool lc_subscriptions_held(const struct lc_subscriptions *subs, uint32_t symbol);
 bool lc_subscriptions_wanted(const struct lc_subscriptions *subs, uint32_t symbol);
 
 struct lc_subscription_counts {

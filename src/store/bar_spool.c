@@ -1,6 +1,7 @@
 #include "store/bar_spool.h"
 
 #include "store/bar_row.h"
+#include "store/directories.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -85,22 +86,10 @@ static int open_segment(const struct bar_spool *spool, uint64_t id, int flags)
 	return open(path, flags | O_CLOEXEC, 0600);
 }
 
-static int make_directories(const char *dir)
-{
-	char path[PATH_MAX];
-	snprintf(path, sizeof path, "%s", dir);
-	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		mkdir(path, 0700); /* what is in the way shows at the last one */
-		*slash = '/';
-	}
-	return mkdir(path, 0700) != 0 && errno != EEXIST ? -1 : 0;
-}
-
 static enum lc_err take_lock(struct bar_spool *spool, struct lc_error *err)
 {
 	char path[PATH_MAX];
-	if (make_directories(spool->dir) != 0) {
+	if (lc_make_directories(spool->dir) != 0) {
 		return spool_error(spool, "the directory", errno, err);
 	}
 	snprintf(path, sizeof path, "%s/lock", spool->dir);

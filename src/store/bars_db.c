@@ -1,6 +1,7 @@
 #include "store/bars_db.h"
 
 #include "store/bar_row.h"
+#include "store/directories.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -78,18 +79,6 @@ static void path_of(const struct bars_db *db, const char *suffix, char out[PATH_
 	snprintf(out, PATH_MAX, "%s/bars.db%s", db->dir, suffix);
 }
 
-static void make_directories(const char *dir)
-{
-	char path[PATH_MAX];
-	snprintf(path, sizeof path, "%s", dir);
-	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		mkdir(path, 0700); /* what is in the way shows when the file is opened */
-		*slash = '/';
-	}
-	mkdir(path, 0700);
-}
-
 static int on_number(void *arg, int columns, char **values, char **names)
 {
 	(void)columns;
@@ -147,7 +136,7 @@ static enum lc_err open_file(struct bars_db *db, struct lc_error *err)
 	}
 	int flags = SQLITE_OPEN_NOMUTEX;
 	if (!db->read_only) {
-		make_directories(db->dir);
+		lc_make_directories(db->dir);
 		/* SQLite would make it readable for everyone. */
 		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 		if (fd < 0) {

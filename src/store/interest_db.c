@@ -1,5 +1,7 @@
 #include "store/interest_db.h"
 
+#include "store/directories.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -38,21 +40,6 @@ static void path_of(const struct interest_db *db, const char *name, char out[PAT
 	snprintf(out, PATH_MAX, "%s/%s", db->dir, name);
 }
 
-static int make_directories(const char *dir)
-{
-	char path[PATH_MAX];
-	snprintf(path, sizeof path, "%s", dir);
-	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(path, 0700) != 0 && errno != EEXIST && errno != EROFS &&
-			errno != EACCES) {
-			return -1;
-		}
-		*slash = '/';
-	}
-	return mkdir(path, 0700) != 0 && errno != EEXIST ? -1 : 0;
-}
-
 static enum lc_err directory_error(const struct interest_db *db, int code, struct lc_error *err)
 {
 	return lc_error_set(err, LC_ERR_IO,
@@ -75,7 +62,7 @@ static enum lc_err locked_error(const struct interest_db *db, int fd, struct lc_
 static enum lc_err take_lock(struct interest_db *db, struct lc_error *err)
 {
 	char path[PATH_MAX], pid[24];
-	if (make_directories(db->dir) != 0) {
+	if (lc_make_directories(db->dir) != 0) {
 		return directory_error(db, errno, err);
 	}
 	path_of(db, "lock", path);

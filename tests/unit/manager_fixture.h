@@ -360,7 +360,9 @@ static inline void rig_stop_reader(struct rig *rig, struct lc_reader *reader)
 static inline void rig_forget_state(struct rig *rig)
 {
 	static const char *const names[] = {
-		"interest.db", "interest.db-wal", "interest.db-shm", "lock", "interest.lock"};
+		"interest.db", "interest.db-wal", "interest.db-shm", "lock", "interest.lock",
+		"bars.db", "bars.db-wal", "bars.db-shm", "bar_state.db", "bar_state.db-wal",
+		"bar_state.db-shm", "bar_state.lock", "bars.spool/lock"};
 	char path[160];
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		snprintf(path, sizeof path, "%s/%s", rig->dir, names[i]);
@@ -387,5 +389,8 @@ static inline void rig_close(struct rig *rig)
 	lc_buf_finish(&rig->said);
 	lc_buf_finish(&rig->alerts);
 	rig_forget_state(rig);
+	char spool[80];
+	snprintf(spool, sizeof spool, "%s/bars.spool", rig->dir);
+	rmdir(spool);
 	rmdir(rig->dir);
 }

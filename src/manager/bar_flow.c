@@ -1,0 +1,525 @@
+#include "manager/bar_flow.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TURN_MS 250
+#define LOOKED_A_STEP 1000 /* symbols; a gap told to the bars costs about 0.2 us */
+
+struct lc_bar_flow {
+	struct lc_bar_flow_setup setup;
+	struct lc_bars *bars;
+	struct lc_bar_store *store; /* NULL: store.backend is none */
+	struct lc_bar_keeper *keeper;
+	struct lc_timer *turn;
+	struct lc_slice *slice;
+	int64_t *unseen; /* owned; by symbol: nothing was seen since, or 0 */
+	bool *held;      /* owned; by symbol: it makes bars */
+	size_t open;     /* symbols with unseen */
+	size_t cursor;   /* of the look at them in the turn under way */
+	int market;      /* to be advanced next in it */
+	bool running;    /* what was kept is back */
+	bool said;       /* bars were appended in this step */
+	bool store_down;
+	uint64_t *bars_total[LC_PERIODS], *revisions, *partials; /* counters */
+	uint64_t *no_room, *not_stored;
+	int closing;
+	void (*done)(void *arg);
+	void *done_arg;
+};
+
+static int64_t now_ns(const struct lc_bar_flow *flow)
+{
+	return lc_loop_wall_ns(flow->setup.loop);
+}
+
+/* --- what the bars say --- */
+
+static void count_bar(struct lc_bar_flow *flow, const struct lc_bar *bar)
+{
+	if (!bar->final) {
+		++*flow->partials;
+	} else if (bar->revision > 0) {
+		++*flow->revisions;
+	} else {
+		++*flow->bars_total[bar->period];
+	}
+}
+
+static void on_bar(void *arg, const struct lc_bar *bar)
+{
+	struct lc_bar_flow *flow = arg;
+	const struct lc_symbol *symbol = lc_symbols_get(flow->setup.symbols, bar->symbol);
+	count_bar(flow, bar);
+	if (lc_outbox_bar(flow->setup.outbox, bar, symbol) == LC_OK) {
+		flow->said = true;
+	} else {
+		++*flow->no_room;
+	}
+	/* An open bar is for who watches; what is stored is final. */
+	if (flow->store && bar->final &&
+		lc_bar_store_write(flow->store, symbol->text, bar) != LC_OK) {
+		++*flow->not_stored;
+	}
+}
+
+static const struct lc_bars_host bars_host = {.bar = on_bar};
+
+static void wake(struct lc_bar_flow *flow)
+{
+	if (flow->said) {
+		flow->said = false;
+		lc_outbox_wake(flow->setup.outbox);
+	}
+}
+
+static struct lc_bars_options options_of(
+	struct lc_bar_flow *flow, const struct lc_bars_config *config)
+{
+	struct lc_bars_options options = {.symbols = flow->setup.symbols,
+		.calendar = flow->setup.calendar,
+		.grace_ns = config->grace * LC_NS_PER_MS,
+		.partial_ns = config->partial_ms * LC_NS_PER_MS,
+		.us_extended = config->us_extended,
+		.host = &bars_host,
+		.arg = flow};
+	for (size_t i = 0; i < config->periods.count; i++) {
+		options.periods |= 1u << lc_period_find(config->periods.items[i]);
+	}
+	return options;
+}
+
+/* --- what was not seen --- */
+
+static void tell_gap(struct lc_bar_flow *flow, uint32_t symbol, int64_t at_ns)
+{
+	if (at_ns > flow->unseen[symbol]) {
+		lc_bars_gap(flow->bars, symbol, flow->unseen[symbol], at_ns);
+	}
+}
+
+static void seen_again(struct lc_bar_flow *flow, uint32_t symbol, int64_t at_ns)
+{
+	tell_gap(flow, symbol, at_ns);
+	flow->unseen[symbol] = 0;
+	flow->open--;
+}
+
+static void mark_unseen(struct lc_bar_flow *flow, uint32_t symbol, int64_t since_ns)
+{
+	flow->open += flow->unseen[symbol] == 0;
+	flow->unseen[symbol] = since_ns > 0 ? since_ns : 1;
+}
+
+/* A gap ends when the vendor has the symbol again, or with its first tick. Until then it is told
+ * as far as it has come, so that a bar that closes meanwhile is not called complete. */
+static void look_at(struct lc_bar_flow *flow, uint32_t symbol, int64_t at_ns)
+{
+	if (flow->setup.host->watched(flow->setup.arg, symbol)) {
+		seen_again(flow, symbol, at_ns);
+	} else {
+		tell_gap(flow, symbol, at_ns);
+	}
+}
+
+/* Everything from the cursor on, LOOKED_A_STEP at a time; true when there is more. */
+static bool look_at_unseen(struct lc_bar_flow *flow)
+{
+	size_t count = lc_symbols_count(flow->setup.symbols), left = flow->open ? LOOKED_A_STEP : 0;
+	int64_t at_ns = now_ns(flow);
+	for (; flow->open > 0 && flow->cursor < count; flow->cursor++) {
+		uint32_t symbol = (uint32_t)flow->cursor;
+		if (flow->unseen[symbol] == 0) {
+			continue;
+		}
+		if (left-- == 0) {
+			return true;
+		}
+		if (flow->setup.host->unwanted(flow->setup.arg, symbol)) {
+			lc_bar_flow_leave(flow, symbol); /* it was kept, and nobody wants it */
+		} else {
+			look_at(flow, symbol, at_ns);
+		}
+	}
+	return false;
+}
+
+/* --- turns --- */
+
+static bool on_turn_step(void *arg)
+{
+	struct lc_bar_flow *flow = arg;
+	if (flow->cursor != SIZE_MAX) {
+		if (!look_at_unseen(flow)) {
+			flow->cursor = SIZE_MAX;
+		}
+		wake(flow);
+		return true;
+	}
+	if (!lc_bars_advance(flow->bars, (enum lc_market)flow->market, now_ns(flow))) {
+		flow->market++;
+	}
+	wake(flow);
+	return flow->market < LC_MARKETS;
+}
+
+static void on_turn_done(void *arg)
+{
+	struct lc_bar_flow *flow = arg;
+	flow->slice = NULL;
+}
+
+static void on_turn(void *arg)
+{
+	struct lc_bar_flow *flow = arg;
+	if (flow->slice) {
+		return; /* the one before is not done yet */
+	}
+	flow->cursor = 0;
+	flow->market = 0;
+	/* Without memory the next turn tries again: bars close later. */
+	lc_slice_start(flow->setup.loop, "bars", on_turn_step, on_turn_done, flow, &flow->slice);
+}
+
+/* --- what was kept --- */
+
+static void on_restored(void *arg, uint32_t symbol, int64_t saved_ns)
+{
+	struct lc_bar_flow *flow = arg;
+	flow->held[symbol] = true;
+	mark_unseen(flow, symbol, saved_ns);
+}
+
+static void on_ready(void *arg)
+{
+	struct lc_bar_flow *flow = arg;
+	flow->running = true;
+	lc_timer_start(flow->turn, TURN_MS, TURN_MS);
+	flow->setup.host->ready(flow->setup.arg);
+}
+
+static bool on_holds(void *arg, uint32_t symbol)
+{
+	const struct lc_bar_flow *flow = arg;
+	return flow->held[symbol];
+}
+
+static const struct lc_bar_keeper_host keeper_host = {
+	.restored = on_restored, .ready = on_ready, .holds = on_holds};
+
+/* --- the store --- */
+
+static void on_store_changed(void *arg)
+{
+	struct lc_bar_flow *flow = arg;
+	struct lc_bar_store_status status = lc_bar_store_status(flow->store);
+	struct lc_log *log = lc_loop_log(flow->setup.loop);
+	if (status.state == LC_BAR_STORE_DOWN && !flow->store_down) {
+		flow->store_down = true;
+		lc_log(log, LC_LOG_ERROR, "bars", "store_down", LC_S("backend", status.backend),
+			LC_S("error", status.why));
+	} else if (status.state == LC_BAR_STORE_UP) {
+		lc_log(log, LC_LOG_INFO, "bars", "store_up", LC_S("backend", status.backend),
+			LC_S("server", status.server), LC_U("spooled", status.spool_rows));
+		flow->store_down = false;
+	}
+}
+
+/* --- making it --- */
+
+static void make_counters(struct lc_bar_flow *flow)
+{
+	struct lc_metrics *metrics = lc_loop_metrics(flow->setup.loop);
+	for (int period = 0; period < LC_PERIODS; period++) {
+		char label[48];
+		lc_metrics_label(
+			label, sizeof label, "period", lc_period_name((enum lc_period)period));
+		flow->bars_total[period] = lc_metrics_counter(
+			metrics, "livecore_bars_total", label, "bars closed, by period");
+	}
+	flow->revisions = lc_metrics_counter(metrics, "livecore_bar_revisions_total", "",
+		"closed bars said again because late ticks or corrections amended them");
+	flow->partials = lc_metrics_counter(
+		metrics, "livecore_bar_partials_total", "", "open bars published");
+	const char *name = "livecore_bars_dropped_total",
+		   *help = "bars that did not get where they should, by reason";
+	flow->no_room = lc_metrics_counter(metrics, name, "reason=\"log_full\"", help);
+	flow->not_stored = lc_metrics_counter(metrics, name, "reason=\"store_full\"", help);
+}
+
+static enum lc_err open_store(struct lc_bar_flow *flow, struct lc_error *err)
+{
+	const struct lc_bar_store_options options = {.loop = flow->setup.loop,
+		.config = flow->setup.store,
+		.state_dir = flow->setup.state_dir,
+		.changed = on_store_changed,
+		.arg = flow};
+	if (flow->setup.store->backend == LC_BARS_NONE) {
+		return LC_OK;
+	}
+	return lc_bar_store_open(&options, &flow->store, err);
+}
+
+static enum lc_err make_parts(
+	struct lc_bar_flow *flow, const struct lc_bars_config *config, struct lc_error *err)
+{
+	const struct lc_bars_options options = options_of(flow, config);
+	enum lc_err rc = lc_bars_create(&options, &flow->bars);
+	rc = rc ? rc : lc_timer_create(flow->setup.loop, on_turn, flow, &flow->turn);
+	flow->unseen = calloc(flow->setup.max_symbols, sizeof *flow->unseen);
+	flow->held = calloc(flow->setup.max_symbols, sizeof *flow->held);
+	if (rc != LC_OK || !flow->unseen || !flow->held) {
+		return lc_error_set(err, LC_ERR_NOMEM, "out of memory for bars");
+	}
+	const struct lc_bar_keeper_setup keeper = {.loop = flow->setup.loop,
+		.symbols = flow->setup.symbols,
+		.bars = flow->bars,
+		.dir = flow->setup.state_dir,
+		.host = &keeper_host,
+		.arg = flow};
+	rc = open_store(flow, err);
+	if (rc == LC_OK && lc_bar_keeper_create(&keeper, &flow->keeper) != LC_OK) {
+		rc = lc_error_set(err, LC_ERR_NOMEM, "out of memory for bars");
+	}
+	return rc;
+}
+
+enum lc_err lc_bar_flow_create(
+	const struct lc_bar_flow_setup *setup, struct lc_bar_flow **out, struct lc_error *err)
+{
+	if (!setup->config->enabled) {
+		*out = NULL;
+		return LC_OK;
+	}
+	struct lc_bar_flow *flow = calloc(1, sizeof *flow);
+	if (!flow) {
+		return lc_error_set(err, LC_ERR_NOMEM, "out of memory for bars");
+	}
+	flow->setup = *setup;
+	flow->setup.config = NULL;
+	make_counters(flow);
+	*out = flow; /* what was made is the caller's to stop, as with the manager itself */
+	return make_parts(flow, setup->config, err);
+}
+
+void lc_bar_flow_configure(struct lc_bar_flow *flow, const struct lc_bars_config *config)
+{
+	if (flow) {
+		const struct lc_bars_options options = options_of(flow, config);
+		lc_bars_configure(flow->bars, &options);
+	}
+}
+
+/* --- symbols and ticks --- */
+
+enum lc_err lc_bar_flow_follow(struct lc_bar_flow *flow, uint32_t symbol)
+{
+	if (!flow) {
+		return LC_OK;
+	}
+	enum lc_err rc = lc_bars_follow(flow->bars, symbol, now_ns(flow));
+	if (rc == LC_OK) {
+		flow->held[symbol] = true;
+		lc_bar_flow_lost(flow, symbol); /* until its feed has it */
+	}
+	return rc;
+}
+
+void lc_bar_flow_leave(struct lc_bar_flow *flow, uint32_t symbol)
+{
+	if (!flow || !flow->held[symbol]) {
+		return;
+	}
+	lc_bars_unfollow(flow->bars, symbol);
+	lc_bar_keeper_forget(flow->keeper, symbol);
+	flow->held[symbol] = false;
+	flow->open -= flow->unseen[symbol] != 0;
+	flow->unseen[symbol] = 0;
+}
+
+void lc_bar_flow_lost(struct lc_bar_flow *flow, uint32_t symbol)
+{
+	int64_t at_ns = flow ? now_ns(flow) : 0;
+	/* Before a tape begins it is no time at all, and nothing was missed. */
+	if (at_ns > 0 && flow->held[symbol] && flow->unseen[symbol] == 0) {
+		mark_unseen(flow, symbol, at_ns);
+	}
+}
+
+void lc_bar_flow_tick(struct lc_bar_flow *flow, const struct lc_tick *tick)
+{
+	if (!flow || !flow->running) {
+		return;
+	}
+	/* What was received before the gap is still in the queue when it opens. */
+	if (flow->unseen[tick->symbol] != 0 && tick->received_ns > flow->unseen[tick->symbol]) {
+		seen_again(flow, tick->symbol, tick->received_ns);
+	}
+	lc_bars_tick(flow->bars, tick);
+}
+
+void lc_bar_flow_reference(struct lc_bar_flow *flow, const struct lc_reference *reference)
+{
+	if (flow && flow->running) {
+		lc_bars_reference(flow->bars, reference);
+		wake(flow);
+	}
+}
+
+/* --- stopping --- */
+
+static void on_part_closed(void *arg)
+{
+	struct lc_bar_flow *flow = arg;
+	if (--flow->closing > 0) {
+		return;
+	}
+	void (*done)(void *) = flow->done;
+	void *done_arg = flow->done_arg;
+	lc_timer_destroy(flow->turn);
+	lc_bars_destroy(flow->bars);
+	free(flow->unseen);
+	free(flow->held);
+	free(flow);
+	done(done_arg);
+}
+
+/* Closes what is due. A gap that is open is told as far as it goes: after the restart it goes on. */
+static void say_all(struct lc_bar_flow *flow)
+{
+	int64_t at_ns = now_ns(flow);
+	size_t count = lc_symbols_count(flow->setup.symbols);
+	for (uint32_t symbol = 0; symbol < count; symbol++) {
+		if (flow->unseen[symbol] != 0) {
+			tell_gap(flow, symbol, at_ns);
+		}
+	}
+	lc_bars_flush(flow->bars, at_ns);
+	wake(flow);
+}
+
+void lc_bar_flow_stop(struct lc_bar_flow *flow, void (*done)(void *arg), void *arg)
+{
+	if (!flow) {
+		done(arg);
+		return;
+	}
+	flow->done = done;
+	flow->done_arg = arg;
+	flow->closing = 1 + (flow->store != NULL) + (flow->keeper != NULL);
+	lc_slice_cancel(flow->slice);
+	flow->slice = NULL;
+	if (flow->running) {
+		lc_timer_stop(flow->turn);
+		flow->running = false;
+		say_all(flow);
+	}
+	if (flow->keeper) {
+		lc_bar_keeper_stop(flow->keeper, on_part_closed, flow);
+	}
+	if (flow->store) {
+		lc_bar_store_close(flow->store, on_part_closed, flow);
+	}
+	on_part_closed(flow);
+}
+
+struct lc_bars *lc_bar_flow_bars(struct lc_bar_flow *flow)
+{
+	return flow ? flow->bars : NULL;
+}
+
+struct lc_bar_store *lc_bar_flow_store(struct lc_bar_flow *flow)
+{
+	return flow ? flow->store : NULL;
+}
+
+/* --- what it says of itself --- */
+
+static const char *const store_states[] = {
+	[LC_BAR_STORE_OPENING] = "opening", [LC_BAR_STORE_UP] = "up", [LC_BAR_STORE_DOWN] = "down"};
+
+static void store_json(const struct lc_bar_flow *flow, struct lc_buf *out)
+{
+	if (!flow->store) {
+		lc_buf_puts(out, ",\"store\":{\"backend\":\"none\"}");
+		return;
+	}
+	struct lc_bar_store_status status = lc_bar_store_status(flow->store);
+	lc_buf_printf(out,
+		",\"store\":{\"backend\":\"%s\",\"state\":\"%s\",\"server\":", status.backend,
+		store_states[status.state]);
+	lc_buf_json_string(out, status.server, strlen(status.server));
+	lc_buf_puts(out, ",\"reason\":");
+	lc_buf_json_string(out, status.why, strlen(status.why));
+	lc_buf_printf(out,
+		",\"written\":%llu,\"waiting\":%zu,\"spooled\":%llu,\"spool_rows\":%llu,"
+		"\"spool_bytes\":%llu,\"given_up\":%llu,\"refused\":%llu}",
+		(unsigned long long)status.written, status.waiting,
+		(unsigned long long)status.spooled, (unsigned long long)status.spool_rows,
+		(unsigned long long)status.spool_bytes, (unsigned long long)status.given_up,
+		(unsigned long long)status.refused);
+}
+
+void lc_bar_flow_status(const struct lc_bar_flow *flow, struct lc_buf *out)
+{
+	if (!flow) {
+		lc_buf_puts(out, ",\"bars\":{\"enabled\":false}");
+		return;
+	}
+	struct lc_bars_stats stats = lc_bars_stats(flow->bars);
+	struct lc_bar_keeper_status kept = {0};
+	if (flow->keeper) {
+		kept = lc_bar_keeper_status(flow->keeper);
+	}
+	lc_buf_printf(out,
+		",\"bars\":{\"enabled\":true,\"symbols\":%zu,\"unseen\":%zu,\"bars\":%llu,"
+		"\"revisions\":%llu,\"partials\":%llu,\"dropped\":%llu,\"restored\":%llu,"
+		"\"saves\":%llu,\"save_failures\":%llu,\"memory_bytes\":%zu}",
+		stats.symbols, flow->open, (unsigned long long)stats.bars,
+		(unsigned long long)stats.revisions, (unsigned long long)stats.partials,
+		(unsigned long long)*flow->no_room, (unsigned long long)kept.restored,
+		(unsigned long long)kept.saves, (unsigned long long)kept.failures,
+		stats.memory_bytes);
+	store_json(flow, out);
+}
+
+void lc_bar_flow_trouble(const struct lc_bar_flow *flow, char store[256], char state[256])
+{
+	store[0] = state[0] = '\0';
+	if (flow && flow->store) {
+		struct lc_bar_store_status status = lc_bar_store_status(flow->store);
+		snprintf(store, 256, "%s", status.state == LC_BAR_STORE_DOWN ? status.why : "");
+	}
+	if (flow && flow->keeper) {
+		snprintf(state, 256, "%s", lc_bar_keeper_status(flow->keeper).why);
+	}
+}
+
+void lc_bar_flow_gauges(struct lc_bar_flow *flow)
+{
+	if (!flow) {
+		return;
+	}
+	struct lc_metrics *metrics = lc_loop_metrics(flow->setup.loop);
+	struct lc_bars_stats stats = lc_bars_stats(flow->bars);
+	*lc_metrics_gauge(metrics, "livecore_bars_memory_bytes", "",
+		"memory of the open days") = (double)stats.memory_bytes;
+	if (!flow->store) {
+		return;
+	}
+	struct lc_bar_store_status status = lc_bar_store_status(flow->store);
+	*lc_metrics_gauge(
+		metrics, "livecore_bar_store_state", "", "0 opening, 1 up, 2 down") = status.state;
+	*lc_metrics_gauge(metrics, "livecore_bar_store_waiting_bars", "",
+		"bars in memory that the store does not have yet") = (double)status.waiting;
+	*lc_metrics_gauge(metrics, "livecore_bar_spool_bars", "",
+		"bars on disk while the store is down") = (double)status.spool_rows;
+	*lc_metrics_gauge(metrics, "livecore_bar_spool_bytes", "",
+		"of those on disk") = (double)status.spool_bytes;
+	*lc_metrics_counter(metrics, "livecore_bar_store_written_total", "",
+		"bars that the store has confirmed") = status.written;
+	*lc_metrics_counter(metrics, "livecore_bar_store_given_up_total", "",
+		"bars lost on their way to the store: the spool was full or damaged") =
+		status.given_up;
+}
