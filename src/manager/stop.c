@@ -2,7 +2,10 @@
  * ended or time is over. A timer looks where we are, so that no part is freed from inside a callback of its own. */
 #include "manager/manager_priv.h"
 
+#include <stdlib.h>
+
 #define CHECK_MS 20
+#define CLIENTS_MS 3000 /* after shutdown.timeout, for clients to end */
 #define FEEDERS_MS 2000 /* a vendor that does not answer our close does not hold up the rest */
 
 static bool feeders_closed(const struct lc_manager *manager)
@@ -139,8 +142,21 @@ static void advance(struct lc_manager *manager)
 	stop_sender(manager);
 }
 
+/* librdkafka's threads may go on for a minute when Kafka went away in the middle of a question. All that could be delivered
+ * was, and what could not was said: nothing is lost by not waiting for them. */
+static void leave_clients(const struct lc_manager *manager)
+{
+	bool decided = manager->sender_stopping && !manager->sender;
+	if (decided && lc_loop_mono_ns(manager->loop) > manager->deadline_ns + CLIENTS_MS * LC_NS_PER_MS) {
+		lc_log(manager->log, LC_LOG_WARN, "manager", "stopped", LC_U("unacknowledged", manager->unacknowledged),
+			LC_S("reason", "Kafka's clients did not end in time and were left"));
+		_Exit(manager->unacknowledged + manager->refused > 0);
+	}
+}
+
 static void on_check(void *arg)
 {
+	leave_clients(arg);
 	advance(arg);
 }
 
