@@ -89,7 +89,7 @@ static int send_now(struct lc_tool *tool, const struct timer_rules *rules, const
 {
 	const struct timer_rule *rule = timer_rules_find(rules, name);
 	const char *topic = lc_process_topics(&tool->process)->control;
-	struct lc_tool_place place;
+	struct lc_tool_place place = {0};
 	struct lc_error err;
 	struct lc_buf body;
 	char id[TIMER_ID_MAX + 32], time[LC_TIME_TEXT_MAX];

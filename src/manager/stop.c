@@ -97,18 +97,23 @@ static void close_hubs(struct lc_manager *manager)
 	lc_stop_soon(manager);
 }
 
-static void finish(struct lc_manager *manager)
+/* 1 when something that was accepted is not known to be on Kafka; says how it ended. */
+static int conclude(const struct lc_manager *manager, const char *reason)
 {
-	void (*stopped)(void *, int) = manager->stopped;
-	void *arg = manager->stopped_arg;
 	uint64_t unsent = 0;
 	for (size_t i = 0; i < manager->feed_count; i++) {
 		unsent += manager->feeds[i].dropped[LC_DROP_SHUTDOWN] ? *manager->feeds[i].dropped[LC_DROP_SHUTDOWN] : 0;
 	}
-	int code = manager->unacknowledged + manager->refused + unsent > 0;
-	lc_log(manager->log, LC_LOG_INFO, "manager", "stopped", LC_U("unacknowledged", manager->unacknowledged),
-		LC_U("refused", manager->refused), LC_U("unsent", unsent));
-	stopped(arg, code);
+	lc_log(manager->log, reason ? LC_LOG_WARN : LC_LOG_INFO, "manager", "stopped",
+		LC_U("unacknowledged", manager->unacknowledged), LC_U("refused", manager->refused), LC_U("unsent", unsent),
+		LC_S("reason", reason));
+	return manager->unacknowledged + manager->refused + unsent > 0;
+}
+
+static void finish(struct lc_manager *manager)
+{
+	void (*stopped)(void *, int) = manager->stopped;
+	stopped(manager->stopped_arg, conclude(manager, NULL));
 	lc_manager_free(manager);
 }
 
@@ -148,9 +153,7 @@ static void leave_clients(const struct lc_manager *manager)
 {
 	bool decided = manager->sender_stopping && !manager->sender;
 	if (decided && lc_loop_mono_ns(manager->loop) > manager->deadline_ns + CLIENTS_MS * LC_NS_PER_MS) {
-		lc_log(manager->log, LC_LOG_WARN, "manager", "stopped", LC_U("unacknowledged", manager->unacknowledged),
-			LC_S("reason", "Kafka's clients did not end in time and were left"));
-		_Exit(manager->unacknowledged + manager->refused > 0);
+		_Exit(conclude(manager, "Kafka's clients did not end in time and were left"));
 	}
 }
 
