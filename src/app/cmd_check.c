@@ -2,6 +2,7 @@
 #include "app/commands.h"
 #include "app/process.h"
 #include "app/timer_part.h"
+#include "livecore/bar_store.h"
 #include "livecore/feeder.h"
 #include "livecore/http_client.h"
 #include "livecore/interest_store.h"
@@ -38,12 +39,13 @@ struct check {
 	struct lc_http *http;
 	struct lc_symbols *symbols;
 	struct lc_interest_store *store;
+	struct lc_bar_store *bars;
 	struct trial trials[FEEDERS_MAX];
 	size_t trial_count;
 	int waiting; /* things that have not answered yet */
 	int closing;
 	bool failed;
-	int64_t store_started_ns, redis_started_ns;
+	int64_t store_started_ns, redis_started_ns, bars_started_ns;
 	struct lc_redis *redis;
 	bool redis_answered;
 	const char *symbols_text;
@@ -257,6 +259,53 @@ static void try_redis(struct check *check)
 	}
 }
 
+/* --- the bar store --- */
+
+static void on_bars_closed(void *arg)
+{
+	struct check *check = arg;
+	check->waiting--;
+	conclude(check);
+}
+
+static void on_bars_answer(void *arg, const struct lc_error *err)
+{
+	struct check *check = arg;
+	struct lc_bar_store_status status = lc_bar_store_status(check->bars);
+	char text[128];
+	if (err && err->code == LC_ERR_NOT_FOUND) {
+		printf("%-10s %-6s %11s  %s\n", "bars", "new", "", err->text);
+	} else {
+		snprintf(text, sizeof text, "%s %s", status.backend, status.server);
+		report(check, "bars", !err, check->bars_started_ns, err ? err->text : text);
+	}
+	lc_bar_store_close(check->bars, on_bars_closed, check);
+}
+
+static void try_bars(struct check *check)
+{
+	const struct lc_store_config *store = lc_config_section(check->process.config, "store");
+	const struct lc_state_config *state = lc_config_section(check->process.config, "state");
+	struct lc_error err;
+	check->bars_started_ns = lc_clock_mono_ns();
+	if (store->backend == LC_BARS_NONE) {
+		printf("%-10s %-6s %11s  store.backend is none\n", "bars", "off", "");
+		return;
+	}
+	if (store->backend == LC_BARS_SQLITE && state->dir[0] == '\0') {
+		printf("%-10s %-6s %11s  it is made at the first start\n", "bars", "new", "");
+		return;
+	}
+	const struct lc_bar_store_options options = { .loop = check->process.loop, .config = store, .state_dir = state->dir,
+		.read_only = true };
+	if (lc_bar_store_open(&options, &check->bars, &err) != LC_OK) {
+		report(check, "bars", false, check->bars_started_ns, err.text);
+		return;
+	}
+	check->waiting++;
+	lc_bar_store_init(check->bars, on_bars_answer, check);
+}
+
 /* --- the end --- */
 
 static void on_part_closed(void *arg)
@@ -318,6 +367,7 @@ static int connect_all(struct check *check)
 		try_vendor(check, lc_feeders[i]);
 	}
 	try_store(check);
+	try_bars(check);
 	try_redis(check);
 	check->waiting--;
 	conclude(check);

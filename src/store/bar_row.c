@@ -82,7 +82,8 @@ enum lc_err bar_row_decode(const uint8_t in[BAR_ROW_BYTES], struct lc_bar_row *o
 		&bar->change_pct, &bar->gap_volume};
 	for (int i = 0; i < DECIMALS; i++) {
 		decimals[i]->mantissa = (int64_t)get(&at, 8);
-		decimals[i]->exponent = (int8_t)get(&at, 1);
+		int exponent = (int)get(&at, 1);
+		decimals[i]->exponent = exponent < 128 ? exponent : exponent - 256;
 	}
 	return bar_row_check(out);
 }

@@ -260,7 +260,8 @@ static enum lc_err find_segments(struct bar_spool *spool, struct lc_error *err)
 static enum lc_err begin_segment(struct bar_spool *spool, struct lc_error *err)
 {
 	close_append(spool);
-	uint64_t id = spool->count ? spool->segments[spool->count - 1].id + 1 : 1;
+	size_t count = spool->segments ? spool->count : 0;
+	uint64_t id = count ? spool->segments[count - 1].id + 1 : 1;
 	int fd = open_segment(spool, id, O_WRONLY | O_CREAT | O_TRUNC);
 	if (fd < 0) {
 		return spool_error(spool, "a new segment", errno, err);

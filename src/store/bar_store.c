@@ -38,7 +38,7 @@ static void set_state(struct lc_bar_store *store, enum lc_bar_store_state state,
 		lc_log(log_of(store), LC_LOG_INFO, "store", "up",
 			LC_S("backend", store->status.backend),
 			LC_S("version", store->backend->impl->version(store->backend)));
-	} else {
+	} else if (!store->read_only) { /* a tool's answer says it */
 		lc_log(log_of(store), LC_LOG_WARN, "store", "down",
 			LC_S("backend", store->status.backend), LC_S("why", why));
 	}

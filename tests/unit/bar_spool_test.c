@@ -96,6 +96,7 @@ Test(bar_row, bytes_and_back)
 	uint8_t bytes[BAR_ROW_BYTES];
 	row.bar.final = false;
 	row.bar.revision = UINT32_MAX;
+	row.bar.high = dec("1e9");
 	row.bar.low = dec("-0.00000001");
 	row.bar.volume = dec("1e19");
 	strcpy(row.symbol, "ABCDE.ABC.ABC");
