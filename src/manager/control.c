@@ -2,6 +2,7 @@
 
 #include "livecore/map.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,16 @@ struct answer {
 	char *error, *result; /* owned texts; error NULL when ok, result a JSON object */
 };
 
+/* A command that was begun and waits for its answer. */
+struct pending {
+	bool active;
+	char name[LC_MESSAGE_TEXT_MAX], id[LC_MESSAGE_TEXT_MAX];
+	size_t name_len, id_len;
+	bool has_id;
+	int32_t partition;
+	int64_t offset;
+};
+
 struct lc_control {
 	struct lc_control_setup setup;
 	struct lc_reader *reader;
@@ -24,6 +35,7 @@ struct lc_control {
 	struct answer *answers[REMEMBERED]; /* owned; a ring, the oldest is forgotten first */
 	size_t next;
 	struct lc_buf result;
+	struct pending pending;
 	uint64_t *done, *failed, *expired, *unreadable;
 	void (*stopped)(void *arg);
 	void *stopped_arg;
@@ -88,7 +100,37 @@ static enum lc_err feeder_command(
 	return control->setup.actions->feeder(control->setup.owner, text, start, &control->result, err);
 }
 
-/* Does a command that is ours. LC_ERR_UNSUPPORTED with an empty text: it is somebody else's. */
+static void copy_text(const struct lc_text *text, char out[LC_MESSAGE_TEXT_MAX], size_t *len)
+{
+	*len = text->len < LC_MESSAGE_TEXT_MAX ? text->len : LC_MESSAGE_TEXT_MAX;
+	memcpy(out, text->data ? text->data : "", text->data ? *len : 0);
+}
+
+/* Its answer comes later: the command is kept, since the decoder will not, and reading waits. */
+static enum lc_err bar_snapshot(struct lc_control *control, const struct lc_control_command *command, struct lc_error *err)
+{
+	const struct lc_text *codes = NULL;
+	size_t count = 0;
+	enum lc_err rc = lc_command_codes(control->decoder, command, &codes, &count);
+	if (rc != LC_OK && rc != LC_ERR_NOT_FOUND) {
+		return lc_error_set(err, LC_ERR_INVALID, "params.codes is no list of symbols, such as [\"600000.SH\"]");
+	}
+	rc = control->setup.actions->bar_snapshot(control->setup.owner, count > 0 ? codes : NULL, count, err);
+	if (rc != LC_OK) {
+		return rc;
+	}
+	struct pending *pending = &control->pending;
+	pending->active = true;
+	pending->has_id = command->id.data != NULL;
+	copy_text(&command->name, pending->name, &pending->name_len);
+	copy_text(&command->id, pending->id, &pending->id_len);
+	if (control->reader) {
+		lc_reader_pause(control->reader);
+	}
+	return LC_ERR_AGAIN;
+}
+
+/* Does a command that is ours. LC_ERR_AGAIN: it was begun. LC_ERR_UNSUPPORTED with an empty text: it is somebody else's. */
 static enum lc_err act(struct lc_control *control, const struct lc_control_command *command, struct lc_error *err)
 {
 	const struct lc_control_actions *actions = control->setup.actions;
@@ -102,10 +144,17 @@ static enum lc_err act(struct lc_control *control, const struct lc_control_comma
 	case LC_COMMAND_FEEDER_STOP:
 		return feeder_command(control, command, command->command == LC_COMMAND_FEEDER_START, err);
 	case LC_COMMAND_BAR_SNAPSHOT:
-		return lc_error_set(err, LC_ERR_UNSUPPORTED, "this version makes no bars yet, so it has none to publish");
+		return bar_snapshot(control, command, err);
 	default:
 		return LC_ERR_UNSUPPORTED;
 	}
+}
+
+static void settle(struct lc_control *control, const struct lc_control_command *command, const char *result, const char *error)
+{
+	++*(error ? control->failed : control->done);
+	remember(control, command, !error, error, result);
+	publish_answer(control, command, !error, error, result, false);
 }
 
 static void perform(struct lc_control *control, const struct lc_control_command *command)
@@ -113,6 +162,9 @@ static void perform(struct lc_control *control, const struct lc_control_command 
 	struct lc_error err;
 	lc_buf_clear(&control->result);
 	enum lc_err rc = act(control, command, &err);
+	if (rc == LC_ERR_AGAIN) {
+		return;
+	}
 	if (rc == LC_ERR_UNSUPPORTED && err.text[0] == '\0') {
 		if (command->command == LC_COMMAND_UNKNOWN) {
 			char name[LC_MESSAGE_TEXT_MAX + 1];
@@ -125,10 +177,31 @@ static void perform(struct lc_control *control, const struct lc_control_command 
 	const char *result = control->result.failed	? "{\"truncated\":true}"
 			     : control->result.len > 0 ? lc_buf_text(&control->result)
 						       : "{}";
-	const char *error = rc == LC_OK ? NULL : err.text;
-	++*(rc == LC_OK ? control->done : control->failed);
-	remember(control, command, rc == LC_OK, error, result);
-	publish_answer(control, command, rc == LC_OK, error, result, false);
+	settle(control, command, result, rc == LC_OK ? NULL : err.text);
+}
+
+static void commit(struct lc_control *control, int32_t partition, int64_t offset)
+{
+	if (control->reader) {
+		lc_reader_commit(control->reader, partition, offset + 1);
+	}
+}
+
+void lc_control_answer(struct lc_control *control, const char *result, const char *error)
+{
+	struct pending *pending = &control->pending;
+	assert(pending->active);
+	const struct lc_control_command command = {
+		.command = LC_COMMAND_BAR_SNAPSHOT,
+		.name = { pending->name, pending->name_len },
+		.id = { pending->has_id ? pending->id : NULL, pending->id_len },
+	};
+	pending->active = false;
+	settle(control, &command, result, error);
+	commit(control, pending->partition, pending->offset);
+	if (control->reader) {
+		lc_reader_resume(control->reader);
+	}
 }
 
 static bool is_ours(enum lc_command command)
@@ -162,6 +235,7 @@ void lc_control_handle(struct lc_control *control, const struct lc_reader_messag
 	};
 	struct lc_control_command command;
 	struct lc_error err = { 0 };
+	assert(!control->pending.active);
 	if (lc_control_command_decode(control->decoder, &in, &command, &err) != LC_OK) {
 		++*control->unreadable;
 		lc_log(lc_loop_log(control->setup.loop), LC_LOG_WARN, "control", "unreadable", LC_S("topic", message->topic),
@@ -174,8 +248,11 @@ void lc_control_handle(struct lc_control *control, const struct lc_reader_messag
 		}
 		judge(control, &command);
 	}
-	if (control->reader) {
-		lc_reader_commit(control->reader, message->partition, message->offset + 1);
+	if (control->pending.active) {
+		control->pending.partition = message->partition;
+		control->pending.offset = message->offset;
+	} else {
+		commit(control, message->partition, message->offset);
 	}
 }
 

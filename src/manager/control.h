@@ -13,6 +13,9 @@ struct lc_control;
 struct lc_control_actions {
 	enum lc_err (*heartbeat)(void *owner, struct lc_buf *result, struct lc_error *err);
 	enum lc_err (*reload)(void *owner, struct lc_buf *result, struct lc_error *err);
+	/* Begins to publish bars; all of the followed symbols with codes NULL. When it returns LC_OK, lc_control_answer() is called
+	 * once, later; until then no other command is read. codes is borrowed for the call. */
+	enum lc_err (*bar_snapshot)(void *owner, const struct lc_text *codes, size_t count, struct lc_error *err);
 	enum lc_err (*feeder)(void *owner, const char *name, bool start, struct lc_buf *result, struct lc_error *err);
 };
 
@@ -30,10 +33,14 @@ struct lc_control_setup {
 /* All of setup is borrowed but where it says copied. */
 enum lc_err lc_control_create(const struct lc_control_setup *setup, struct lc_control **out, struct lc_error *err);
 void lc_control_set_max_age(struct lc_control *control, int64_t max_age_ms);
-/* done is called once, later; the control is gone then. */
+/* done is called once, later; the control is gone then. A command that was begun stays unanswered and is not committed: it is done after the
+ * next start, unless it is too old by then. */
 void lc_control_stop(struct lc_control *control, void (*done)(void *arg), void *arg);
 
 /* One command, as the topic gave it: what the reader calls, and tests. */
 void lc_control_handle(struct lc_control *control, const struct lc_reader_message *message);
+
+/* The command that was begun is done: error NULL, or what went wrong; result is a JSON object. */
+void lc_control_answer(struct lc_control *control, const char *result, const char *error);
 
 struct lc_reader_stats lc_control_stats(const struct lc_control *control);

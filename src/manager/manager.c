@@ -297,8 +297,47 @@ static enum lc_err on_feeder_command(void *owner, const char *name, bool start, 
 	return LC_OK;
 }
 
-static const struct lc_control_actions control_actions = {
-	.heartbeat = on_heartbeat, .reload = on_reload_command, .feeder = on_feeder_command };
+static void on_snapshot_done(void *arg, const char *result, const char *error)
+{
+	struct lc_manager *manager = arg;
+	manager->snapshot = NULL;
+	lc_control_answer(manager->control, result, error);
+}
+
+static enum lc_err start_snapshot(struct lc_manager *manager, const struct lc_text *codes, size_t count)
+{
+	const struct lc_bar_snapshot_setup setup = { .loop = manager->loop, .symbols = manager->symbols,
+		.outbox = &manager->outbox, .bars = lc_bar_flow_bars(manager->bars),
+		.store = lc_bar_flow_store(manager->bars), .done = on_snapshot_done, .arg = manager };
+	if (codes) {
+		return lc_bar_snapshot_start_codes(&setup, codes, count, &manager->snapshot);
+	}
+	const struct lc_interest *interest = lc_interest_sync_registry(manager->interest);
+	size_t followed = lc_interest_count(interest);
+	uint32_t *symbols = malloc((followed + 1) * sizeof *symbols);
+	if (!symbols) {
+		return LC_ERR_NOMEM;
+	}
+	followed = lc_interest_order(interest, symbols, followed);
+	enum lc_err rc = lc_bar_snapshot_start(&setup, symbols, followed, &manager->snapshot);
+	free(symbols);
+	return rc;
+}
+
+static enum lc_err on_snapshot_command(void *owner, const struct lc_text *codes, size_t count, struct lc_error *err)
+{
+	struct lc_manager *manager = owner;
+	if (!manager->bars) {
+		return lc_error_set(err, LC_ERR_UNSUPPORTED, "this manager makes no bars: bars.enabled is off");
+	}
+	if (start_snapshot(manager, codes, count) != LC_OK) {
+		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
+	}
+	return LC_OK;
+}
+
+static const struct lc_control_actions control_actions = { .heartbeat = on_heartbeat, .reload = on_reload_command,
+	.bar_snapshot = on_snapshot_command, .feeder = on_feeder_command };
 
 static enum lc_err create_input(struct lc_manager *manager, struct lc_error *err)
 {

@@ -11,6 +11,7 @@
 #include "livecore/queue.h"
 #include "livecore/ws_client.h"
 #include "manager/bar_flow.h"
+#include "manager/bar_snapshot.h"
 #include "manager/control.h"
 #include "manager/gaps.h"
 #include "manager/interest_sync.h"
@@ -80,6 +81,7 @@ struct lc_manager {
 	size_t next_feed; /* the drain's turn */
 
 	struct lc_bar_flow *bars; /* NULL: bars.enabled is off */
+	struct lc_bar_snapshot *snapshot; /* while one is under way */
 	struct lc_interest_sync *interest;
 	struct lc_control *control;
 	struct lc_limits *limits; /* owned */

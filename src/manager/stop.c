@@ -179,6 +179,8 @@ static void close_inputs(struct lc_manager *manager)
 {
 	manager->closing += (manager->interest != NULL) + (manager->control != NULL) + manager->topics_running;
 	lc_feeds_cancel_reroute(manager);
+	lc_bar_snapshot_cancel(manager->snapshot);
+	manager->snapshot = NULL;
 	if (manager->control) {
 		lc_control_stop(manager->control, on_part_closed, manager);
 		manager->control = NULL;

@@ -7,6 +7,9 @@ struct rig {
 	struct lc_control *control;
 	int heartbeats, reloads, starts, stops;
 	char feeder[64];
+	int snapshots;
+	size_t codes; /* of the last one; SIZE_MAX: all */
+	char code[32];
 	enum lc_err answer;
 	bool long_result, stopped;
 };
@@ -48,8 +51,21 @@ static enum lc_err on_feeder(
 	return finish(rig, result, err);
 }
 
-static const struct lc_control_actions actions = {
-	.heartbeat = on_heartbeat, .reload = on_reload, .feeder = on_feeder};
+static enum lc_err on_bar_snapshot(
+	void *owner, const struct lc_text *codes, size_t count, struct lc_error *err)
+{
+	struct rig *rig = owner;
+	rig->snapshots++;
+	rig->codes = codes ? count : SIZE_MAX;
+	snprintf(rig->code, sizeof rig->code, "%.*s", codes ? (int)codes[0].len : 0,
+		codes ? codes[0].data : "");
+	return rig->answer ? lc_error_set(err, rig->answer, "no bars here") : LC_OK;
+}
+
+static const struct lc_control_actions actions = {.heartbeat = on_heartbeat,
+	.reload = on_reload,
+	.bar_snapshot = on_bar_snapshot,
+	.feeder = on_feeder};
 
 static void rig_open(struct rig *rig)
 {
@@ -134,8 +150,54 @@ Test(control, every_command_of_ours_is_done_and_answered)
 	expect(&rig, NULL, "true", "false");
 	cr_assert_str_eq(rig.feeder, "alpaca");
 	cr_assert(rig.heartbeats == 1 && rig.reloads == 1 && rig.starts == 1 && rig.stops == 1);
-	say(&rig, "{\"command\":\"bar_snapshot\",\"request_id\":\"d\"}");
-	expect(&rig, "d", "false", "false");
+	expect_silence(&rig);
+	rig_close(&rig);
+}
+
+Test(control, a_command_that_takes_its_time_is_answered_when_it_is_done)
+{
+	struct rig rig;
+	const char *command = "{\"command\":\"bar_snapshot\",\"request_id\":\"d\",\"params\":{"
+			      "\"codes\":[\"600000.SH\",\"AAPL\"],\"full\":true}}";
+	rig_open(&rig);
+	say(&rig, command);
+	expect_silence(&rig);
+	cr_assert(rig.snapshots == 1 && rig.codes == 2);
+	cr_assert_str_eq(rig.code, "600000.SH");
+	lc_control_answer(rig.control, "{\"published\":2}", NULL);
+	expect(&rig, "d", "true", "false");
+	cr_assert(out_is(&rig.out, "data.command", "bar_snapshot"));
+	/* Seen again, it is not done again. */
+	say(&rig, command);
+	expect(&rig, "d", "true", "true");
+	cr_assert_eq(rig.snapshots, 1);
+	/* Without codes, or with none, it is about all; an error is an answer too. */
+	static const char *const all[] = {"{\"command\":\"bar_snapshot\"}",
+		"{\"command\":\"bar_snapshot\",\"params\":{\"codes\":[]}}",
+		"{\"command\":\"bar_snapshot\",\"params\":{\"codes\":null}}"};
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		say(&rig, all[i]);
+		cr_assert_eq(rig.codes, SIZE_MAX);
+		lc_control_answer(rig.control, "{}", i ? NULL : "the store is down");
+		expect(&rig, NULL, i ? "true" : "false", "false");
+	}
+	rig_close(&rig);
+}
+
+Test(control, a_command_that_cannot_begin_is_answered_at_once)
+{
+	struct rig rig;
+	rig_open(&rig);
+	say(&rig, "{\"command\":\"bar_snapshot\",\"params\":{\"codes\":{\"a\":1}}}");
+	expect(&rig, NULL, "false", "false");
+	cr_assert_eq(rig.snapshots, 0);
+	rig.answer = LC_ERR_UNSUPPORTED;
+	say(&rig, "{\"command\":\"bar_snapshot\",\"request_id\":\"x\"}");
+	expect(&rig, "x", "false", "false");
+	cr_assert(out_is(&rig.out, "data.error", "no bars here"));
+	rig.answer = LC_OK;
+	/* Stopped while it waits: no answer, and nothing is left behind. */
+	say(&rig, "{\"command\":\"bar_snapshot\",\"request_id\":\"y\"}");
 	expect_silence(&rig);
 	rig_close(&rig);
 }
