@@ -9,7 +9,8 @@ enum { NESTING_MAX = 8, ENV_NAME_MAX = 160 };
 
 static const char prefix[] = "LIVECORE_";
 /* Variables of that prefix that are not settings. */
-static const char *const others[] = {"LIVECORE_CONFIG", "LIVECORE_SECRETS", "LIVECORE_ZONEINFO"};
+static const char *const others[] = {"LIVECORE_CONFIG", "LIVECORE_SECRETS", "LIVECORE_ZONEINFO",
+	"LIVECORE_CACHE" /* where tools/ keep what they fetched */};
 
 const char *lc_config_getenv(const char *const *environ, const char *name, size_t len)
 {

@@ -276,7 +276,8 @@ class Running(WithLivecore):
         watch.expect(r"symbol=00700.HK")
         watch.process.send_signal(signal.SIGINT)
         watch.expect(r"updates=\d+ lost=0")
-        self.assertEqual(watch.stop(), 0)
+        self.assertEqual(watch.process.wait(STARTED_S), 0)
+        watch.stop()
         with subprocess.Popen(
             [LIVECORE, "watch", *self.kafka], env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         ) as watch:
