@@ -6,6 +6,7 @@
 #include "app/watch_view.h"
 #include "livecore/symbol.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,7 @@ struct watch {
 	uint64_t count; /* 0: no end */
 	uint64_t shown, unreadable;
 	bool json, reached, full;
+	bool gone; /* nobody reads what we print */
 };
 
 static bool wanted(const struct watch *watch, struct lc_text symbol)
@@ -99,8 +101,11 @@ static void show(struct watch *watch, const struct lc_reader_message *message,
 	watch->shown++;
 	watch->full = watch->count > 0 && watch->shown >= watch->count;
 	/* Whoever reads went away (watch | head): there is nobody left to print for. */
-	bool gone = fflush(stdout) != 0;
-	if (watch->full || gone) {
+	watch->gone = fflush(stdout) != 0;
+	if (watch->gone && errno == EPIPE) {
+		clearerr(stdout); /* that is an ordinary end; a full disk is not */
+	}
+	if (watch->full || watch->gone) {
 		lc_tool_wake(&watch->tool);
 	}
 }
@@ -115,7 +120,7 @@ static void on_message(void *arg, const struct lc_reader_message *message)
 		.record_ns = message->timestamp_ms < 0 ? lc_loop_wall_ns(tool->process.loop)
 						       : message->timestamp_ms * LC_NS_PER_MS,
 		.naive_zone = tool->naive_zone};
-	if (watch->full || ferror(stdout)) {
+	if (watch->full || watch->gone) {
 		return;
 	}
 	struct lc_error err;
