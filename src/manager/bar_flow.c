@@ -505,21 +505,6 @@ void lc_bar_flow_gauges(struct lc_bar_flow *flow)
 	struct lc_bars_stats stats = lc_bars_stats(flow->bars);
 	*lc_metrics_gauge(metrics, "livecore_bars_memory_bytes", "",
 		"memory of the open days") = (double)stats.memory_bytes;
-	if (!flow->store) {
-		return;
-	}
-	struct lc_bar_store_status status = lc_bar_store_status(flow->store);
-	*lc_metrics_gauge(
-		metrics, "livecore_bar_store_state", "", "0 opening, 1 up, 2 down") = status.state;
-	*lc_metrics_gauge(metrics, "livecore_bar_store_waiting_bars", "",
-		"bars in memory that the store does not have yet") = (double)status.waiting;
-	*lc_metrics_gauge(metrics, "livecore_bar_spool_bars", "",
-		"bars on disk while the store is down") = (double)status.spool_rows;
-	*lc_metrics_gauge(metrics, "livecore_bar_spool_bytes", "",
-		"of those on disk") = (double)status.spool_bytes;
-	*lc_metrics_counter(metrics, "livecore_bar_store_written_total", "",
-		"bars that the store has confirmed") = status.written;
-	*lc_metrics_counter(metrics, "livecore_bar_store_given_up_total", "",
-		"bars lost on their way to the store: the spool was full or damaged") =
-		status.given_up;
+	*lc_metrics_gauge(metrics, "livecore_bars_unseen_symbols", "",
+		"followed symbols whose trades no feed shows us now") = (double)flow->open;
 }

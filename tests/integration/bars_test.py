@@ -1,0 +1,228 @@
+"""Bars end to end: from a vendor's ticks to Kafka and the bar store, over a restart, and bar_snapshot.
+
+usage: bars_test.py LIVECORE [unittest options]
+"""
+
+import csv
+import io
+import signal
+import subprocess
+import sys
+import tempfile
+from decimal import Decimal
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
+import livecore  # noqa: E402
+
+MINUTES = {"5m": 5, "15m": 15, "30m": 30, "60m": 60}
+
+
+def newest(records, final=True):
+    """The highest revision of each bar, by symbol, period and start."""
+    bars = {}
+    for record in records:
+        bar = record.value
+        key = (bar["symbol"], bar["period"], bar["timestamp"])
+        if (bar["final"] or not final) and bar["revision"] >= bars.get(key, bar)["revision"]:
+            bars[key] = bar
+    return bars
+
+
+class Tape(livecore.Case):
+    KAFKA = ()
+
+    def demo(self, *more):
+        return livecore.Process(
+            [livecore.LIVECORE, "demo", "--tape", "--speed", "max", "--json", "--brokers", self.kafka.brokers]
+            + ["--tape-dir", str(livecore.ROOT / "tests" / "data"), *livecore.words(self.settings), *more],
+            cwd="/",
+        )
+
+    def stored(self, symbol, period):
+        done = livecore.tool("bars", symbol, "--period", period, "--limit", "1000", "--csv", "--set", f"state.dir={self.state}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return list(csv.DictReader(io.StringIO(done.stdout)))
+
+    def test_a_recorded_day(self):
+        """IBM on 2013-10-11: what Kafka says, what is stored, and the sums over periods."""
+        self.settings = {"state.dir": self.state, "routing.feeders": "alpaca"} | self.topics()
+        self.broker = self.kafka.brokers
+        made = livecore.tool("topics", "create", *livecore.words({"kafka.brokers": self.broker} | self.topics()))
+        self.assertEqual(made.returncode, 0, made.stderr)
+        demo = self.demo()
+        topic = self.read("bars")
+        topic.wait(lambda r: r.value["symbol"] == "IBM" and r.value["period"] == "1d", "the day's bar", within_s=200)
+        self.assertEqual(demo.stop(signal.SIGINT), 0, demo.text)
+        records = [r for r in livecore.read_all(self.broker, self.name("bars")) if r.key == "IBM"]
+        self.assertTrue(all(r.headers.get("schema") == "bar/1" for r in records))
+        bars = newest(records)
+        said = {p: [b for (_, period, _), b in sorted(bars.items()) if period == p] for p in ("1m", "1d", *MINUTES)}
+
+        for period, ours in said.items():
+            kept = self.stored("IBM", period)
+            self.assertEqual(len(kept), len(ours), period)
+            for row, bar in zip(kept, ours):
+                for field in ("open", "high", "low", "close", "volume", "amount"):
+                    self.assertEqual(Decimal(row[field]), bar[field], f"{period} {row['start']} {field}")
+                self.assertEqual(int(row["revision"]), bar["revision"])
+
+        minutes, day = said["1m"], said["1d"][0]
+        self.assertEqual(len(said["1d"]), 1)
+        self.assertGreater(len(minutes), 380)
+        self.assertTrue(all(bar["complete"] for bar in minutes), "nothing was missed")
+        # The closing print is in the day alone.
+        total = sum(bar["volume"] for bar in minutes)
+        self.assertLessEqual(total + day["gap_volume"], day["volume"])
+        self.assertEqual(day["high"], max(bar["high"] for bar in minutes))
+        self.assertEqual(day["low"], min(bar["low"] for bar in minutes))
+        self.assertEqual(day["open"], minutes[0]["open"])
+        for period in MINUTES:
+            self.assertEqual(sum(bar["volume"] for bar in said[period]), total, period)
+            self.assertEqual(said[period][-1]["close"], minutes[-1]["close"])
+            for field, choose in (("high", max), ("low", min)):
+                self.assertEqual(choose(b[field] for b in said[period]), choose(b[field] for b in minutes))
+
+
+class Live(livecore.Case):
+    KAFKA = ()
+    SYMBOLS = ["00700.HK", "00005.HK", "00388.HK"]
+
+    def start(self, **settings):
+        base = livecore.fushu(self.server) | {"bars.partial_ms": "200", "bars.grace": "0s"}
+        self.live = self.run_livecore(base | {k.replace("__", "."): v for k, v in settings.items()})
+        return self.live
+
+    def setUp(self):
+        super().setUp()
+        self.server = self.sim("fushu", "--rate", "100")
+
+    def open_bar(self, topic, period, after=0):
+        """The newest bar of the first symbol, open or final."""
+        found = topic.wait(lambda r: r.key == "00700.HK" and r.value["period"] == period, f"a bar of {period}", after=after)
+        return found[-1].value
+
+    def test_a_restart_makes_no_jump(self):
+        self.start()
+        self.follow("p", self.SYMBOLS)
+        prices, bars = self.read("market_data"), self.read("bars")
+        first = self.open_bar(bars, "1d")
+        prices.wait(lambda r: r.key == "00700.HK", "prices", count=20)
+        self.assertEqual(self.live.stop(), 0)
+        ended = [r.value for r in livecore.read_all(self.broker, self.name("bars")) if r.value["period"] == "1d"]
+        before = {b["symbol"]: b for b in ended}
+        last = {r.key: r.value for r in livecore.read_all(self.broker, self.name("market_data"))}
+
+        count = len(bars.records)
+        self.start()
+        self.assertGreater(self.live.status()["bars"]["restored"], 0)
+        again = self.open_bar(bars, "1d", after=max(count, len(ended)))
+        minute = self.open_bar(bars, "1m", after=max(count, len(ended)))
+        # The day goes on where it was; what was traded meanwhile is no minute's.
+        self.assertEqual(again["timestamp"], first["timestamp"])
+        self.assertGreaterEqual(again["volume"], before["00700.HK"]["volume"])
+        self.assertEqual(again["open"], before["00700.HK"]["open"])
+        self.assertLess(minute["volume"], last["00700.HK"]["volume"], "the whole day's volume is in one minute")
+        answer = self.snapshot("after", None)
+        self.assertEqual((answer["ok"], answer["result"]["published"]), (True, 3))
+
+    def snapshot(self, id, codes):
+        events = self.read("events")
+        livecore.wait_for(lambda: self.live.ready()[1]["checks"]["control"]["ok"], "commands are heard")
+        params = {"frequency": "1d"} | ({"codes": codes} if codes is not None else {})
+        body = {"command": "bar_snapshot", "request_id": id, "params": params, "timestamp": livecore.now()}
+        self.writer("control").send(id, body)
+        return events.event("command_result", request_id=id, repeated=False)
+
+    def test_bar_snapshot(self):
+        self.start()
+        self.follow("p", self.SYMBOLS)
+        prices, bars = self.read("market_data"), self.read("bars")
+        for symbol in self.SYMBOLS:
+            bars.wait(lambda r: r.key == symbol and r.value["period"] == "1d", "the day's bars")
+        answer = self.snapshot("all", None)
+        self.assertTrue(answer["ok"], answer)
+        result = answer["result"]
+        self.assertEqual((result["symbols"], result["published"], result["missing"]), (3, 3, 0))
+        found = prices.wait(lambda r: r.value["kind"] == "bar", "bars as prices", count=3)
+        self.assertEqual({r.key for r in found}, set(self.SYMBOLS))
+        for record in found:
+            value = record.value
+            self.assertEqual((value["source"], value["seq"], value["conflated"]), ("bar_snapshot", 0, 0))
+            day = next(r.value for r in reversed(bars.records) if r.key == record.key and r.value["period"] == "1d")
+            self.assertEqual(value["timestamp"], day["timestamp"])
+            self.assertEqual(value["open_price"], day["open"])
+            self.assertTrue(value["low_price"] <= value["price"] <= value["high_price"])
+        self.assertEqual(livecore.holes([r for r in prices.records if r.value["seq"]]), [])
+
+        answer = self.snapshot("some", ["00700.HK", "600000.SH", "00700.HK", "nonsense", "AAPL"])
+        result = answer["result"]
+        self.assertEqual((result["published"], result["missing"], result["invalid"]), (1, 2, 1))
+        self.assertEqual(sorted(result["missing_symbols"]), ["600000.SH", "AAPL"])
+        self.assertEqual(result["invalid_symbols"], ["nonsense"])
+        # Whoever asks again with the same id gets the same answer, and nothing is published twice.
+        count = sum(r.value["kind"] == "bar" for r in prices.records)
+        self.writer("control").send("k", {"command": "bar_snapshot", "request_id": "all", "timestamp": livecore.now()})
+        self.read("events").event("command_result", request_id="all", repeated=True)
+        self.assertEqual(sum(r.value["kind"] == "bar" for r in prices.records), count)
+
+    def test_many_commands_at_once_are_done_in_turn(self):
+        self.start()
+        self.follow("p", self.SYMBOLS)
+        bars = self.read("bars")
+        for symbol in self.SYMBOLS:
+            bars.wait(lambda r: r.key == symbol and r.value["period"] == "1d", "the day's bars")
+        events, control = self.read("events"), self.writer("control")
+        for n in range(4):
+            control.send(f"k{n}", {"command": "bar_snapshot", "request_id": f"n{n}", "timestamp": livecore.now()})
+        control.send("k9", {"command": "heartbeat_test", "request_id": "beat", "timestamp": livecore.now()})
+        for n in range(4):
+            self.assertEqual(events.event("command_result", request_id=f"n{n}")["result"]["published"], 3)
+        self.assertTrue(events.event("command_result", request_id="beat")["ok"])
+
+    def test_off(self):
+        self.start(bars__enabled="false")
+        answer = self.snapshot("off", None)
+        self.assertFalse(answer["ok"])
+        self.assertIn("bars.enabled", answer["error"])
+
+
+class Store(livecore.Case):
+    KAFKA = ()
+
+    def clickhouse(self, verb, directory):
+        done = subprocess.run([livecore.ROOT / "tools" / "clickhouse", verb, directory], capture_output=True, text=True)
+        if done.returncode == 77:
+            self.skipTest(done.stderr.strip())
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.strip()
+
+    def test_a_store_that_is_killed_does_not_stop_ticks(self):
+        directory = tempfile.mkdtemp(prefix="livecore-clickhouse-")
+        url = self.clickhouse("start", directory)
+        self.addCleanup(subprocess.run, [livecore.ROOT / "tools" / "clickhouse", "kill", directory], capture_output=True)
+        server = self.sim("fushu", "--rate", "100")
+        settings = livecore.fushu(server) | {"bars.grace": "0s", "store.backend": "clickhouse"}
+        live = self.run_livecore(settings | {"store.clickhouse_url": url, "store.batch_interval": "100ms"})
+        self.follow("p", ["00700.HK", "00005.HK"])
+        prices = self.read("market_data")
+        prices.wait(lambda r: True, "prices")
+        livecore.wait_for(lambda: live.status()["store"]["state"] == "up", lambda: live.status()["store"])
+        self.clickhouse("kill", directory)
+        livecore.wait_for(lambda: live.status()["store"]["spool_rows"] > 0, lambda: live.status()["store"], within_s=120)
+        code, ready = live.ready()
+        self.assertEqual((code, ready["status"]), (200, "degraded"))
+        self.assertFalse(ready["checks"]["bar_store"]["ok"])
+        self.assertEqual(live.metrics()["livecore_store_up"], 0)
+        prices.wait(lambda r: True, "prices go on", count=10, after=len(prices.records))
+        self.clickhouse("restart", directory)
+        livecore.wait_for(
+            lambda: (lambda s: s["state"] == "up" and s["spool_rows"] == 0 and s["written"] > 0)(live.status()["store"]),
+            lambda: live.status()["store"],
+            within_s=120,
+        )
+        self.assertEqual(live.status()["store"]["given_up"], 0)
+
+
+if __name__ == "__main__":
+    livecore.main()
