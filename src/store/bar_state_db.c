@@ -199,8 +199,11 @@ enum lc_err bar_state_db_open(struct bar_state_db *db, int64_t wall_ns, struct l
 	}
 	enum lc_err rc = take_lock(db, err);
 	rc = rc ? rc : judge(db, open_file(db), wall_ns, err);
-	/* What was damaged counts as empty. */
-	return rc == LC_ERR_IO && db->sqlite ? LC_OK : rc;
+	if (rc == LC_ERR_IO && db->sqlite) { /* what was damaged counts as empty */
+		*err = (struct lc_error){.code = LC_OK};
+		rc = LC_OK;
+	}
+	return rc;
 }
 
 void bar_state_db_close(struct bar_state_db *db)
