@@ -172,9 +172,9 @@ enum lc_err lc_calendar_open(bool always_open, const char *dir,
 enum lc_err lc_calendar_reload(struct lc_calendar *calendar, const char *dir,
 	const struct lc_calendar_report *report, struct lc_error *err)
 {
-	struct lc_calendar *fresh;
+	struct lc_calendar *fresh = NULL;
 	enum lc_err rc = lc_calendar_open(calendar->always_open, dir, report, &fresh, err);
-	if (rc != LC_OK) {
+	if (rc != LC_OK || !fresh) {
 		return rc;
 	}
 	/* Zones are borrowed by others: they stay. What was remembered was remembered of other days. */

@@ -265,11 +265,21 @@ class Record:
         return f"{self.topic}[{self.partition}]@{self.offset} {self.key}: {self.text}"
 
 
+def topic_is_there(brokers, name, extra):
+    """Looked up among all topics, so that asking does not make it."""
+    done = subprocess.run(["kcat", "-L", "-J", "-q", "-b", brokers, "-m", "5", *extra], capture_output=True, text=True)
+    topics = json.loads(done.stdout or "{}").get("topics", [])
+    return any(topic["topic"] == name and topic["partitions"] for topic in topics)
+
+
 class Topic:
     """The records of one topic as they come, read by kcat from the beginning."""
 
     def __init__(self, brokers, name, *options):
         self.records = []
+        # kcat looks for partitions once: of a topic that the broker does not know yet it would never read any.
+        security = [word for option in options for word in ("-X", option)]
+        wait_for(lambda: topic_is_there(brokers, name, security), f"topic {name}")
         command = ["kcat", "-C", "-J", "-q", "-u", "-E", "-b", brokers, "-t", name, "-o", "beginning"]
         fast = ["fetch.wait.max.ms=20", "topic.metadata.refresh.interval.ms=500", "reconnect.backoff.max.ms=200"]
         extra = [word for option in [*fast, *options] for word in ("-X", option)]
