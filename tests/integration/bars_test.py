@@ -161,7 +161,7 @@ class Live(livecore.Case):
         self.assertEqual(sorted(result["missing_symbols"]), ["600000.SH", "AAPL"])
         self.assertEqual(result["invalid_symbols"], ["nonsense"])
         # Whoever asks again with the same id gets the same answer, and nothing is published twice.
-        count = sum(r.value["kind"] == "bar" for r in prices.records)
+        count = len(prices.wait(lambda r: r.value["kind"] == "bar", "the fourth bar", count=4))
         self.writer("control").send("k", {"command": "bar_snapshot", "request_id": "all", "timestamp": livecore.now()})
         self.read("events").event("command_result", request_id="all", repeated=True)
         self.assertEqual(sum(r.value["kind"] == "bar" for r in prices.records), count)
