@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define TURN_MS 250
-#define LOOKED_A_STEP 1000 /* symbols; a gap told to the bars costs about 0.2 us */
+#define LOOKED_A_STEP 300 /* symbols; a gap told to the bars costs about 0.2 us */
 
 struct lc_bar_flow {
 	struct lc_bar_flow_setup setup;

@@ -8,8 +8,8 @@
 
 #define SAVE_MS 5000
 #define GIVE_UP_MS 15000 /* ticks matter more than what a disk may still say */
-#define RESTORED_A_STEP 300
-#define SAVED_A_STEP 300
+#define RESTORED_A_STEP 100
+#define SAVED_A_STEP 100
 #define BATCH_BYTES (1 << 20)
 
 enum phase { PHASE_LOADING, PHASE_READY, PHASE_STOPPING };

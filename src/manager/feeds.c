@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define AT_START 8192 /* symbols with room from the start: growing by copies would hold the loop */
 #define REROUTED_A_STEP 200 /* about 0.2 ms */
 
 static void make_metrics(struct lc_feed *feed)
@@ -203,7 +204,9 @@ enum lc_err lc_feeds_create(struct lc_manager *manager, struct lc_error *err)
 		if (rc != LC_OK) {
 			return rc;
 		}
+		lc_queue_reserve(feed->queue, AT_START); /* a failure shows, and is handled, when it is needed */
 	}
+	lc_last_value_reserve(manager->last, AT_START);
 	return LC_OK;
 }
 

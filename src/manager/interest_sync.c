@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAMES_A_STEP 200    /* about 0.2 ms with the feeders' part */
-#define SWEEP_A_STEP 1000
+#define NAMES_A_STEP 50 /* about 0.2 ms with the feeders' and the bars' part */
+#define SWEEP_A_STEP 500
 #define REJECTS_NAMED 100   /* in one interest_rejected event */
 #define SAVE_AFTER_MS 200
 #define HOUSEKEEPING_MS 60000

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define TICKS_A_TURN 512 /* about 0.5 ms of work */
+#define TICKS_A_TURN 256 /* about 0.5 ms of work, bars included */
 
 static void conditions_json(const struct lc_conditions *conditions, struct lc_buf *out)
 {

@@ -81,7 +81,7 @@ class Load(livecore.Case):
         self.assertLess(memory_kb, MEMORY_MAX_KB)
         self.assertLess(memory_kb - middle_kb, GROWTH_MAX_KB)
         self.assertGreater(rate, 0.9 * RATE)
-        self.assertEqual(feeder["dropped"], {})
+        self.assertLessEqual(set(feeder["dropped"]), {"no_price"})  # quotes before the first price
         for client in slow:
             client.close()
 
