@@ -205,7 +205,13 @@ class Manager(Process):
         return {k: float(v) for k, _, v in (line.rpartition(" ") for line in lines if line[0] != "#")}
 
     def wait_ready(self, within_s=LONG_S):
-        wait_for(lambda: self.ready()[0] == 200, lambda: f"ready: {self.ready()}\n{self.text}", within_s)
+        """Ready, and hearing commands: one that is sent before is not heard."""
+
+        def is_ready():
+            code, body = self.ready()
+            return code == 200 and body["checks"].get("control", {}).get("ok", True)
+
+        wait_for(is_ready, lambda: f"ready: {self.ready()}\n{self.text}", within_s)
 
     def wait_state(self, feeder, state, within_s=LONG_S):
         wait_for(lambda: self.feeder(feeder)["state"] == state, lambda: f"{state}: {self.feeder(feeder)}", within_s)
