@@ -256,7 +256,8 @@ static void on_internal_error(struct lc_alpaca *self, const char *text)
 	lc_alpaca_close(self);
 }
 
-/* What the vendor says of an error. It is cut after the secrets are hidden, so that none is cut in two. */
+/* What the vendor says of an error. It is cut after the secrets are hidden, so that none is cut in
+ * two. */
 static void error_text(const struct lc_alpaca *self, struct lc_text sent, char *out)
 {
 	char whole[512];

@@ -1,4 +1,5 @@
-/* EastMoney's push2: polls, event streams, and the WebSocket that only the replaced system knows. */
+/* EastMoney's push2: polls, event streams, and the WebSocket that only the replaced system
+ * knows. */
 #include "eastmoney_priv.h"
 
 #include <math.h>
@@ -305,8 +306,9 @@ static enum lc_err start(struct sim *sim, struct lc_error *err)
 	lc_list_init(&em->sockets);
 	lc_buf_init(&em->text, 16 << 20);
 	sim->state = em;
-	struct sim_symbol *symbol =
-		sim->tape != NULL ? sim_walk_symbol(sim->walk, sim->tape->symbol) : NULL;
+	struct sim_symbol *symbol = sim->tape != NULL
+					    ? sim_walk_symbol(sim->walk, sim->tape->symbol)
+					    : NULL;
 	if (symbol != NULL) {
 		apply_row(sim, symbol, &sim->tape->rows[0]); /* nothing of the present is seen */
 	}

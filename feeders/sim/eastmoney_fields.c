@@ -1,5 +1,5 @@
-/* EastMoney's two field dictionaries: lists (clist, ulist) and single stocks (stock/get, stock/sse).
- * The numbers mean different things in the two. */
+/* EastMoney's two field dictionaries: lists (clist, ulist) and single stocks (stock/get,
+ * stock/sse). The numbers mean different things in the two. */
 #include "eastmoney_priv.h"
 
 #include <ctype.h>

@@ -53,7 +53,8 @@ enum sim_fault_kind {
 	SIM_FAULT_DISORDER,  /* so many trades are stamped a few seconds before the last one */
 	SIM_FAULT_ZERO,      /* so many trades or snapshots have a price of 0 */
 	SIM_FAULT_ERROR,     /* an error message with this code to every session */
-	SIM_FAULT_AUTH_ERROR, /* so many authentications are answered with a code: "auth-error:402/2" */
+	/* so many authentications are answered with a code: "auth-error:402/2" */
+	SIM_FAULT_AUTH_ERROR,
 	SIM_FAULT_SUB_ERROR, /* so many subscriptions are answered with a code */
 	SIM_FAULT_CORRECT,   /* so many trades are followed by a correction or a cancel */
 	SIM_FAULT_HALT,      /* one halt (0) or resumption (1) of every followed symbol */
@@ -147,7 +148,8 @@ struct sim {
 	void *state; /* the vendor's */
 };
 
-/* options.c: false with what to print when the arguments are not understood, or --help was asked. */
+/* options.c: false with what to print when the arguments are not understood, or --help was
+ * asked. */
 bool sim_options_parse(int argc, char **argv, struct sim_options *out, struct lc_buf *message);
 
 /* faults.c: "mute:5,close:1000@2" */

@@ -39,7 +39,8 @@ struct lc_bar {
 	struct lc_decimal turnover;   /* per cent of the floating shares */
 	struct lc_decimal change;     /* close - the close before; of 1d the previous day's */
 	struct lc_decimal change_pct; /* of that close, rounded half to even to four decimals */
-	/* Of 1d: traded while we did not see it; in this volume, but in no shorter bar's. Else 0. */
+	/* Of 1d: traded while we did not see it; in this volume, but in no shorter bar's. Else
+	 * 0. */
 	struct lc_decimal gap_volume;
 };
 

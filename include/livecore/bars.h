@@ -1,8 +1,8 @@
-/* Bars from ticks: 1m 5m 15m 30m 60m 1d of each followed symbol, by event time, by the market's
- * own sessions. Fed every tick that leaves a queue, merged or not: bars with and without
- * conflation are equal. Pure; loop thread. It never looks at a clock, never allocates per tick
- * (a symbol's rows grow as its day goes on), and says bars only from lc_bars_advance() and
- * lc_bars_flush(), and, when a new day begins before the old one was closed, from the call that began it.
+/* Bars from ticks: 1m 5m 15m 30m 60m 1d of each followed symbol, by event time, by the market's own
+ * sessions. Fed every tick that leaves a queue, merged or not: bars with and without conflation are
+ * equal. Pure; loop thread. It never looks at a clock, never allocates per tick (a symbol's rows
+ * grow as its day goes on), and says bars only from lc_bars_advance() and lc_bars_flush(), and,
+ * when a new day begins before the old one was closed, from the call that began it.
  *
  * A minute is the smallest unit: a tick changes one row, and longer bars are sums of rows, made
  * when they are due. Rows stay until the day's end, so that late ticks, corrections and cancels
@@ -19,8 +19,9 @@ struct lc_bars_host {
 	/* A final bar (revision 0), a revision of one, or, with partial_ns, an open one. Borrowed
 	 * for the call. Must not call back into the bars. */
 	void (*bar)(void *arg, const struct lc_bar *bar);
-	/* May be NULL; from within lc_bars_tick(). A cancelled or corrected price made a minute doubtful: ask the vendor for
-	 * that minute's bar, and give it to lc_bars_replace(). Until then it is not complete. */
+	/* May be NULL; from within lc_bars_tick(). A cancelled or corrected price made a minute
+	 * doubtful: ask the vendor for that minute's bar, and give it to lc_bars_replace(). Until
+	 * then it is not complete. */
 	void (*doubt)(void *arg, uint32_t symbol, int64_t start_ns);
 };
 
@@ -65,8 +66,8 @@ void lc_bars_gap(struct lc_bars *bars, uint32_t symbol, int64_t from_ns, int64_t
 /* Everything that was traded from from_ns to to_ns has been given after all (backfilled ticks):
  * those minutes are complete. */
 void lc_bars_filled(struct lc_bars *bars, uint32_t symbol, int64_t from_ns, int64_t to_ns);
-/* The vendor's own bar of one minute (period 1m, start_ns) takes the place of ours. LC_ERR_NOT_FOUND:
- * not a minute of the day that is held. */
+/* The vendor's own bar of one minute (period 1m, start_ns) takes the place of ours.
+ * LC_ERR_NOT_FOUND: not a minute of the day that is held. */
 enum lc_err lc_bars_replace(struct lc_bars *bars, const struct lc_bar *minute);
 
 /* Closes what is due at now_ns or at the market's watermark, whichever is later; says revisions

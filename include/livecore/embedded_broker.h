@@ -1,5 +1,6 @@
-/* librdkafka's mock cluster on loopback, for the demo, tests and `--embedded`: a development broker. It keeps about 5 MB a partition in memory, loses all of it
- * when the process ends, and has no long poll, no retention settings and no CreateTopics. It has threads of its own. */
+/* librdkafka's mock cluster on loopback, for the demo, tests and `--embedded`: a development
+ * broker. It keeps about 5 MB a partition in memory, loses all of it when the process ends, and has
+ * no long poll, no retention settings and no CreateTopics. It has threads of its own. */
 #pragma once
 
 #include "livecore/kafka.h"
@@ -7,7 +8,8 @@
 struct lc_embedded_broker;
 struct rd_kafka_mock_cluster_s;
 
-/* Starts one broker on an ephemeral port of 127.0.0.1 with every topic of the contract. A few milliseconds; blocks. */
+/* Starts one broker on an ephemeral port of 127.0.0.1 with every topic of the contract. A few
+ * milliseconds; blocks. */
 enum lc_err lc_embedded_broker_create(const struct lc_kafka_config *config,
 	const struct lc_topics_config *topics, struct lc_embedded_broker **out,
 	struct lc_error *err);

@@ -2,25 +2,25 @@
  * the sentence a person needs (where, what, what to do). Any thread. Never allocates. */
 #pragma once
 
-#define LC_ERRORS(X) \
-	X(LC_OK, "ok") \
-	X(LC_ERR_NOMEM, "out of memory") \
-	X(LC_ERR_INVALID, "invalid input") \
-	X(LC_ERR_RANGE, "out of range") \
-	X(LC_ERR_NOT_FOUND, "not found") \
-	X(LC_ERR_EXISTS, "already there") \
-	X(LC_ERR_FULL, "full") \
-	X(LC_ERR_END, "no more") \
-	X(LC_ERR_AGAIN, "not now") \
-	X(LC_ERR_CLOSED, "closed") \
-	X(LC_ERR_TIMEOUT, "timed out") \
-	X(LC_ERR_REFUSED, "refused") \
-	X(LC_ERR_AUTH, "not authorised") \
+#define LC_ERRORS(X)                             \
+	X(LC_OK, "ok")                           \
+	X(LC_ERR_NOMEM, "out of memory")         \
+	X(LC_ERR_INVALID, "invalid input")       \
+	X(LC_ERR_RANGE, "out of range")          \
+	X(LC_ERR_NOT_FOUND, "not found")         \
+	X(LC_ERR_EXISTS, "already there")        \
+	X(LC_ERR_FULL, "full")                   \
+	X(LC_ERR_END, "no more")                 \
+	X(LC_ERR_AGAIN, "not now")               \
+	X(LC_ERR_CLOSED, "closed")               \
+	X(LC_ERR_TIMEOUT, "timed out")           \
+	X(LC_ERR_REFUSED, "refused")             \
+	X(LC_ERR_AUTH, "not authorised")         \
 	X(LC_ERR_PROTOCOL, "protocol violation") \
-	X(LC_ERR_TOO_LARGE, "too large") \
-	X(LC_ERR_LIMIT, "limit reached") \
-	X(LC_ERR_IO, "input/output error") \
-	X(LC_ERR_UNSUPPORTED, "not supported") \
+	X(LC_ERR_TOO_LARGE, "too large")         \
+	X(LC_ERR_LIMIT, "limit reached")         \
+	X(LC_ERR_IO, "input/output error")       \
+	X(LC_ERR_UNSUPPORTED, "not supported")   \
 	X(LC_ERR_CANCELLED, "cancelled")
 
 enum lc_err {

@@ -1,7 +1,9 @@
-/* What a vendor's feeder is: it opens one session with the vendor, keeps its subscriptions as told, and parses. It never
- * reconnects, never backs off, never decides what to follow: the supervisor does, once for all vendors. Loop thread.
+/* What a vendor's feeder is: it opens one session with the vendor, keeps its subscriptions as told,
+ * and parses. It never reconnects, never backs off, never decides what to follow: the supervisor
+ * does, once for all vendors. Loop thread.
  *
- * A new vendor is one file with a `const struct lc_feeder_impl` and one line in feeders/registry.c. */
+ * A new vendor is one file with a `const struct lc_feeder_impl` and one line in
+ * feeders/registry.c. */
 #pragma once
 
 #include "livecore/config.h"
@@ -15,11 +17,15 @@ struct lc_http;
 
 /* Why a session ended, and what the supervisor is to do. */
 enum lc_down_kind {
-	LC_DOWN_RETRY,	   /* a failure: back off, then connect again */
-	LC_DOWN_RETRY_NOW, /* e.g. slow client: connect again at once, the first time in a row; then back off */
-	LC_DOWN_WAIT,	   /* not our fault, not before wait_ms (ban, connection limit, Retry-After): connect then */
-	LC_DOWN_STOP,	   /* pointless to try (wrong key, feed not in the plan): stay stopped until reload or feeder_start */
-	LC_DOWN_ASKED,	   /* the answer to impl->stop() */
+	LC_DOWN_RETRY, /* a failure: back off, then connect again */
+	/* e.g. slow client: connect again at once, the first time in a row; then back off */
+	LC_DOWN_RETRY_NOW,
+	/* not our fault, not before wait_ms (ban, connection limit, Retry-After): connect then */
+	LC_DOWN_WAIT,
+	/* pointless to try (wrong key, feed not in the plan): stay stopped until reload or
+	 * feeder_start */
+	LC_DOWN_STOP,
+	LC_DOWN_ASKED, /* the answer to impl->stop() */
 };
 
 struct lc_down {
@@ -28,23 +34,27 @@ struct lc_down {
 	struct lc_error error; /* what happened and, for STOP, what a person should do */
 };
 
-/* What a feeder may call. All on the loop thread, never from inside a slot of the feeder itself but for `changed`. */
+/* What a feeder may call. All on the loop thread, never from inside a slot of the feeder itself but
+ * for `changed`. */
 struct lc_feeder_host {
 	/* One tick, complete but for seq. tick is the feeder's, read during the call. */
 	void (*tick)(struct lc_feeder *feeder, const struct lc_tick *tick);
 	/* The last price of a symbol before ticks came. */
 	void (*reference)(struct lc_feeder *feeder, const struct lc_reference *reference);
-	/* A message the vendor sent could not be read: counted by reason ("malformed", "unknown_type", "unscaled" …; a static
-	 * string); sample may be logged, cut, once a minute. */
-	void (*bad_input)(struct lc_feeder *feeder, const char *reason, const char *sample, size_t len);
+	/* A message the vendor sent could not be read: counted by reason ("malformed",
+	 * "unknown_type", "unscaled" …; a static string); sample may be logged, cut, once a
+	 * minute. */
+	void (*bad_input)(
+		struct lc_feeder *feeder, const char *reason, const char *sample, size_t len);
 	/* The session works: connected, authenticated, ready for changes. */
 	void (*up)(struct lc_feeder *feeder);
 	/* Exactly once for every impl->start(). The feeder holds no connection any more. */
 	void (*down)(struct lc_feeder *feeder, const struct lc_down *why);
-	/* The change given last has been taken (each symbol is subscribed, or was rejected before this call). May be called
-	 * from inside impl->change(). */
+	/* The change given last has been taken (each symbol is subscribed, or was rejected before
+	 * this call). May be called from inside impl->change(). */
 	void (*changed)(struct lc_feeder *feeder);
-	/* The vendor refuses one symbol of the change under way. limit: because of the plan's symbol limit. */
+	/* The vendor refuses one symbol of the change under way. limit: because of the plan's
+	 * symbol limit. */
 	void (*rejected)(struct lc_feeder *feeder, uint32_t symbol, bool limit, const char *reason);
 };
 
@@ -55,21 +65,24 @@ struct lc_feeder_env {
 	struct lc_ws_hub *ws;
 	struct lc_http *http;
 	const struct lc_feeder_host *host;
-	void *host_data;  /* the host's own, found again as feeder->env.host_data */
-	uint8_t source;	  /* for tick.source */
-	const void *config; /* the feeder's section, see lc_feeder_impl.config; valid until configure() gives another */
+	void *host_data; /* the host's own, found again as feeder->env.host_data */
+	uint8_t source;  /* for tick.source */
+	/* the feeder's section, see lc_feeder_impl.config; valid until configure() gives another */
+	const void *config;
 };
 
 struct lc_feeder_impl {
 	const char *name;   /* "alpaca": its section, its label, the message's `source` */
 	const char *origin; /* the vendor behind it: failover never stays within one origin */
 	const struct lc_section *config;
-	/* At most this many symbols in one change(); 0: any number. Removals and additions count together. */
+	/* At most this many symbols in one change(); 0: any number. Removals and additions count
+	 * together. */
 	size_t (*max_change)(const struct lc_feeder *feeder);
 	/* The most symbols the vendor's plan allows by configuration; 0: no limit known. */
 	size_t (*symbol_limit)(const struct lc_feeder *feeder);
 
-	enum lc_err (*create)(const struct lc_feeder_env *env, struct lc_feeder **out, struct lc_error *err);
+	enum lc_err (*create)(
+		const struct lc_feeder_env *env, struct lc_feeder **out, struct lc_error *err);
 	/* Only when no session is open. */
 	void (*destroy)(struct lc_feeder *feeder);
 
@@ -80,15 +93,18 @@ struct lc_feeder_impl {
 	void (*start)(struct lc_feeder *feeder);
 	/* Closes the session; answers with down(LC_DOWN_ASKED), never from inside this call. */
 	void (*stop)(struct lc_feeder *feeder);
-	/* Follows `add` and leaves `remove`, both in the order symbols came to be followed. Only while up, only one change at a time
-	 * (until changed()). The arrays are read during the call only. A session starts with nothing subscribed. */
-	void (*change)(struct lc_feeder *feeder, const uint32_t *add, size_t n_add, const uint32_t *remove, size_t n_remove);
+	/* Follows `add` and leaves `remove`, both in the order symbols came to be followed. Only
+	 * while up, only one change at a time (until changed()). The arrays are read during the
+	 * call only. A session starts with nothing subscribed. */
+	void (*change)(struct lc_feeder *feeder, const uint32_t *add, size_t n_add,
+		const uint32_t *remove, size_t n_remove);
 	/* Stops or resumes reading (back pressure). Idempotent; a new session starts reading. */
 	void (*pause)(struct lc_feeder *feeder, bool paused);
-	/* New settings on reload. They apply as their rows say; the supervisor restarts the session when a
-	 * LC_APPLY_RECONNECT row changed. */
+	/* New settings on reload. They apply as their rows say; the supervisor restarts the session
+	 * when a LC_APPLY_RECONNECT row changed. */
 	void (*configure)(struct lc_feeder *feeder, const void *config);
-	/* `livecore check`: appends lines about limits, such as how old a quote can get with n symbols. May be NULL. */
+	/* `livecore check`: appends lines about limits, such as how old a quote can get with n
+	 * symbols. May be NULL. */
 	void (*explain)(const void *config, size_t n_symbols, struct lc_buf *out);
 };
 

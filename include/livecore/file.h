@@ -1,5 +1,5 @@
-/* Small files, whole: read at start and reload, replaced at once. Blocks; never per tick, never on what
- * a network said. Any thread. */
+/* Small files, whole: read at start and reload, replaced at once. Blocks; never per tick, never on
+ * what a network said. Any thread. */
 #pragma once
 
 #include "livecore/error.h"

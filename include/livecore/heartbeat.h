@@ -1,8 +1,10 @@
-/* A role's heartbeat in Redis, for those who watch from outside: heartbeat:TYPE:NODE, written every 10 s with a life of 30 s. On the loop, so
- * a process whose loop stands still falls silent. Loop thread. Redis away disturbs nothing: a beat that cannot be written is not
- * written. Before each beat the key is read: another process that beats under the same name is a twin, and reported.
+/* A role's heartbeat in Redis, for those who watch from outside: heartbeat:TYPE:NODE, written every
+ * 10 s with a life of 30 s. On the loop, so a process whose loop stands still falls silent. Loop
+ * thread. Redis away disturbs nothing: a beat that cannot be written is not written. Before each
+ * beat the key is read: another process that beats under the same name is a twin, and reported.
  *
- * The sets livecore:components (whoever beat once) and livecore:stopped (of those, who ended in good order) tell a reader who is missing. */
+ * The sets livecore:components (whoever beat once) and livecore:stopped (of those, who ended in
+ * good order) tell a reader who is missing. */
 #pragma once
 
 #include "livecore/loop.h"
@@ -37,8 +39,8 @@ struct lc_heartbeat_twin {
 struct lc_heartbeat_host {
 	/* Asked once a second; a change is written at once. */
 	enum lc_heartbeat_state (*state)(void *arg);
-	/* Appends the counters as members of a JSON object, without braces: "ticks":5,"followed":2. None is named like a field of the
-	 * contract. */
+	/* Appends the counters as members of a JSON object, without braces: "ticks":5,"followed":2.
+	 * None is named like a field of the contract. */
 	void (*stats)(void *arg, struct lc_buf *members);
 	/* At most once a minute; it is in the log already. May be NULL. */
 	void (*twin)(void *arg, const struct lc_heartbeat_twin *twin);
@@ -46,15 +48,17 @@ struct lc_heartbeat_host {
 
 struct lc_heartbeat;
 
-/* type: "data_manager", "task_timer". context (node, stream, how times are written) stays borrowed; redis is not kept. With redis->address
- * "" there is none: *out is NULL, which every function here takes, and LC_OK. */
+/* type: "data_manager", "task_timer". context (node, stream, how times are written) stays borrowed;
+ * redis is not kept. With redis->address "" there is none: *out is NULL, which every function here
+ * takes, and LC_OK. */
 enum lc_err lc_heartbeat_create(struct lc_loop *loop, const struct lc_redis_config *redis,
 	const char *type, const struct lc_message_context *context,
 	const struct lc_heartbeat_host *host, void *arg, struct lc_heartbeat **out,
 	struct lc_error *err);
 
-/* Writes a last beat, STOPPED, and is gone. done (may be NULL) is called once, later, within half a second even when Redis does not answer;
- * when heartbeat is NULL, before this returns. The host is not asked any more. */
+/* Writes a last beat, STOPPED, and is gone. done (may be NULL) is called once, later, within half a
+ * second even when Redis does not answer; when heartbeat is NULL, before this returns. The host is
+ * not asked any more. */
 void lc_heartbeat_stop(struct lc_heartbeat *heartbeat, void (*done)(void *arg), void *arg);
 /* Ends at once and writes nothing, not from inside a callback of the host. NULL is fine. */
 void lc_heartbeat_destroy(struct lc_heartbeat *heartbeat);

@@ -1,8 +1,8 @@
-/* An HTTP/1.1 and WebSocket server on the loop: health, metrics, the API and the vendors' simulators.
- * Loop thread only. It binds exactly the address it is given, reads a whole request within a time
- * and a size, and gives up on a client that does not take its answer, so that a slow or hostile
- * client costs a bounded amount. It never blocks, and calls back only from the loop's own turns:
- * never from inside a call of this header. */
+/* An HTTP/1.1 and WebSocket server on the loop: health, metrics, the API and the vendors'
+ * simulators. Loop thread only. It binds exactly the address it is given, reads a whole request
+ * within a time and a size, and gives up on a client that does not take its answer, so that a slow
+ * or hostile client costs a bounded amount. It never blocks, and calls back only from the loop's
+ * own turns: never from inside a call of this header. */
 #pragma once
 
 #include "livecore/buf.h"
@@ -35,7 +35,8 @@ struct lc_http_server_options {
 	size_t max_header_bytes;  /* of one request, at most 60 KB; 8 KB */
 	size_t max_body_bytes;    /* of one request; 1 MB */
 	size_t max_message_bytes; /* of one WebSocket message; 1 MB */
-	size_t max_pending_bytes; /* of a stream or a WebSocket, not yet taken by the kernel; 1 MB */
+	/* of a stream or a WebSocket, not yet taken by the kernel; 1 MB */
+	size_t max_pending_bytes;
 	int64_t request_timeout_ms; /* from the connection to a whole request; 10,000 */
 	int64_t idle_timeout_ms;    /* of a kept connection, to the next whole request; 60,000 */
 	int64_t write_timeout_ms;   /* without the client taking a byte that waits; 30,000 */
@@ -48,9 +49,9 @@ struct lc_http_server_options {
 enum lc_err lc_http_server_create(struct lc_loop *loop,
 	const struct lc_http_server_options *options, struct lc_http_server **out,
 	struct lc_error *err);
-/* Closes every connection: on_gone and on_close are still called. done (may be NULL) is called once,
- * later, when the loop holds nothing of the server any more: stop the loop only after it. NULL
- * server: nothing happens, done is not called. */
+/* Closes every connection: on_gone and on_close are still called. done (may be NULL) is called
+ * once, later, when the loop holds nothing of the server any more: stop the loop only after it.
+ * NULL server: nothing happens, done is not called. */
 void lc_http_server_destroy(struct lc_http_server *server, void (*done)(void *arg), void *arg);
 
 /* While held, new connections are accepted and never answered (a fault for simulators; at most 64).
@@ -139,7 +140,8 @@ struct lc_ws_peer_handler {
 enum lc_err lc_exchange_accept(struct lc_exchange *exchange,
 	const struct lc_ws_peer_handler *handler, void *arg, struct lc_ws_peer **out);
 
-/* Queues a copy of one message. LC_ERR_FULL beyond max_pending_bytes, LC_ERR_CLOSED when closing. */
+/* Queues a copy of one message. LC_ERR_FULL beyond max_pending_bytes, LC_ERR_CLOSED when
+ * closing. */
 enum lc_err lc_ws_peer_send(struct lc_ws_peer *peer, const void *data, size_t len, bool binary);
 size_t lc_ws_peer_pending(const struct lc_ws_peer *peer);
 void lc_ws_peer_want_drained(struct lc_ws_peer *peer);

@@ -1,5 +1,6 @@
-/* Where the followed sets survive a restart: each portfolio's decisions and, in the same transaction, the offsets of the interest topic up to
- * which they count. SQLite in the state directory; all work is done in the pool, never on the loop. Loop thread. */
+/* Where the followed sets survive a restart: each portfolio's decisions and, in the same
+ * transaction, the offsets of the interest topic up to which they count. SQLite in the state
+ * directory; all work is done in the pool, never on the loop. Loop thread. */
 #pragma once
 
 #include "livecore/loop.h"
@@ -8,7 +9,7 @@
 #include <stdint.h>
 
 struct lc_saved_entry {
-	char symbol[16]; /* canonical text */
+	char symbol[16];                        /* canonical text */
 	int64_t follow_ns, remove_ns, since_ns; /* INT64_MIN: never; as struct lc_interest_entry */
 };
 
@@ -25,7 +26,8 @@ struct lc_saved_offset {
 	int64_t next; /* the next offset to read */
 };
 
-/* What is loaded, or one save: the portfolios that changed (each replaces what was stored of it) and all offsets. */
+/* What is loaded, or one save: the portfolios that changed (each replaces what was stored of it)
+ * and all offsets. */
 struct lc_saved_interest {
 	struct lc_saved_portfolio *portfolios; /* owned */
 	size_t portfolio_count;
@@ -37,17 +39,20 @@ void lc_saved_interest_free(struct lc_saved_interest *saved);
 
 struct lc_interest_store;
 
-/* Opens (and makes) DIR/interest.db, with the directory (mode 0700), and loads it. loaded is called exactly once, later: with saved (the callee's to
- * free; empty when nothing is stored), or with err set when the file cannot be used (it says what to do); a damaged
- * file is set aside as interest.db.damaged-TIME, said in the log, and counts as empty: the topic has everything.
- * A second process on the same directory is an error. */
+/* Opens (and makes) DIR/interest.db, with the directory (mode 0700), and loads it. loaded is called
+ * exactly once, later: with saved (the callee's to free; empty when nothing is stored), or with err
+ * set when the file cannot be used (it says what to do); a damaged file is set aside as
+ * interest.db.damaged-TIME, said in the log, and counts as empty: the topic has everything. A
+ * second process on the same directory is an error. */
 enum lc_err lc_interest_store_open(struct lc_loop *loop, const char *dir,
-	void (*loaded)(void *arg, struct lc_saved_interest *saved, const struct lc_error *err), void *arg,
-	struct lc_interest_store **out);
+	void (*loaded)(void *arg, struct lc_saved_interest *saved, const struct lc_error *err),
+	void *arg, struct lc_interest_store **out);
 
-/* Saves in one transaction; takes saved over. done is called exactly once, later. Only one save at a time (assert). */
+/* Saves in one transaction; takes saved over. done is called exactly once, later. Only one save at
+ * a time (assert). */
 void lc_interest_store_save(struct lc_interest_store *store, struct lc_saved_interest *saved,
 	void (*done)(void *arg, const struct lc_error *err), void *arg);
 
-/* After the save under way, if any; done is called once, later. NULL store: done is called at once. */
+/* After the save under way, if any; done is called once, later. NULL store: done is called at
+ * once. */
 void lc_interest_store_close(struct lc_interest_store *store, void (*done)(void *arg), void *arg);

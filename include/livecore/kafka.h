@@ -1,5 +1,6 @@
-/* Kafka's settings: sections `kafka` and `topics`. Plain data and checks, any one thread; nothing here connects. What librdkafka
- * is given is built from them in src/bus/kafka_conf.c, for all its users alike. */
+/* Kafka's settings: sections `kafka` and `topics`. Plain data and checks, any one thread; nothing
+ * here connects. What librdkafka is given is built from them in src/bus/kafka_conf.c, for all its
+ * users alike. */
 #pragma once
 
 #include "livecore/config.h"
@@ -31,9 +32,9 @@ struct lc_topics_config {
 extern const struct lc_section lc_kafka_section;  /* struct lc_kafka_config */
 extern const struct lc_section lc_topics_section; /* struct lc_topics_config */
 
-/* What the table cannot say: may this property be set (enable.idempotence, acks, partitioner and others may not, and err says
- * why), does librdkafka know it and take this value, do the settings fit each other. Every problem is one line in problems.
- * LC_OK or LC_ERR_INVALID. */
+/* What the table cannot say: may this property be set (enable.idempotence, acks, partitioner and
+ * others may not, and err says why), does librdkafka know it and take this value, do the settings
+ * fit each other. Every problem is one line in problems. LC_OK or LC_ERR_INVALID. */
 enum lc_err lc_kafka_check(const struct lc_kafka_config *config, struct lc_buf *problems);
 
 /* The name of a topic that the journal's records go to. */

@@ -4,13 +4,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+#define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 struct lc_list {
 	struct lc_list *prev, *next;
 };
 
-#define lc_list_each(node, head) \
+#define lc_list_each(node, head)                                                             \
 	for (struct lc_list *node = (head)->next, *node##_next = node->next; node != (head); \
 		node = node##_next, node##_next = node->next)
 

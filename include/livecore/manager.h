@@ -1,5 +1,6 @@
-/* The manager: follows what portfolios want, keeps the feeders' sessions, judges and numbers ticks, and publishes them on Kafka. One a
- * process. Loop thread. It never exits by itself and never waits. */
+/* The manager: follows what portfolios want, keeps the feeders' sessions, judges and numbers ticks,
+ * and publishes them on Kafka. One a process. Loop thread. It never exits by itself and never
+ * waits. */
 #pragma once
 
 #include "livecore/config.h"
@@ -8,25 +9,31 @@
 struct lc_manager;
 
 struct lc_manager_options {
-	/* Reads the configuration again for a reload: a new one, or NULL with every error in errors. NULL slot: reload is refused. */
+	/* Reads the configuration again for a reload: a new one, or NULL with every error in
+	 * errors. NULL slot: reload is refused. */
 	struct lc_config *(*load)(void *arg, struct lc_buf *errors);
 	void *arg;
-	/* No Kafka of its own: this bootstrap address is used instead of kafka.brokers (the embedded broker). NULL: the setting. */
+	/* No Kafka of its own: this bootstrap address is used instead of kafka.brokers (the
+	 * embedded broker). NULL: the setting. */
 	const char *brokers;
 	bool tape; /* the core's clock follows the ticks' event times */
 };
 
-/* Takes config over when it succeeds. Connects, reads the interest topic to its end, then follows. When it fails, err says what to do, config stays the
- * caller's, and what was opened is in *out, to be stopped (NULL: nothing was). */
-enum lc_err lc_manager_create(struct lc_loop *loop, struct lc_config *config, const struct lc_manager_options *options,
-	struct lc_manager **out, struct lc_error *err);
+/* Takes config over when it succeeds. Connects, reads the interest topic to its end, then follows.
+ * When it fails, err says what to do, config stays the caller's, and what was opened is in *out, to
+ * be stopped (NULL: nothing was). */
+enum lc_err lc_manager_create(struct lc_loop *loop, struct lc_config *config,
+	const struct lc_manager_options *options, struct lc_manager **out, struct lc_error *err);
 
-/* Feeders first, then the queues, then Kafka until acknowledged, within shutdown.timeout. stopped is called once, later, with the exit code: 0, or 1 when
- * something that was accepted is not known to be on Kafka; the manager may be asked for totals in it and is gone when it returns. Calling it again ends the
- * waiting at once. */
-void lc_manager_stop(struct lc_manager *manager, void (*stopped)(void *arg, int exit_code), void *arg);
+/* Feeders first, then the queues, then Kafka until acknowledged, within shutdown.timeout. stopped
+ * is called once, later, with the exit code: 0, or 1 when something that was accepted is not known
+ * to be on Kafka; the manager may be asked for totals in it and is gone when it returns. Calling it
+ * again ends the waiting at once. */
+void lc_manager_stop(
+	struct lc_manager *manager, void (*stopped)(void *arg, int exit_code), void *arg);
 
-/* SIGHUP: as the reload command; what changed and what waits for a restart is logged and an event. */
+/* SIGHUP: as the reload command; what changed and what waits for a restart is logged and an
+ * event. */
 void lc_manager_reload(struct lc_manager *manager);
 
 /* --- for /readyz, /api/v1/status, the demo --- */
@@ -50,7 +57,8 @@ struct lc_manager_totals {
 };
 struct lc_manager_totals lc_manager_totals(struct lc_manager *manager);
 /* Calls each() for every reason with a count, over all feeders. */
-void lc_manager_drops(struct lc_manager *manager, void (*each)(void *arg, const char *reason, uint64_t count), void *arg);
+void lc_manager_drops(struct lc_manager *manager,
+	void (*each)(void *arg, const char *reason, uint64_t count), void *arg);
 
 /* A feeder's line in the demo's table. */
 struct lc_feed_view {
@@ -71,4 +79,5 @@ struct lc_quote_view {
 	int64_t received_ns; /* 0: no tick yet */
 };
 /* The followed symbols in a stable order from index `from` on; returns how many were filled. */
-size_t lc_manager_quotes(struct lc_manager *manager, size_t from, struct lc_quote_view *out, size_t max);
+size_t lc_manager_quotes(
+	struct lc_manager *manager, size_t from, struct lc_quote_view *out, size_t max);

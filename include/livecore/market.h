@@ -35,22 +35,22 @@ struct lc_calendar_report {
 	void *arg;
 };
 
-/* The same, overlaid with cn.csv, hk.csv and us.csv of dir, as far as they are there; NULL or "": no
- * overlay. Lines: `close,DAY[,why]`, `early,DAY,TIME[,why]`, `add,DAY[,why]` (open, and not early),
- * `covers,FIRST,LAST` and `source,TEXT`; days YYYY-MM-DD, times HH:MM local. report may be NULL; err is
- * the first mistake. Errors besides: LC_ERR_INVALID (mistakes), LC_ERR_NOT_FOUND (no such dir). Reads
- * files: at start and reload. */
+/* The same, overlaid with cn.csv, hk.csv and us.csv of dir, as far as they are there; NULL or "":
+ * no overlay. Lines: `close,DAY[,why]`, `early,DAY,TIME[,why]`, `add,DAY[,why]` (open, and not
+ * early), `covers,FIRST,LAST` and `source,TEXT`; days YYYY-MM-DD, times HH:MM local. report may be
+ * NULL; err is the first mistake. Errors besides: LC_ERR_INVALID (mistakes), LC_ERR_NOT_FOUND (no
+ * such dir). Reads files: at start and reload. */
 enum lc_err lc_calendar_open(bool always_open, const char *dir,
 	const struct lc_calendar_report *report, struct lc_calendar **out, struct lc_error *err);
 
-/* Reads dir again, into a calendar that others hold already: at reload. On an error nothing changed. Tell
- * the bars with lc_bars_calendar(). Errors as of lc_calendar_open(). */
+/* Reads dir again, into a calendar that others hold already: at reload. On an error nothing
+ * changed. Tell the bars with lc_bars_calendar(). Errors as of lc_calendar_open(). */
 enum lc_err lc_calendar_reload(struct lc_calendar *calendar, const char *dir,
 	const struct lc_calendar_report *report, struct lc_error *err);
 
-/* Writes a day into the overlay file of a market (dir is made when missing), in place of what it says of
- * that day; the file is replaced at once. early: minute of the day, or -1: closed all day, or -2: open
- * and not early. Errors: LC_ERR_INVALID (the file has mistakes: err), LC_ERR_IO. */
+/* Writes a day into the overlay file of a market (dir is made when missing), in place of what it
+ * says of that day; the file is replaced at once. early: minute of the day, or -1: closed all day,
+ * or -2: open and not early. Errors: LC_ERR_INVALID (the file has mistakes: err), LC_ERR_IO. */
 enum lc_err lc_calendar_write(const char *dir, enum lc_market market, int32_t day, int early,
 	const char *why, struct lc_error *err);
 
@@ -143,7 +143,8 @@ uint8_t lc_conditions_effect(const struct lc_conditions *conditions, char tape,
 /* The trades for which bars have a rule of their own. */
 enum lc_conditions_class {
 	LC_CONDITIONS_ORDINARY,
-	LC_CONDITIONS_EXTENDED, /* `T`: outside of the regular session, and nothing else against it */
+	/* `T`: outside of the regular session, and nothing else against it */
+	LC_CONDITIONS_EXTENDED,
 	LC_CONDITIONS_CLOSING, /* `6`: the closing print */
 };
 enum lc_conditions_class lc_conditions_class(const struct lc_conditions *conditions);

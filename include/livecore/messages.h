@@ -43,8 +43,8 @@ struct lc_price_context {
 	const struct lc_decimal *last_price;
 	const char *trace_id, *span_id; /* NULL: null */
 	bool halted;
-	/* `kind: bar`, and seq 0: a day's bar (bar_snapshot) given as a snapshot tick, its price the
-	 * close. */
+	/* `kind: bar`, and seq 0: a day's bar (bar_snapshot) given as a snapshot tick, its price
+	 * the close. */
 	bool bar;
 };
 
@@ -186,7 +186,8 @@ void lc_control_command_encode(const struct lc_message_context *context, const c
  * set. */
 struct lc_price_view {
 	struct lc_text symbol, kind, source, stream, market;
-	/* LC_HAS_PRICE, _VOLUME, _AMOUNT, _BID, _ASK, _BID_VOLUME, _ASK_VOLUME, _PREV_CLOSE, _EVENT_TIME */
+	/* LC_HAS_PRICE, _VOLUME, _AMOUNT, _BID, _ASK, _BID_VOLUME, _ASK_VOLUME, _PREV_CLOSE,
+	 * _EVENT_TIME */
 	uint32_t has;
 	struct lc_decimal price, volume, amount, bid, ask, bid_volume, ask_volume, prev_close;
 	int64_t event_ns, received_ns; /* received_ns 0: absent */

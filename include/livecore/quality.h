@@ -1,18 +1,19 @@
 /* Is a tick to be believed? Each tick is passed, dropped with a reason, or held, by rules of
- * time, value, unit, limit and repetition; what passes is completed (flags, amount, effect) and gets
+ * time, value, unit, limit and repetition; what passes is completed (flags, amount, effect) and
+ * gets
  * its number. Pure; loop thread. It never allocates per tick, never changes a price, and never
  * drops without a reason.
  *
  * How to use it, for each tick (the caller's own copy):
- *	switch (lc_quality_judge(quality, &tick, now_ns, &reason)) {
- *	case LC_PASS: push(&tick); break;
- *	case LC_PASS_RELEASE:
- *		push(&tick);
- *		if (lc_quality_release(quality, tick.symbol, &held)) { push(&held); }
- *		break;
- *	case LC_HOLD: break;
- *	case LC_DROP: count(reason); break;
- *	} */
+ * 	switch (lc_quality_judge(quality, &tick, now_ns, &reason)) {
+ * 	case LC_PASS: push(&tick); break;
+ * 	case LC_PASS_RELEASE:
+ * 		push(&tick);
+ * 		if (lc_quality_release(quality, tick.symbol, &held)) { push(&held); }
+ * 		break;
+ * 	case LC_HOLD: break;
+ * 	case LC_DROP: count(reason); break;
+ * 	} */
 #pragma once
 
 #include "livecore/market.h"

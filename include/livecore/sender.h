@@ -1,8 +1,10 @@
-/* From the journal to Kafka: reads records in order, produces each once in a producer's life (idempotent, acks=all, no time limit),
- * and reports it to the journal when Kafka has it. At most kafka.in_flight bytes are on their way. Loop thread; librdkafka's
- * threads only wake it. It never drops a record by itself and never blocks on one that Kafka refuses for good: that one is
- * reported, counted and handed to refused(). When a producer dies (a fatal error), a new one is made and the journal is
- * rewound: what may have been sent is sent again, marked `replayed`, in the same order. */
+/* From the journal to Kafka: reads records in order, produces each once in a producer's life
+ * (idempotent, acks=all, no time limit), and reports it to the journal when Kafka has it. At most
+ * kafka.in_flight bytes are on their way. Loop thread; librdkafka's threads only wake it. It never
+ * drops a record by itself and never blocks on one that Kafka refuses for good: that one is
+ * reported, counted and handed to refused(). When a producer dies (a fatal error), a new one is
+ * made and the journal is rewound: what may have been sent is sent again, marked `replayed`, in the
+ * same order. */
 #pragma once
 
 #include "livecore/journal.h"
@@ -13,20 +15,22 @@ struct lc_sender;
 
 /* All may be NULL. Called on the loop, never from inside a call of this header. */
 struct lc_sender_handlers {
-	/* Kafka will never take this record (too large, not authorised, no such topic). It is reported already; record is valid
-	 * for the call. why: librdkafka's text. */
+	/* Kafka will never take this record (too large, not authorised, no such topic). It is
+	 * reported already; record is valid for the call. why: librdkafka's text. */
 	void (*refused)(
 		void *arg, const struct lc_record *record, enum lc_err err, const char *why);
 	/* A new producer replaces one that died. resets counts them. */
 	void (*producer_reset)(void *arg, const char *why, uint64_t resets);
-	/* Kafka became reachable or unreachable (first call: whichever is known first). why is "" when reachable. */
+	/* Kafka became reachable or unreachable (first call: whichever is known first). why is ""
+	 * when reachable. */
 	void (*reachable)(void *arg, bool reachable, const char *why);
 	/* Records were reported: the journal may have room again. At most once a turn. */
 	void (*progress)(void *arg);
 };
 
-/* Everything is borrowed until stopped, but handlers, which is copied. Connects by itself; a Kafka that is absent is no error. Errors:
- * LC_ERR_INVALID (with err: what librdkafka said about the settings), LC_ERR_NOMEM. */
+/* Everything is borrowed until stopped, but handlers, which is copied. Connects by itself; a Kafka
+ * that is absent is no error. Errors: LC_ERR_INVALID (with err: what librdkafka said about the
+ * settings), LC_ERR_NOMEM. */
 enum lc_err lc_sender_create(struct lc_loop *loop, struct lc_journal *journal,
 	const struct lc_kafka_config *config, const struct lc_topics_config *topics,
 	const struct lc_sender_handlers *handlers, void *arg, struct lc_sender **out,
@@ -35,10 +39,11 @@ enum lc_err lc_sender_create(struct lc_loop *loop, struct lc_journal *journal,
 /* Records were appended. Cheap: call it after each append or each batch of them. */
 void lc_sender_wake(struct lc_sender *sender);
 
-/* Sends what the journal holds until all of it is acknowledged or refused, or deadline_ms from now is over (0: at once). Then the producer is taken
- * down and done is called, once, with the number of records that are not known to be on Kafka; the sender is gone when it
- * returns, and nothing points into the journal any more. A second call with a shorter deadline shortens the wait; its done
- * replaces the first. */
+/* Sends what the journal holds until all of it is acknowledged or refused, or deadline_ms from now
+ * is over (0: at once). Then the producer is taken down and done is called, once, with the number
+ * of records that are not known to be on Kafka; the sender is gone when it returns, and nothing
+ * points into the journal any more. A second call with a shorter deadline shortens the wait; its
+ * done replaces the first. */
 void lc_sender_stop(struct lc_sender *sender, int64_t deadline_ms,
 	void (*done)(void *arg, uint64_t unacknowledged), void *arg);
 
@@ -59,8 +64,9 @@ struct lc_sender_stats lc_sender_stats(const struct lc_sender *sender);
 /* For tests: makes the producer fail for good, as librdkafka's own bugs and brokers' errors can. */
 void lc_sender_inject_fatal(struct lc_sender *sender);
 
-/* One message by a producer of its own, for tools and the timer. key and value are copied; NULL key: none. done is called exactly once,
- * never from inside the call, with LC_OK, LC_ERR_TIMEOUT after timeout_ms, or what Kafka said; cancelling calls it no more. */
+/* One message by a producer of its own, for tools and the timer. key and value are copied; NULL
+ * key: none. done is called exactly once, never from inside the call, with LC_OK, LC_ERR_TIMEOUT
+ * after timeout_ms, or what Kafka said; cancelling calls it no more. */
 struct lc_publish;
 struct lc_message {
 	const char *topic;

@@ -1,7 +1,7 @@
 /* The vendors' simulators: servers that speak Alpaca's, EastMoney's and FuShu's own protocols on
  * loopback, from a seeded random walk or a recorded day, with scripted faults. A program of its own
- * (`livecore sim VENDOR`), used by the demo, the tests and the benchmark; it shares no code with the
- * parsers that read it. */
+ * (`livecore sim VENDOR`), used by the demo, the tests and the benchmark; it shares no code with
+ * the parsers that read it. */
 #pragma once
 
 /* argv[0] is the vendor ("alpaca", "eastmoney", "fushu"), the rest are options (--help lists them).

@@ -1,6 +1,7 @@
-/* The timer role: sends the commands of its rules file on the control topic, each within milliseconds of its time. One a process. Loop
- * thread. It never gives a command up before its grace is over, never sends one after it, and never lets one rule hold another. What was
- * decided is kept in the state directory, so that a restart knows what it missed. */
+/* The timer role: sends the commands of its rules file on the control topic, each within
+ * milliseconds of its time. One a process. Loop thread. It never gives a command up before its
+ * grace is over, never sends one after it, and never lets one rule hold another. What was decided
+ * is kept in the state directory, so that a restart knows what it missed. */
 #pragma once
 
 #include "livecore/kafka.h"
@@ -23,16 +24,19 @@ struct lc_task_timer_options {
 enum lc_err lc_task_timer_create(struct lc_loop *loop, const struct lc_task_timer_options *options,
 	struct lc_task_timer **out, struct lc_buf *errors);
 
-/* Reads the rules again, from path (NULL: the file as before). On LC_ERR_INVALID the running rules stay, and errors says what is wrong.
- * A rule whose name and schedule are the same goes on; commands that wait for Kafka are sent as they were. */
+/* Reads the rules again, from path (NULL: the file as before). On LC_ERR_INVALID the running rules
+ * stay, and errors says what is wrong. A rule whose name and schedule are the same goes on;
+ * commands that wait for Kafka are sent as they were. */
 enum lc_err lc_task_timer_reload(
 	struct lc_task_timer *timer, const char *path, struct lc_buf *errors);
 
-/* From now on these days count (a calendar that was read again); the one before is no longer used. */
+/* From now on these days count (a calendar that was read again); the one before is no longer
+ * used. */
 void lc_task_timer_calendar(struct lc_task_timer *timer, const struct lc_calendar *calendar);
 
-/* Waits for what is on its way to Kafka, for deadline_ms at most. done is called once, later, and the timer is gone then. What Kafka did not
- * take is left for the next start, if still within its grace then. A second call ends the waiting at once; its done replaces the first. */
+/* Waits for what is on its way to Kafka, for deadline_ms at most. done is called once, later, and
+ * the timer is gone then. What Kafka did not take is left for the next start, if still within its
+ * grace then. A second call ends the waiting at once; its done replaces the first. */
 void lc_task_timer_stop(
 	struct lc_task_timer *timer, int64_t deadline_ms, void (*done)(void *arg), void *arg);
 

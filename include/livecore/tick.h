@@ -1,6 +1,7 @@
-/* One tick: what a vendor said about one symbol at one time, in a fixed-size value that is copied, never owned. Plain data.
- * Feeders fill it, quality judges it, the queue may merge it, the encoder writes it. Volumes are shares, amounts money in the
- * market's currency, prices the vendor's decimals. */
+/* One tick: what a vendor said about one symbol at one time, in a fixed-size value that is copied,
+ * never owned. Plain data. Feeders fill it, quality judges it, the queue may merge it, the encoder
+ * writes it. Volumes are shares, amounts money in the market's currency, prices the vendor's
+ * decimals. */
 #pragma once
 
 #include "livecore/decimal.h"
@@ -9,12 +10,12 @@
 #include <stdint.h>
 
 enum lc_tick_kind {
-	LC_TICK_TRADE,	    /* one trade */
-	LC_TICK_QUOTE,	    /* best bid and ask */
+	LC_TICK_TRADE,      /* one trade */
+	LC_TICK_QUOTE,      /* best bid and ask */
 	LC_TICK_SNAPSHOT,   /* a session's state: last, open, high, low, totals, best level */
 	LC_TICK_CORRECTION, /* a trade was changed: u.correction */
-	LC_TICK_CANCEL,	    /* a trade was taken back: trade_id, price, volume are the cancelled ones */
-	LC_TICK_STATUS,	    /* halt, resume and the like: u.status */
+	LC_TICK_CANCEL, /* a trade was taken back: trade_id, price, volume are the cancelled ones */
+	LC_TICK_STATUS, /* halt, resume and the like: u.status */
 	LC_TICK_KINDS
 };
 
@@ -52,7 +53,8 @@ enum lc_tick_effect {
 	LC_UPDATES_HIGH_LOW = 2,
 	LC_UPDATES_VOLUME = 4,
 	LC_UPDATES_ALL = 7,
-	LC_UPDATES_LAST_IF_FIRST = 8, /* by a feeder only: quality makes it LC_UPDATES_LAST or nothing */
+	LC_UPDATES_LAST_IF_FIRST =
+		8, /* by a feeder only: quality makes it LC_UPDATES_LAST or nothing */
 };
 
 enum lc_status_action { LC_STATUS_INFO, LC_STATUS_HALT, LC_STATUS_RESUME };
@@ -61,14 +63,16 @@ enum lc_status_action { LC_STATUS_INFO, LC_STATUS_HALT, LC_STATUS_RESUME };
 
 struct lc_conditions {
 	uint8_t count;
-	char code[LC_TICK_CONDITIONS][3]; /* NUL-terminated, as the vendor names them; "" and " " occur */
+	char code[LC_TICK_CONDITIONS]
+		 [3]; /* NUL-terminated, as the vendor names them; "" and " " occur */
 };
 
-/* What a queued tick knows of the ticks merged into it, itself included. Only when conflated > 0. */
+/* What a queued tick knows of the ticks merged into it, itself included. Only when conflated >
+ * 0. */
 struct lc_merged {
 	struct lc_decimal open, high, low, volume, amount;
 	struct lc_decimal close; /* the last price that was traded; a snapshot's own may not be */
-	int64_t first_ns;	 /* event time of the first */
+	int64_t first_ns;        /* event time of the first */
 };
 
 /* A snapshot's volume against that of its symbol before. Only prices with which volume rose were
@@ -81,20 +85,21 @@ enum lc_traded {
 };
 
 struct lc_tick {
-	uint32_t symbol;   /* index in the symbol table */
-	uint8_t kind;	   /* enum lc_tick_kind */
-	uint8_t effect;	   /* enum lc_tick_effect bits; a trade without LC_UPDATES_LAST is not eligible */
-	uint8_t flags;	   /* enum lc_tick_flag bits */
-	uint8_t source;	   /* index of the feeder in the manager */
-	uint32_t has;	   /* enum lc_tick_field bits */
-	uint32_t conflated; /* this many earlier ticks are merged into this one */
-	uint8_t traded;	   /* enum lc_traded, of a snapshot; by quality */
-	bool delayed;	   /* the source delays its data on purpose */
-	bool full_snapshot; /* every field of the snapshot is fresh, not merged from deltas */
-	int64_t event_ns;    /* when the source says it happened */
-	int64_t received_ns; /* wall time when its last byte reached the process */
+	uint32_t symbol; /* index in the symbol table */
+	uint8_t kind;    /* enum lc_tick_kind */
+	/* enum lc_tick_effect bits; a trade without LC_UPDATES_LAST is not eligible */
+	uint8_t effect;
+	uint8_t flags;            /* enum lc_tick_flag bits */
+	uint8_t source;           /* index of the feeder in the manager */
+	uint32_t has;             /* enum lc_tick_field bits */
+	uint32_t conflated;       /* this many earlier ticks are merged into this one */
+	uint8_t traded;           /* enum lc_traded, of a snapshot; by quality */
+	bool delayed;             /* the source delays its data on purpose */
+	bool full_snapshot;       /* every field of the snapshot is fresh, not merged from deltas */
+	int64_t event_ns;         /* when the source says it happened */
+	int64_t received_ns;      /* wall time when its last byte reached the process */
 	int64_t received_mono_ns; /* the same instant, monotonic: for latencies */
-	uint64_t seq;	     /* given by the pipeline */
+	uint64_t seq;             /* given by the pipeline */
 	uint64_t trade_id;
 	struct lc_decimal price, volume, amount;
 	struct lc_decimal bid, ask, bid_volume, ask_volume;
@@ -120,7 +125,8 @@ struct lc_tick {
 	} u;
 };
 
-/* What the newly followed symbol's state was before its first tick, from a request to the vendor. */
+/* What the newly followed symbol's state was before its first tick, from a request to the
+ * vendor. */
 struct lc_reference {
 	uint32_t symbol;
 	uint32_t has; /* LC_HAS_PRICE, OPEN, HIGH, LOW, VOLUME, AMOUNT, PREV_CLOSE */

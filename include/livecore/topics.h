@@ -1,5 +1,6 @@
-/* The topics of the contract: which should exist, which do, and making those that do not. Loop thread; the work is a job in the
- * pool with a client of its own. It never changes a topic that exists. */
+/* The topics of the contract: which should exist, which do, and making those that do not. Loop
+ * thread; the work is a job in the pool with a client of its own. It never changes a topic that
+ * exists. */
 #pragma once
 
 #include "livecore/kafka.h"
@@ -13,7 +14,8 @@ struct lc_topic_spec {
 	int64_t retention_ms; /* -1: kept for ever */
 };
 
-/* What should exist with this configuration (per-market topics instead of the common one when kafka.per_market). Returns the count. */
+/* What should exist with this configuration (per-market topics instead of the common one when
+ * kafka.per_market). Returns the count. */
 size_t lc_topics_wanted(const struct lc_kafka_config *config, const struct lc_topics_config *topics,
 	struct lc_topic_spec out[LC_TOPICS_MAX]);
 
@@ -34,8 +36,9 @@ struct lc_topics_result {
 	int64_t elapsed_ms;
 };
 
-/* Asks what exists and, with create, makes what is missing. done is called once, on the loop; result is valid for the call.
- * config and topics are borrowed until then. LC_ERR_INVALID with err (settings), LC_ERR_NOMEM. */
+/* Asks what exists and, with create, makes what is missing. done is called once, on the loop;
+ * result is valid for the call. config and topics are borrowed until then. LC_ERR_INVALID with err
+ * (settings), LC_ERR_NOMEM. */
 enum lc_err lc_topics_run(struct lc_loop *loop, const struct lc_kafka_config *config,
 	const struct lc_topics_config *topics, bool create, int64_t timeout_ms,
 	void (*done)(void *arg, const struct lc_topics_result *result), void *arg,

@@ -14,14 +14,14 @@
 
 #define LC_WS_MAX_HEADERS 16
 
-/* What all connections of a process share. Creating it loads the system's certificate authorities (50 ms and more), so
- * it belongs before the loop runs. */
+/* What all connections of a process share. Creating it loads the system's certificate authorities
+ * (50 ms and more), so it belongs before the loop runs. */
 struct lc_ws_hub;
 enum lc_err lc_ws_hub_create(struct lc_loop *loop, struct lc_ws_hub **out, struct lc_error *err);
-/* Call it when no other library's threads run any more (Kafka's): libwebsockets 4.1 closes one descriptor twice.
- * Aborts what is still open (each on_close is called, with LC_ERR_CANCELLED), then frees the hub.
- * done (may be NULL) is called once, later, when the loop holds nothing of the hub any more: stop
- * the loop only after it. NULL hub: nothing happens, done is not called. */
+/* Call it when no other library's threads run any more (Kafka's): libwebsockets 4.1 closes one
+ * descriptor twice. Aborts what is still open (each on_close is called, with LC_ERR_CANCELLED),
+ * then frees the hub. done (may be NULL) is called once, later, when the loop holds nothing of the
+ * hub any more: stop the loop only after it. NULL hub: nothing happens, done is not called. */
 void lc_ws_hub_destroy(struct lc_ws_hub *hub, void (*done)(void *arg), void *arg);
 
 struct lc_ws;

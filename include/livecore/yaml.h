@@ -1,6 +1,7 @@
-/* A YAML file as a tree with positions, for files that are not settings (the timer's rules): its reader
- * walks the tree and complains at nodes, so that every mistake is told at once. Any one thread.
- * Bounded as settings are (1 MB, 16 levels, 20,000 values, UTF-8). ${VAR} means nothing here. */
+/* A YAML file as a tree with positions, for files that are not settings (the timer's rules): its
+ * reader walks the tree and complains at nodes, so that every mistake is told at once. Any one
+ * thread. Bounded as settings are (1 MB, 16 levels, 20,000 values, UTF-8). ${VAR} means nothing
+ * here. */
 #pragma once
 
 #include "livecore/buf.h"
@@ -31,8 +32,8 @@ bool lc_yaml_is_null(const struct lc_yaml_node *node);
 
 struct lc_yaml;
 
-/* The document is there also when reading failed: it then holds what is wrong. Only LC_ERR_NOMEM leaves
- * none. LC_ERR_INVALID: the file cannot be read, or is no YAML. */
+/* The document is there also when reading failed: it then holds what is wrong. Only LC_ERR_NOMEM
+ * leaves none. LC_ERR_INVALID: the file cannot be read, or is no YAML. */
 enum lc_err lc_yaml_read_file(const char *path, struct lc_yaml **out);
 /* The same of bytes; name stands where a file's path does. */
 enum lc_err lc_yaml_read_text(
@@ -44,7 +45,8 @@ const struct lc_yaml_node *lc_yaml_root(const struct lc_yaml *yaml);
 /* The value of a mapping's key, or NULL; NULL too when node is no mapping. */
 const struct lc_yaml_node *lc_yaml_get(const struct lc_yaml_node *node, const char *key);
 
-/* A scalar as settings are written: true/yes/on/1, and durations ("500ms", "5m") in ms. LC_ERR_INVALID: err says what is allowed. */
+/* A scalar as settings are written: true/yes/on/1, and durations ("500ms", "5m") in ms.
+ * LC_ERR_INVALID: err says what is allowed. */
 enum lc_err lc_yaml_bool(const struct lc_yaml_node *node, bool *out, struct lc_error *err);
 enum lc_err lc_yaml_duration(const struct lc_yaml_node *node, int64_t *ms, struct lc_error *err);
 

@@ -8,21 +8,24 @@
 static void print_option(const struct lc_option *option)
 {
 	char left[64];
-	snprintf(left, sizeof left, "--%s%s%s", option->name, option->metavar ? " " : "", option->metavar ? option->metavar : "");
+	snprintf(left, sizeof left, "--%s%s%s", option->name, option->metavar ? " " : "",
+		option->metavar ? option->metavar : "");
 	printf("  %-24s %s\n", left, option->help);
 }
 
 static void print_help(const struct lc_usage *usage, const struct lc_option *options)
 {
-	printf("usage: livecore %s%s%s%s\n\n%s\n\n", usage->command, options->name ? " [OPTIONS]" : "",
-		usage->arguments[0] ? " " : "", usage->arguments, usage->help);
+	printf("usage: livecore %s%s%s%s\n\n%s\n\n", usage->command,
+		options->name ? " [OPTIONS]" : "", usage->arguments[0] ? " " : "", usage->arguments,
+		usage->help);
 	for (const struct lc_option *option = options; option->name; option++) {
 		print_option(option);
 	}
 	printf("  %-24s %s\n", "--help", "this text");
 }
 
-static const struct lc_option *find_option(const struct lc_option *options, const char *name, size_t len)
+static const struct lc_option *find_option(
+	const struct lc_option *options, const char *name, size_t len)
 {
 	for (; options->name; options++) {
 		if (strlen(options->name) == len && memcmp(options->name, name, len) == 0) {
@@ -32,7 +35,8 @@ static const struct lc_option *find_option(const struct lc_option *options, cons
 	return NULL;
 }
 
-static int set_option(const struct lc_usage *usage, const struct lc_option *option, const char *value)
+static int set_option(
+	const struct lc_usage *usage, const struct lc_option *option, const char *value)
 {
 	struct lc_texts *many;
 	switch (option->kind) {
@@ -44,14 +48,16 @@ static int set_option(const struct lc_usage *usage, const struct lc_option *opti
 		return -1;
 	case LC_OPTION_DURATION:
 		if (lc_duration_parse(value, option->target) != LC_OK) {
-			return lc_args_wrong(
-				usage, "--%s takes a time such as 500ms, 10s, 2m or 1h, not \"%s\"", option->name, value);
+			return lc_args_wrong(usage,
+				"--%s takes a time such as 500ms, 10s, 2m or 1h, not \"%s\"",
+				option->name, value);
 		}
 		return -1;
 	case LC_OPTION_MANY:
 		many = option->target;
 		if (many->count == LC_TEXTS_MAX) {
-			return lc_args_wrong(usage, "--%s is given more than %d times", option->name, LC_TEXTS_MAX);
+			return lc_args_wrong(usage, "--%s is given more than %d times",
+				option->name, LC_TEXTS_MAX);
 		}
 		many->items[many->count++] = value;
 		return -1;
@@ -59,9 +65,10 @@ static int set_option(const struct lc_usage *usage, const struct lc_option *opti
 	return LC_EXIT_FAILED;
 }
 
-/* One argument that begins with --; *next is the one behind it and is taken as its value where it needs one. */
-static int take_option(const struct lc_usage *usage, const struct lc_option *options, const char *arg, const char *next,
-	bool *took_next)
+/* One argument that begins with --; *next is the one behind it and is taken as its value where it
+ * needs one. */
+static int take_option(const struct lc_usage *usage, const struct lc_option *options,
+	const char *arg, const char *next, bool *took_next)
 {
 	const char *equals = strchr(arg, '=');
 	size_t len = equals ? (size_t)(equals - arg) - 2 : strlen(arg) - 2;
@@ -71,16 +78,19 @@ static int take_option(const struct lc_usage *usage, const struct lc_option *opt
 		return lc_args_wrong(usage, "there is no option %s", arg);
 	}
 	if (option->kind == LC_OPTION_FLAG) {
-		return equals ? lc_args_wrong(usage, "--%s takes no value", option->name) : set_option(usage, option, NULL);
+		return equals ? lc_args_wrong(usage, "--%s takes no value", option->name)
+			      : set_option(usage, option, NULL);
 	}
 	if (!equals && !next) {
-		return lc_args_wrong(usage, "--%s needs a value: %s", option->name, option->metavar);
+		return lc_args_wrong(
+			usage, "--%s needs a value: %s", option->name, option->metavar);
 	}
 	*took_next = !equals;
 	return set_option(usage, option, equals ? equals + 1 : next);
 }
 
-int lc_args_parse(const struct lc_usage *usage, const struct lc_option *options, int *argc, char **argv)
+int lc_args_parse(
+	const struct lc_usage *usage, const struct lc_option *options, int *argc, char **argv)
 {
 	int kept = 1;
 	bool only_rest = false;
@@ -101,7 +111,8 @@ int lc_args_parse(const struct lc_usage *usage, const struct lc_option *options,
 			return lc_args_wrong(usage, "there is no option %s", argv[i]);
 		}
 		bool took_next;
-		int rc = take_option(usage, options, argv[i], i + 1 < *argc ? argv[i + 1] : NULL, &took_next);
+		int rc = take_option(
+			usage, options, argv[i], i + 1 < *argc ? argv[i + 1] : NULL, &took_next);
 		if (rc >= 0) {
 			return rc;
 		}
@@ -128,7 +139,7 @@ enum lc_err lc_duration_parse(const char *text, int64_t *ms)
 	static const struct {
 		const char *unit;
 		double ms;
-	} units[] = { { "ms", 1 }, { "s", 1e3 }, { "m", 6e4 }, { "h", 3.6e6 }, { "d", 8.64e7 } };
+	} units[] = {{"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 3.6e6}, {"d", 8.64e7}};
 	char *end;
 	double value = strtod(text, &end);
 	/* strtod also reads "nan", "inf", hexadecimal and exponents. */

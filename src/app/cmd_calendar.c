@@ -1,4 +1,5 @@
-/* livecore calendar: what is known of a market's days, and what is to be known of one from now on. */
+/* livecore calendar: what is known of a market's days, and what is to be known of one from now
+ * on. */
 #include "app/commands.h"
 #include "app/process.h"
 #include "livecore/clock.h"

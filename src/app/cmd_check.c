@@ -19,9 +19,11 @@
 #define ANSWER_MS 15000
 #define FEEDERS_MAX 16
 
-static const struct lc_usage usage = { "check", "[FILE]",
-	"Prints \"ok\", or every mistake in the settings file with file, line, column and the nearest valid name. With --connect\n"
-	"it also tries Kafka, each vendor that is configured, the store, and Redis when it is named, and says what answered, how fast, and what to do." };
+static const struct lc_usage usage = {"check", "[FILE]",
+	"Prints \"ok\", or every mistake in the settings file with file, line, column and the "
+	"nearest valid name. With --connect\n"
+	"it also tries Kafka, each vendor that is configured, the store, and Redis when it is "
+	"named, and says what answered, how fast, and what to do."};
 
 /* One vendor being tried: its feeder opens a session and closes it again. */
 struct trial {
@@ -53,7 +55,8 @@ struct check {
 
 static void conclude(struct check *check);
 
-static void report(struct check *check, const char *what, bool ok, int64_t started_ns, const char *text)
+static void report(
+	struct check *check, const char *what, bool ok, int64_t started_ns, const char *text)
 {
 	double ms = (double)(lc_clock_mono_ns() - started_ns) / 1e6;
 	printf("%-10s %-6s %8.1f ms  %s\n", what, ok ? "ok" : "FAILED", ms, text);
@@ -83,12 +86,14 @@ static void on_reference(struct lc_feeder *feeder, const struct lc_reference *re
 	(void)reference;
 }
 
-static void on_bad_input(struct lc_feeder *feeder, const char *reason, const char *sample, size_t len)
+static void on_bad_input(
+	struct lc_feeder *feeder, const char *reason, const char *sample, size_t len)
 {
 	(void)sample;
 	(void)len;
 	struct trial *trial = feeder->env.host_data;
-	fprintf(stderr, "%s: sent something that could not be read (%s)\n", trial->impl->name, reason);
+	fprintf(stderr, "%s: sent something that could not be read (%s)\n", trial->impl->name,
+		reason);
 }
 
 static void on_up(struct lc_feeder *feeder)
@@ -120,12 +125,18 @@ static void on_rejected(struct lc_feeder *feeder, uint32_t symbol, bool limit, c
 	(void)reason;
 }
 
-static const struct lc_feeder_host host = { .tick = on_tick, .reference = on_reference, .bad_input = on_bad_input, .up = on_up,
-	.down = on_down, .changed = on_changed, .rejected = on_rejected };
+static const struct lc_feeder_host host = {.tick = on_tick,
+	.reference = on_reference,
+	.bad_input = on_bad_input,
+	.up = on_up,
+	.down = on_down,
+	.changed = on_changed,
+	.rejected = on_rejected};
 
 static bool may_run(const struct check *check, const char *name)
 {
-	const struct lc_routing_config *routing = lc_config_section(check->process.config, "routing");
+	const struct lc_routing_config *routing = lc_config_section(
+		check->process.config, "routing");
 	for (size_t i = 0; i < routing->feeders.count; i++) {
 		if (strcmp(routing->feeders.items[i], name) == 0) {
 			return true;
@@ -142,10 +153,14 @@ static void try_vendor(struct check *check, const struct lc_feeder_impl *impl)
 	}
 	struct trial *trial = &check->trials[check->trial_count++];
 	struct lc_error err;
-	*trial = (struct trial){ .check = check, .impl = impl, .started_ns = lc_clock_mono_ns() };
-	const struct lc_feeder_env env = { .loop = check->process.loop, .symbols = check->symbols, .ws = check->ws,
-		.http = check->http, .host = &host, .host_data = trial,
-		.config = lc_config_section(check->process.config, impl->config->name) };
+	*trial = (struct trial){.check = check, .impl = impl, .started_ns = lc_clock_mono_ns()};
+	const struct lc_feeder_env env = {.loop = check->process.loop,
+		.symbols = check->symbols,
+		.ws = check->ws,
+		.http = check->http,
+		.host = &host,
+		.host_data = trial,
+		.config = lc_config_section(check->process.config, impl->config->name)};
 	if (impl->create(&env, &trial->feeder, &err) != LC_OK) {
 		report(check, impl->name, false, trial->started_ns, err.text);
 		return;
@@ -173,9 +188,11 @@ static void on_topics(void *arg, const struct lc_topics_result *result)
 		for (size_t i = 0; i < result->count; i++) {
 			missing += result->states[i].existing == 0;
 		}
-		snprintf(text, sizeof text, "%s answered for %d broker(s) (client librdkafka %s); %zu of %zu topics are missing%s",
-			result->address, (int)result->brokers, lc_kafka_library_version(), missing, result->count,
-			missing ? ": livecore topics create" : "");
+		snprintf(text, sizeof text,
+			"%s answered for %d broker(s) (client librdkafka %s); %zu of %zu topics "
+			"are missing%s",
+			result->address, (int)result->brokers, lc_kafka_library_version(), missing,
+			result->count, missing ? ": livecore topics create" : "");
 		report(check, "kafka", true, started_ns, text);
 	}
 	check->waiting--;
@@ -190,8 +207,9 @@ static void try_kafka(struct check *check)
 		return;
 	}
 	check->waiting++;
-	if (lc_topics_run(check->process.loop, lc_process_kafka(&check->process), lc_process_topics(&check->process), false,
-		    ANSWER_MS, on_topics, check, &err) != LC_OK) {
+	if (lc_topics_run(check->process.loop, lc_process_kafka(&check->process),
+		    lc_process_topics(&check->process), false, ANSWER_MS, on_topics, check,
+		    &err) != LC_OK) {
 		check->waiting--;
 		report(check, "kafka", false, lc_clock_mono_ns(), err.text);
 	}
@@ -208,7 +226,8 @@ static void on_store_loaded(void *arg, struct lc_saved_interest *saved, const st
 {
 	struct check *check = arg;
 	char text[256];
-	snprintf(text, sizeof text, "SQLite; %zu portfolio(s) stored", saved ? saved->portfolio_count : 0);
+	snprintf(text, sizeof text, "SQLite; %zu portfolio(s) stored",
+		saved ? saved->portfolio_count : 0);
 	report(check, "store", !err, check->store_started_ns, err ? err->text : text);
 	if (saved) {
 		lc_saved_interest_free(saved);
@@ -225,7 +244,8 @@ static void try_store(struct check *check)
 		return;
 	}
 	check->waiting++;
-	if (lc_interest_store_open(check->process.loop, state->dir, on_store_loaded, check, &check->store) != LC_OK) {
+	if (lc_interest_store_open(check->process.loop, state->dir, on_store_loaded, check,
+		    &check->store) != LC_OK) {
 		check->waiting--;
 		report(check, "store", false, check->store_started_ns, "out of memory");
 	}
@@ -253,7 +273,8 @@ static void try_redis(struct check *check)
 		return;
 	}
 	check->waiting++;
-	if (lc_redis_create(check->process.loop, config, on_redis, check, &check->redis, &err) != LC_OK) {
+	if (lc_redis_create(check->process.loop, config, on_redis, check, &check->redis, &err) !=
+		LC_OK) {
 		check->waiting--;
 		report(check, "redis", false, check->redis_started_ns, err.text);
 	}
@@ -296,8 +317,10 @@ static void try_bars(struct check *check)
 		printf("%-10s %-6s %11s  it is made at the first start\n", "bars", "new", "");
 		return;
 	}
-	const struct lc_bar_store_options options = { .loop = check->process.loop, .config = store, .state_dir = state->dir,
-		.read_only = true };
+	const struct lc_bar_store_options options = {.loop = check->process.loop,
+		.config = store,
+		.state_dir = state->dir,
+		.read_only = true};
 	if (lc_bar_store_open(&options, &check->bars, &err) != LC_OK) {
 		report(check, "bars", false, check->bars_started_ns, err.text);
 		return;
@@ -340,7 +363,9 @@ static void on_deadline(void *arg)
 	for (size_t i = 0; i < check->trial_count; i++) {
 		struct trial *trial = &check->trials[i];
 		if (trial->open && !trial->answered) {
-			settle(trial, false, "did not answer within 15 s: is the URL right, is there a firewall?");
+			settle(trial, false,
+				"did not answer within 15 s: is the URL right, is there a "
+				"firewall?");
 			trial->impl->stop(trial->feeder);
 		}
 	}
@@ -352,8 +377,9 @@ static int connect_all(struct check *check)
 	struct lc_error err;
 	enum lc_err rc = lc_ws_hub_create(loop, &check->ws, &err);
 	rc = rc ? rc : lc_http_create(loop, NULL, &check->http, &err);
-	if (rc == LC_OK && (lc_symbols_create(16, 1, &check->symbols) != LC_OK ||
-				   lc_timer_create(loop, on_deadline, check, &check->deadline) != LC_OK)) {
+	if (rc == LC_OK &&
+		(lc_symbols_create(16, 1, &check->symbols) != LC_OK ||
+			lc_timer_create(loop, on_deadline, check, &check->deadline) != LC_OK)) {
 		rc = lc_error_set(&err, LC_ERR_NOMEM, "out of memory");
 	}
 	if (rc != LC_OK) {
@@ -384,8 +410,9 @@ static void explain(struct check *check)
 	lc_buf_init(&out, 64 * 1024);
 	for (size_t i = 0; lc_feeders[i]; i++) {
 		if (lc_feeders[i]->explain) {
-			lc_feeders[i]->explain(
-				lc_config_section(check->process.config, lc_feeders[i]->config->name), count, &out);
+			lc_feeders[i]->explain(lc_config_section(check->process.config,
+						       lc_feeders[i]->config->name),
+				count, &out);
 		}
 	}
 	fputs(lc_buf_text(&out), stdout);
@@ -412,13 +439,15 @@ static int check_rules(struct check *check)
 
 int lc_command_check(int argc, char **argv)
 {
-	struct check check = { .symbols_text = "5000" };
+	struct check check = {.symbols_text = "5000"};
 	bool connect = false;
 	const struct lc_option options[] = {
 		LC_PROCESS_OPTIONS(&check.process),
-		{ "connect", LC_OPTION_FLAG, &connect, NULL, "also try Kafka, the vendors, the store and Redis" },
-		{ "symbols", LC_OPTION_TEXT, &check.symbols_text, "N", "say how old quotes can get with N symbols (default 5000)" },
-		{ 0 },
+		{"connect", LC_OPTION_FLAG, &connect, NULL,
+			"also try Kafka, the vendors, the store and Redis"},
+		{"symbols", LC_OPTION_TEXT, &check.symbols_text, "N",
+			"say how old quotes can get with N symbols (default 5000)"},
+		{0},
 	};
 	int rc = lc_args_parse(&usage, options, &argc, argv);
 	if (rc >= 0) {
@@ -433,7 +462,9 @@ int lc_command_check(int argc, char **argv)
 	rc = lc_process_load(&check.process);
 	rc = rc >= 0 ? rc : check_rules(&check);
 	if (rc < 0) {
-		printf("ok%s%s\n", check.process.path[0] ? ": " : " (no settings file: all defaults)", check.process.path);
+		printf("ok%s%s\n",
+			check.process.path[0] ? ": " : " (no settings file: all defaults)",
+			check.process.path);
 		explain(&check);
 		rc = connect ? lc_process_start(&check.process) : LC_EXIT_OK;
 	}

@@ -4,8 +4,9 @@
 
 #include <stdio.h>
 
-static const struct lc_usage usage = { "config", "",
-	"Prints every setting in force and where it came from (default, file:line, variable); secrets are masked." };
+static const struct lc_usage usage = {"config", "",
+	"Prints every setting in force and where it came from (default, file:line, variable); "
+	"secrets are masked."};
 
 static void print_reference(bool markdown)
 {
@@ -38,13 +39,15 @@ static int print_effective(struct lc_process *process)
 
 int lc_command_config(int argc, char **argv)
 {
-	struct lc_process process = { 0 };
+	struct lc_process process = {0};
 	bool reference = false, markdown = false;
 	const struct lc_option options[] = {
 		LC_PROCESS_OPTIONS(&process),
-		{ "reference", LC_OPTION_FLAG, &reference, NULL, "instead: a whole settings file with every default and its help" },
-		{ "markdown", LC_OPTION_FLAG, &markdown, NULL, "with --reference: the page docs/configuration.md" },
-		{ 0 },
+		{"reference", LC_OPTION_FLAG, &reference, NULL,
+			"instead: a whole settings file with every default and its help"},
+		{"markdown", LC_OPTION_FLAG, &markdown, NULL,
+			"with --reference: the page docs/configuration.md"},
+		{0},
 	};
 	int rc = lc_args_parse(&usage, options, &argc, argv);
 	if (rc >= 0) {

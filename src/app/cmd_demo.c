@@ -1,5 +1,6 @@
-/* livecore demo: the whole on one machine. The vendors are simulators, processes of their own that speak the vendors' protocols on loopback; Kafka is
- * librdkafka's mock cluster, or the broker that --brokers names; the manager is the real one. */
+/* livecore demo: the whole on one machine. The vendors are simulators, processes of their own that
+ * speak the vendors' protocols on loopback; Kafka is librdkafka's mock cluster, or the broker that
+ * --brokers names; the manager is the real one. */
 #include "app/commands.h"
 #include "app/demo.h"
 #include "livecore/embedded_broker.h"
@@ -16,17 +17,20 @@
 #define PUBLISH_TIMEOUT_MS 30000
 #define SHUTDOWN_MS "1500ms" /* Ctrl-C ends the demo within 2 s */
 
-static const struct lc_usage usage = { "demo", "",
-	"Shows the whole on this machine: a simulator of each vendor, an embedded Kafka broker, and the manager between them. On a\n"
-	"terminal a live table, elsewhere a key=value line a second. Ctrl-C ends it, with everything acknowledged." };
+static const struct lc_usage usage = {"demo", "",
+	"Shows the whole on this machine: a simulator of each vendor, an embedded Kafka broker, "
+	"and the manager between them. On a\n"
+	"terminal a live table, elsewhere a key=value line a second. Ctrl-C ends it, with "
+	"everything acknowledged."};
 
-static const char *const walk_symbols[] = { "AAPL", "MSFT", "NVDA", "TSLA", "AMZN", "IBM", "KO", "BRK.B", "600000.SH", "600519.SH",
-	"601318.SH", "688981.SH", "510300.SH", "000001.SZ", "000858.SZ", "300750.SZ", "920489.BJ", "00700.HK", "09988.HK", "03690.HK",
-	"00005.HK" };
-static const char *const tape_symbols[] = { "IBM", "688293.SH", "00700.HK" };
+static const char *const walk_symbols[] = {"AAPL", "MSFT", "NVDA", "TSLA", "AMZN", "IBM", "KO",
+	"BRK.B", "600000.SH", "600519.SH", "601318.SH", "688981.SH", "510300.SH", "000001.SZ",
+	"000858.SZ", "300750.SZ", "920489.BJ", "00700.HK", "09988.HK", "03690.HK", "00005.HK"};
+static const char *const tape_symbols[] = {"IBM", "688293.SH", "00700.HK"};
 
 struct demo {
-	struct lc_process process; /* its sets: the demo's own, then those of the command line, which win */
+	struct lc_process
+		process; /* its sets: the demo's own, then those of the command line, which win */
 	struct lc_texts user_sets;
 	struct lc_service service;
 	struct lc_demo_sims sims;
@@ -50,7 +54,8 @@ static void on_published(void *arg, const struct lc_error *err, int32_t partitio
 	(void)offset;
 	demo->publish = NULL;
 	if (err && err->code != LC_OK) {
-		fprintf(stderr, "livecore: the demo's interest did not reach Kafka: %s\n", err->text);
+		fprintf(stderr, "livecore: the demo's interest did not reach Kafka: %s\n",
+			err->text);
 		lc_service_stop(&demo->service);
 	}
 }
@@ -58,29 +63,35 @@ static void on_published(void *arg, const struct lc_error *err, int32_t partitio
 /* The demo is a user like any other: its portfolio says on Kafka what it follows. */
 static enum lc_err follow(struct demo *demo, struct lc_error *err)
 {
-	const struct lc_message_context context = { .time_format = LC_TIME_UTC, .node_id = "demo", .stream = "demo" };
+	const struct lc_message_context context = {
+		.time_format = LC_TIME_UTC, .node_id = "demo", .stream = "demo"};
 	const char *const *symbols = demo->tape ? tape_symbols : walk_symbols;
-	size_t count = demo->tape ? sizeof tape_symbols / sizeof *tape_symbols : sizeof walk_symbols / sizeof *walk_symbols;
-	const struct lc_clock clock = { 0 };
+	size_t count = demo->tape ? sizeof tape_symbols / sizeof *tape_symbols
+				  : sizeof walk_symbols / sizeof *walk_symbols;
+	const struct lc_clock clock = {0};
 	struct lc_buf body;
 	lc_buf_init(&body, 64 * 1024);
-	lc_interest_update_encode(
-		&context, "demo", LC_INTEREST_REPLACE, symbols, count, lc_clock_wall_ns(&clock), &body);
-	const struct lc_message message = { .topic = lc_process_topics(&demo->process)->interest, .key = "demo", .key_len = 4,
-		.value = body.data, .value_len = body.len };
+	lc_interest_update_encode(&context, "demo", LC_INTEREST_REPLACE, symbols, count,
+		lc_clock_wall_ns(&clock), &body);
+	const struct lc_message message = {.topic = lc_process_topics(&demo->process)->interest,
+		.key = "demo",
+		.key_len = 4,
+		.value = body.data,
+		.value_len = body.len};
 	struct lc_kafka_config kafka = *lc_process_kafka(&demo->process);
 	char brokers[256];
 	snprintf(brokers, sizeof brokers, "%s", demo->brokers);
 	kafka.brokers = brokers;
-	enum lc_err rc = lc_publish_once(
-		demo->process.loop, &kafka, &message, PUBLISH_TIMEOUT_MS, on_published, demo, &demo->publish, err);
+	enum lc_err rc = lc_publish_once(demo->process.loop, &kafka, &message, PUBLISH_TIMEOUT_MS,
+		on_published, demo, &demo->publish, err);
 	lc_buf_finish(&body);
 	return rc;
 }
 
 /* --- settings --- */
 
-static const char *const demo_environ[] = { "LIVECORE_ALPACA_KEY=demo-key", "LIVECORE_ALPACA_SECRET=demo-secret", NULL };
+static const char *const demo_environ[] = {
+	"LIVECORE_ALPACA_KEY=demo-key", "LIVECORE_ALPACA_SECRET=demo-secret", NULL};
 
 static void set(struct demo *demo, const char *text)
 {
@@ -89,7 +100,8 @@ static void set(struct demo *demo, const char *text)
 	}
 }
 
-/* Also when the demo has more to say: what the command line sets is said again behind it, and wins. */
+/* Also when the demo has more to say: what the command line sets is said again behind it, and
+ * wins. */
 static int load(struct demo *demo)
 {
 	struct lc_buf errors;
@@ -123,7 +135,9 @@ static int prepare(struct demo *demo)
 	set(demo, "kafka.fetch_wait=20ms");
 	set(demo, isatty(STDOUT_FILENO) && !demo->json ? "log.level=off" : "log.level=warn");
 	if (demo->brokers) {
-		set(demo, "kafka.create_topics=true"); /* the embedded broker has them from the start */
+		set(demo,
+			/* the embedded broker has them from the start */
+			"kafka.create_topics=true");
 	}
 	if (!demo->tape) {
 		set(demo, "calendar.always_open=true");
@@ -154,9 +168,12 @@ static void on_stopped(void *arg)
 		lc_demo_print_json(&demo->service);
 	} else {
 		const struct lc_manager_totals *totals = &demo->service.totals;
-		printf("ended: published=%llu acknowledged=%llu unacknowledged=%llu dropped=%llu reconnects=%llu\n",
-			(unsigned long long)totals->published, (unsigned long long)totals->acknowledged,
-			(unsigned long long)totals->unacknowledged, (unsigned long long)totals->dropped,
+		printf("ended: published=%llu acknowledged=%llu unacknowledged=%llu dropped=%llu "
+		       "reconnects=%llu\n",
+			(unsigned long long)totals->published,
+			(unsigned long long)totals->acknowledged,
+			(unsigned long long)totals->unacknowledged,
+			(unsigned long long)totals->dropped,
 			(unsigned long long)totals->reconnects);
 	}
 }
@@ -178,8 +195,8 @@ static int start_broker(struct demo *demo)
 	if (demo->brokers) {
 		return -1;
 	}
-	if (lc_embedded_broker_create(lc_process_kafka(&demo->process), lc_process_topics(&demo->process), &demo->broker, &err) !=
-		LC_OK) {
+	if (lc_embedded_broker_create(lc_process_kafka(&demo->process),
+		    lc_process_topics(&demo->process), &demo->broker, &err) != LC_OK) {
 		fprintf(stderr, "livecore: embedded broker: %s\n", err.text);
 		return LC_EXIT_FAILED;
 	}
@@ -190,8 +207,11 @@ static int start_broker(struct demo *demo)
 static int start_sims(struct demo *demo)
 {
 	struct lc_error err;
-	demo->sims = (struct lc_demo_sims){ .loop = demo->process.loop, .tape_dir = demo->tape ? demo->tape_dir : NULL,
-		.speed = demo->speed, .ready = on_sims_ready, .arg = demo };
+	demo->sims = (struct lc_demo_sims){.loop = demo->process.loop,
+		.tape_dir = demo->tape ? demo->tape_dir : NULL,
+		.speed = demo->speed,
+		.ready = on_sims_ready,
+		.arg = demo};
 	if (lc_demo_sims_start(&demo->sims, &err) != LC_OK) {
 		fprintf(stderr, "livecore: %s\n", err.text);
 		return LC_EXIT_FAILED;
@@ -213,11 +233,13 @@ static int start_all(struct demo *demo)
 	if (rc >= 0) {
 		return rc;
 	}
-	demo->service = (struct lc_service){ .stopped = on_stopped, .ended = on_ended, .arg = demo };
+	demo->service = (struct lc_service){.stopped = on_stopped, .ended = on_ended, .arg = demo};
 	if (!demo->json) {
 		printf("broker=%s\n", demo->brokers);
-		printf("from another terminal: livecore watch --brokers %s, or kcat -C -b %s -t %s\n", demo->brokers,
-			demo->brokers, lc_process_topics(&demo->process)->market_data);
+		printf("from another terminal: livecore watch --brokers %s, or kcat -C -b %s -t "
+		       "%s\n",
+			demo->brokers, demo->brokers,
+			lc_process_topics(&demo->process)->market_data);
 		fflush(stdout);
 	}
 	if (follow(demo, &err) != LC_OK) {
@@ -226,8 +248,10 @@ static int start_all(struct demo *demo)
 	}
 	rc = lc_service_start(&demo->service, &demo->process, demo->brokers, demo->tape);
 	rc = rc >= 0 ? rc : lc_service_on_signals(&demo->service);
-	if (rc < 0 && (lc_timer_create(demo->process.loop, on_time_over, demo, &demo->end_timer) != LC_OK ||
-			      lc_demo_view_create(&demo->service, demo->brokers, demo->json, &demo->view) != LC_OK)) {
+	if (rc < 0 && (lc_timer_create(demo->process.loop, on_time_over, demo, &demo->end_timer) !=
+				      LC_OK ||
+			      lc_demo_view_create(&demo->service, demo->brokers, demo->json,
+				      &demo->view) != LC_OK)) {
 		rc = LC_EXIT_FAILED;
 	}
 	return rc;
@@ -261,16 +285,20 @@ static int remove_entry(const char *path, const struct stat *info, int kind, str
 
 int lc_command_demo(int argc, char **argv)
 {
-	struct demo demo = { .speed = "10", .tape_dir = "tests/data" };
+	struct demo demo = {.speed = "10", .tape_dir = "tests/data"};
 	const struct lc_option options[] = {
-		{ "for", LC_OPTION_DURATION, &demo.for_ms, "TIME", "end by itself after 10s, 2m, …" },
-		{ "json", LC_OPTION_FLAG, &demo.json, NULL, "print nothing but one JSON line at the end" },
-		{ "tape", LC_OPTION_FLAG, &demo.tape, NULL, "play recorded days instead of a random walk" },
-		{ "tape-dir", LC_OPTION_TEXT, &demo.tape_dir, "DIR", "where the recorded days are (default tests/data)" },
-		{ "speed", LC_OPTION_TEXT, &demo.speed, "1|10|max", "of the tapes (default 10)" },
-		{ "brokers", LC_OPTION_TEXT, &demo.brokers, "HOST:PORT", "a real Kafka instead of the embedded broker" },
-		{ "set", LC_OPTION_MANY, &demo.user_sets, "KEY=VALUE", "one setting; repeatable" },
-		{ 0 },
+		{"for", LC_OPTION_DURATION, &demo.for_ms, "TIME", "end by itself after 10s, 2m, …"},
+		{"json", LC_OPTION_FLAG, &demo.json, NULL,
+			"print nothing but one JSON line at the end"},
+		{"tape", LC_OPTION_FLAG, &demo.tape, NULL,
+			"play recorded days instead of a random walk"},
+		{"tape-dir", LC_OPTION_TEXT, &demo.tape_dir, "DIR",
+			"where the recorded days are (default tests/data)"},
+		{"speed", LC_OPTION_TEXT, &demo.speed, "1|10|max", "of the tapes (default 10)"},
+		{"brokers", LC_OPTION_TEXT, &demo.brokers, "HOST:PORT",
+			"a real Kafka instead of the embedded broker"},
+		{"set", LC_OPTION_MANY, &demo.user_sets, "KEY=VALUE", "one setting; repeatable"},
+		{0},
 	};
 	int rc = lc_args_parse(&usage, options, &argc, argv);
 	if (rc >= 0) {

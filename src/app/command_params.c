@@ -19,7 +19,8 @@ static bool is_scalar(const char *text, size_t len)
 	       is_word(text, len, "null") || lc_decimal_parse(text, len, &number) == LC_OK;
 }
 
-/* Is [text] JSON? A bare text in quotes is held inside a list, as the parser takes containers alone. */
+/* Is [text] JSON? A bare text in quotes is held inside a list, as the parser takes containers
+ * alone. */
 static enum lc_err check_json(const char *key, const char *text, struct lc_error *err)
 {
 	struct lc_json_parser *parser;

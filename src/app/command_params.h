@@ -14,8 +14,9 @@ struct lc_params {
 	struct lc_buf texts;
 };
 
-/* What looks like a JSON number, true, false, null, list or object is sent as such; `codes`, and a value with a comma, as a list;
- * dates (keys that end in _date, YYYYMMDD on the wire) and all else as text. LC_ERR_INVALID with err. Finish it in any case. */
+/* What looks like a JSON number, true, false, null, list or object is sent as such; `codes`, and a
+ * value with a comma, as a list; dates (keys that end in _date, YYYYMMDD on the wire) and all else
+ * as text. LC_ERR_INVALID with err. Finish it in any case. */
 enum lc_err lc_params_parse(
 	struct lc_params *params, char **words, size_t count, struct lc_error *err);
 void lc_params_finish(struct lc_params *params);

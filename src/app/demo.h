@@ -16,7 +16,7 @@ struct lc_demo_sim {
 struct lc_demo_sims {
 	struct lc_loop *loop;
 	struct lc_demo_sim sim[LC_DEMO_SIMS]; /* alpaca, eastmoney, fushu */
-	const char *tape_dir;		      /* NULL: a random walk */
+	const char *tape_dir;                 /* NULL: a random walk */
 	const char *speed;
 	bool failed; /* one ended before it listened */
 	void (*ready)(void *arg);
@@ -31,7 +31,8 @@ void lc_demo_sims_settings(struct lc_demo_sims *sims, struct lc_texts *sets);
 
 /* How the demo shows itself: a live table on a terminal, a line a second elsewhere. */
 struct lc_demo_view;
-enum lc_err lc_demo_view_create(struct lc_service *service, const char *brokers, bool quiet, struct lc_demo_view **out);
+enum lc_err lc_demo_view_create(
+	struct lc_service *service, const char *brokers, bool quiet, struct lc_demo_view **out);
 /* Leaves the terminal as it was. */
 void lc_demo_view_destroy(struct lc_demo_view *view);
 

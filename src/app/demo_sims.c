@@ -8,9 +8,9 @@
 static const struct {
 	const char *vendor, *tape;
 } vendors[LC_DEMO_SIMS] = {
-	{ "alpaca", "day-us-ibm-20131011-tick-trades.csv" },
-	{ "eastmoney", "day-cn-sh688293-20230323-snapshots.csv" },
-	{ "fushu", NULL }, /* no recorded day is known */
+	{"alpaca", "day-us-ibm-20131011-tick-trades.csv"},
+	{"eastmoney", "day-cn-sh688293-20230323-snapshots.csv"},
+	{"fushu", NULL}, /* no recorded day is known */
 };
 
 /* This program's own file. By its name where it still has one: tools that wrap a program answer
@@ -54,19 +54,21 @@ static void on_exited(void *arg, int64_t status, int signo)
 {
 	struct lc_demo_sim *sim = arg;
 	struct lc_demo_sims *sims = sim->sims;
-	lc_log(lc_loop_log(sims->loop), LC_LOG_ERROR, "demo", "simulator_ended", LC_S("vendor", vendors[sim - sims->sim].vendor),
-		LC_I("status", status), LC_I("signal", signo));
+	lc_log(lc_loop_log(sims->loop), LC_LOG_ERROR, "demo", "simulator_ended",
+		LC_S("vendor", vendors[sim - sims->sim].vendor), LC_I("status", status),
+		LC_I("signal", signo));
 	sims->failed = true;
 	check_ready(sims);
 }
 
 enum lc_err lc_demo_sims_start(struct lc_demo_sims *sims, struct lc_error *err)
 {
-	static const struct lc_child_handler handler = { .line = on_line, .exited = on_exited };
+	static const struct lc_child_handler handler = {.line = on_line, .exited = on_exited};
 	char program[4096];
 	for (size_t i = 0; i < LC_DEMO_SIMS; i++) {
 		char tape[4096];
-		const char *args[16] = { own_program(program, sizeof program), "sim", vendors[i].vendor, "--port", "0", "--exit-with-stdin" };
+		const char *args[16] = {own_program(program, sizeof program), "sim",
+			vendors[i].vendor, "--port", "0", "--exit-with-stdin"};
 		size_t n = 6;
 		if (sims->tape_dir && vendors[i].tape) {
 			snprintf(tape, sizeof tape, "%s/%s", sims->tape_dir, vendors[i].tape);
@@ -78,7 +80,8 @@ enum lc_err lc_demo_sims_start(struct lc_demo_sims *sims, struct lc_error *err)
 			args[n++] = "09:30"; /* before it hours may pass without a trade */
 		}
 		sims->sim[i].sims = sims;
-		enum lc_err rc = lc_child_start(sims->loop, args, &handler, &sims->sim[i], &sims->sim[i].child, err);
+		enum lc_err rc = lc_child_start(
+			sims->loop, args, &handler, &sims->sim[i], &sims->sim[i].child, err);
 		if (rc != LC_OK) {
 			return rc;
 		}

@@ -36,11 +36,15 @@ static void update_rates(struct lc_demo_view *view, const struct lc_feed_view *f
 		return;
 	}
 	for (size_t i = 0; i < count; i++) {
-		view->rate[i] = view->at_ns ? (double)(feeds[i].ticks - view->ticks_before[i]) / seconds : 0;
+		view->rate[i] = view->at_ns
+					? (double)(feeds[i].ticks - view->ticks_before[i]) / seconds
+					: 0;
 		view->ticks_before[i] = feeds[i].ticks;
 	}
-	view->published_rate =
-		view->at_ns ? (double)(view->totals.published - view->totals_before.published) / seconds : 0;
+	view->published_rate = view->at_ns ? (double)(view->totals.published -
+						      view->totals_before.published) /
+						     seconds
+					   : 0;
 	view->totals_before = view->totals;
 	view->at_ns = now_ns;
 }
@@ -58,13 +62,16 @@ static void print_line(struct lc_demo_view *view)
 	struct lc_feed_view feeds[FEEDS_MAX];
 	size_t count = look(view, feeds);
 	struct lc_manager_totals totals = view->totals;
-	printf("followed=%llu ticks=%llu published=%llu acknowledged=%llu unacknowledged=%llu queued=%zu dropped=%llu "
+	printf("followed=%llu ticks=%llu published=%llu acknowledged=%llu unacknowledged=%llu "
+	       "queued=%zu dropped=%llu "
 	       "reconnects=%llu",
-		(unsigned long long)totals.followed, (unsigned long long)totals.ticks, (unsigned long long)totals.published,
-		(unsigned long long)totals.acknowledged, (unsigned long long)totals.unacknowledged, totals.queued,
+		(unsigned long long)totals.followed, (unsigned long long)totals.ticks,
+		(unsigned long long)totals.published, (unsigned long long)totals.acknowledged,
+		(unsigned long long)totals.unacknowledged, totals.queued,
 		(unsigned long long)totals.dropped, (unsigned long long)totals.reconnects);
 	for (size_t i = 0; i < count; i++) {
-		printf(" %s=%s %s_rate=%.0f", feeds[i].name, feeds[i].state, feeds[i].name, view->rate[i]);
+		printf(" %s=%s %s_rate=%.0f", feeds[i].name, feeds[i].state, feeds[i].name,
+			view->rate[i]);
 	}
 	putchar('\n');
 	fflush(stdout);
@@ -73,7 +80,8 @@ static void print_line(struct lc_demo_view *view)
 static void format_decimal(char *out, size_t size, bool known, struct lc_decimal value)
 {
 	char text[LC_DECIMAL_TEXT_MAX];
-	snprintf(out, size, "%.*s", known ? (int)lc_decimal_format(value, text) : 1, known ? text : "-");
+	snprintf(out, size, "%.*s", known ? (int)lc_decimal_format(value, text) : 1,
+		known ? text : "-");
 }
 
 static void draw_quote(int row, const struct lc_quote_view *quote, int64_t now_ns)
@@ -82,15 +90,19 @@ static void draw_quote(int row, const struct lc_quote_view *quote, int64_t now_n
 	format_decimal(price, sizeof price, quote->has & LC_HAS_PRICE, quote->price);
 	format_decimal(bid, sizeof bid, quote->has & LC_HAS_BID, quote->bid);
 	format_decimal(ask, sizeof ask, quote->has & LC_HAS_ASK, quote->ask);
-	if ((quote->has & LC_HAS_PRICE) && (quote->has & LC_HAS_PREV_CLOSE) && !lc_decimal_is_zero(quote->prev_close)) {
+	if ((quote->has & LC_HAS_PRICE) && (quote->has & LC_HAS_PREV_CLOSE) &&
+		!lc_decimal_is_zero(quote->prev_close)) {
 		double before = lc_decimal_to_double(quote->prev_close);
 		double percent = (lc_decimal_to_double(quote->price) / before - 1) * 100;
-		snprintf(change, sizeof change, "%+.2f%%", percent > -0.005 && percent < 0 ? 0 : percent); /* no -0.00% */
+		snprintf(change, sizeof change, "%+.2f%%",
+			percent > -0.005 && percent < 0 ? 0 : percent); /* no -0.00% */
 	}
 	if (quote->received_ns > 0) {
 		snprintf(age, sizeof age, "%.1fs", (double)(now_ns - quote->received_ns) / 1e9);
 	}
-	int colour = change[0] == '+' ? COLOR_PAIR(1) : change[0] == '-' && change[1] ? COLOR_PAIR(2) : 0;
+	int colour = change[0] == '+'                ? COLOR_PAIR(1)
+		     : change[0] == '-' && change[1] ? COLOR_PAIR(2)
+						     : 0;
 	mvprintw(row, 0, "%-12s %-10s ", quote->symbol, quote->feeder);
 	attron(colour);
 	printw("%12s %9s", price, change);
@@ -98,12 +110,15 @@ static void draw_quote(int row, const struct lc_quote_view *quote, int64_t now_n
 	printw(" %12s %12s %8s%s", bid, ask, age, quote->halted ? "  halted" : "");
 }
 
-static int draw_feeds(struct lc_demo_view *view, int row, const struct lc_feed_view *feeds, size_t count)
+static int draw_feeds(
+	struct lc_demo_view *view, int row, const struct lc_feed_view *feeds, size_t count)
 {
-	mvprintw(row++, 0, "%-12s %-14s %10s %9s %8s %13s", "feeder", "state", "ticks/s", "symbols", "queue", "reconnects");
+	mvprintw(row++, 0, "%-12s %-14s %10s %9s %8s %13s", "feeder", "state", "ticks/s", "symbols",
+		"queue", "reconnects");
 	for (size_t i = 0; i < count; i++) {
-		mvprintw(row++, 0, "%-12s %-14s %10.0f %4zu/%-4zu %8zu %13llu  %.40s", feeds[i].name, feeds[i].state, view->rate[i],
-			feeds[i].subscribed, feeds[i].wanted, feeds[i].queued, (unsigned long long)feeds[i].reconnects,
+		mvprintw(row++, 0, "%-12s %-14s %10.0f %4zu/%-4zu %8zu %13llu  %.40s",
+			feeds[i].name, feeds[i].state, view->rate[i], feeds[i].subscribed,
+			feeds[i].wanted, feeds[i].queued, (unsigned long long)feeds[i].reconnects,
 			feeds[i].reason);
 	}
 	return row + 1;
@@ -111,7 +126,8 @@ static int draw_feeds(struct lc_demo_view *view, int row, const struct lc_feed_v
 
 static void draw_screen(struct lc_demo_view *view)
 {
-	static struct lc_quote_view quotes[ROWS_MAX]; /* too large for the stack; used by this function alone */
+	static struct lc_quote_view
+		quotes[ROWS_MAX]; /* too large for the stack; used by this function alone */
 	struct lc_feed_view feeds[FEEDS_MAX];
 	size_t feed_count = look(view, feeds);
 	struct lc_manager_totals totals = view->totals;
@@ -119,14 +135,19 @@ static void draw_screen(struct lc_demo_view *view)
 	erase();
 	mvprintw(row++, 0, "livecore demo   Kafka: %s   http: 127.0.0.1:%d", view->brokers,
 		view->service->api ? lc_api_port(view->service->api) : 0);
-	mvprintw(row++, 0, "published %llu (%.0f/s)   acknowledged %llu   on their way %llu   dropped %llu",
-		(unsigned long long)totals.published, view->published_rate, (unsigned long long)totals.acknowledged, (unsigned long long)totals.unacknowledged,
+	mvprintw(row++, 0,
+		"published %llu (%.0f/s)   acknowledged %llu   on their way %llu   dropped %llu",
+		(unsigned long long)totals.published, view->published_rate,
+		(unsigned long long)totals.acknowledged, (unsigned long long)totals.unacknowledged,
 		(unsigned long long)totals.dropped);
-	mvprintw(row++, 0, "from another terminal: kcat -C -b %s -t ginkgo.live.market.data", view->brokers);
+	mvprintw(row++, 0, "from another terminal: kcat -C -b %s -t ginkgo.live.market.data",
+		view->brokers);
 	row = draw_feeds(view, row + 1, feeds, feed_count);
-	mvprintw(row++, 0, "%-12s %-10s %12s %9s %12s %12s %8s", "symbol", "feeder", "price", "change", "bid", "ask", "age");
+	mvprintw(row++, 0, "%-12s %-10s %12s %9s %12s %12s %8s", "symbol", "feeder", "price",
+		"change", "bid", "ask", "age");
 	size_t room = LINES - row - 1 > 0 ? (size_t)(LINES - row - 1) : 0;
-	size_t count = lc_manager_quotes(view->service->manager, 0, quotes, room < ROWS_MAX ? room : ROWS_MAX);
+	size_t count = lc_manager_quotes(
+		view->service->manager, 0, quotes, room < ROWS_MAX ? room : ROWS_MAX);
 	int64_t now_ns = lc_loop_wall_ns(view->service->process->loop);
 	for (size_t i = 0; i < count; i++) {
 		draw_quote(row++, &quotes[i], now_ns);
@@ -166,7 +187,8 @@ static void open_screen(struct lc_demo_view *view)
 	}
 }
 
-enum lc_err lc_demo_view_create(struct lc_service *service, const char *brokers, bool quiet, struct lc_demo_view **out)
+enum lc_err lc_demo_view_create(
+	struct lc_service *service, const char *brokers, bool quiet, struct lc_demo_view **out)
 {
 	struct lc_demo_view *view = calloc(1, sizeof *view);
 	if (!view) {
@@ -182,7 +204,8 @@ enum lc_err lc_demo_view_create(struct lc_service *service, const char *brokers,
 	if (!quiet && isatty(STDOUT_FILENO) && isatty(STDIN_FILENO)) {
 		open_screen(view);
 	}
-	lc_timer_start(view->timer, view->screen ? SCREEN_MS : LINE_MS, view->screen ? SCREEN_MS : LINE_MS);
+	lc_timer_start(view->timer, view->screen ? SCREEN_MS : LINE_MS,
+		view->screen ? SCREEN_MS : LINE_MS);
 	*out = view;
 	return LC_OK;
 }
@@ -211,12 +234,13 @@ void lc_demo_print_json(struct lc_service *service)
 {
 	struct lc_manager_totals totals = lc_manager_totals(service->manager);
 	bool first = true;
-	printf("{\"published\":%llu,\"acknowledged\":%llu,\"unacknowledged\":%llu,\"refused\":%llu,\"prices\":%llu,"
+	printf("{\"published\":%llu,\"acknowledged\":%llu,\"unacknowledged\":%llu,\"refused\":%llu,"
+	       "\"prices\":%llu,"
 	       "\"ticks\":%llu,\"merged\":%llu,\"reconnects\":%llu,\"dropped\":{",
 		(unsigned long long)totals.published, (unsigned long long)totals.acknowledged,
 		(unsigned long long)totals.unacknowledged, (unsigned long long)totals.refused,
-		(unsigned long long)totals.prices, (unsigned long long)totals.ticks, (unsigned long long)totals.merged,
-		(unsigned long long)totals.reconnects);
+		(unsigned long long)totals.prices, (unsigned long long)totals.ticks,
+		(unsigned long long)totals.merged, (unsigned long long)totals.reconnects);
 	lc_manager_drops(service->manager, print_reason, &first);
 	printf("}}\n");
 	fflush(stdout);

@@ -13,7 +13,8 @@
 struct lc_api {
 	struct lc_loop *loop;
 	struct lc_manager *manager; /* borrowed; NULL once it is gone */
-	enum lc_ready (*ready)(void *arg, struct lc_buf *out); /* of a role without a manager; may be NULL */
+	enum lc_ready (*ready)(
+		void *arg, struct lc_buf *out); /* of a role without a manager; may be NULL */
 	void *ready_arg;
 	struct lc_http_server *server;
 	double *cpu, *resident, *started; /* process figures */
@@ -60,11 +61,15 @@ static void update_process_figures(struct lc_api *api)
 static void make_process_figures(struct lc_api *api)
 {
 	struct lc_metrics *metrics = lc_loop_metrics(api->loop);
-	api->cpu = lc_metrics_gauge(metrics, "process_cpu_seconds_total", "", "user and system CPU time");
-	api->resident = lc_metrics_gauge(metrics, "process_resident_memory_bytes", "", "resident memory");
-	api->started = lc_metrics_gauge(metrics, "process_start_time_seconds", "", "start of the process since 1970");
+	api->cpu = lc_metrics_gauge(
+		metrics, "process_cpu_seconds_total", "", "user and system CPU time");
+	api->resident = lc_metrics_gauge(
+		metrics, "process_resident_memory_bytes", "", "resident memory");
+	api->started = lc_metrics_gauge(
+		metrics, "process_start_time_seconds", "", "start of the process since 1970");
 	*api->started = (double)lc_loop_wall_ns(api->loop) / 1e9;
-	*lc_metrics_gauge(metrics, "livecore_build_info", "version=\"" LC_VERSION "\"", "always 1; the labels tell") = 1;
+	*lc_metrics_gauge(metrics, "livecore_build_info", "version=\"" LC_VERSION "\"",
+		"always 1; the labels tell") = 1;
 }
 
 /* --- /metrics --- */
@@ -85,14 +90,16 @@ static void on_client_gone(void *arg)
 static bool on_render_step(void *arg)
 {
 	struct rendering *rendering = arg;
-	return lc_metrics_render(rendering->metrics, &rendering->cursor, SERIES_A_STEP, &rendering->page) &&
+	return lc_metrics_render(
+		       rendering->metrics, &rendering->cursor, SERIES_A_STEP, &rendering->page) &&
 	       !rendering->page.failed;
 }
 
 static void on_rendered(void *arg)
 {
 	struct rendering *rendering = arg;
-	const struct lc_response response = { .status = 200, .content_type = "text/plain; version=0.0.4; charset=utf-8" };
+	const struct lc_response response = {
+		.status = 200, .content_type = "text/plain; version=0.0.4; charset=utf-8"};
 	if (rendering->page.failed) {
 		lc_exchange_fail(rendering->exchange, 500, "the metrics do not fit into memory");
 	} else {
@@ -115,7 +122,8 @@ static void serve_metrics(struct lc_api *api, struct lc_exchange *exchange)
 	rendering->exchange = exchange;
 	rendering->metrics = lc_loop_metrics(api->loop);
 	lc_buf_init(&rendering->page, METRICS_MAX);
-	if (lc_slice_start(api->loop, "metrics", on_render_step, on_rendered, rendering, &rendering->slice) != LC_OK) {
+	if (lc_slice_start(api->loop, "metrics", on_render_step, on_rendered, rendering,
+		    &rendering->slice) != LC_OK) {
 		lc_exchange_fail(exchange, 503, "out of memory");
 		free_rendering(rendering);
 		return;
@@ -127,8 +135,9 @@ static void serve_metrics(struct lc_api *api, struct lc_exchange *exchange)
 
 static void respond_json(struct lc_exchange *exchange, int status, struct lc_buf *body)
 {
-	static const char *const headers[] = { "Cache-Control: no-store", NULL };
-	const struct lc_response response = { .status = status, .content_type = "application/json", .headers = headers };
+	static const char *const headers[] = {"Cache-Control: no-store", NULL};
+	const struct lc_response response = {
+		.status = status, .content_type = "application/json", .headers = headers};
 	lc_buf_putc(body, '\n');
 	lc_exchange_respond_buf(exchange, &response, body);
 }
@@ -138,8 +147,8 @@ static void serve_live(struct lc_api *api, struct lc_exchange *exchange)
 	struct lc_buf body;
 	struct lc_loop_watch watch = lc_loop_watch(api->loop);
 	lc_buf_init(&body, 4096);
-	lc_buf_printf(&body, "{\"status\":\"live\",\"loop_lag_ms\":%.3f,\"turns\":%llu}", (double)watch.lag_ns / 1e6,
-		(unsigned long long)watch.turns);
+	lc_buf_printf(&body, "{\"status\":\"live\",\"loop_lag_ms\":%.3f,\"turns\":%llu}",
+		(double)watch.lag_ns / 1e6, (unsigned long long)watch.turns);
 	respond_json(exchange, 200, &body);
 	lc_buf_finish(&body);
 }
@@ -183,12 +192,12 @@ static const struct {
 	void (*serve)(struct lc_api *api, struct lc_exchange *exchange);
 	enum { NOBODY, ROLE, MANAGER } needs;
 } routes[] = {
-	{ "/metrics", serve_metrics, NOBODY },
-	{ "/livez", serve_live, NOBODY },
-	{ "/readyz", serve_ready, ROLE },
-	{ "/healthz", serve_health, ROLE },
-	{ "/health", serve_health, ROLE },
-	{ "/api/v1/status", serve_status, MANAGER },
+	{"/metrics", serve_metrics, NOBODY},
+	{"/livez", serve_live, NOBODY},
+	{"/readyz", serve_ready, ROLE},
+	{"/healthz", serve_health, ROLE},
+	{"/health", serve_health, ROLE},
+	{"/api/v1/status", serve_status, MANAGER},
 };
 
 static void on_request(void *arg, struct lc_exchange *exchange)
@@ -201,18 +210,20 @@ static void on_request(void *arg, struct lc_exchange *exchange)
 		}
 		if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0) {
 			lc_exchange_fail(exchange, 405, "only GET and HEAD");
-		} else if (!api->manager && routes[i].needs != NOBODY && !(routes[i].needs == ROLE && api->ready)) {
+		} else if (!api->manager && routes[i].needs != NOBODY &&
+			   !(routes[i].needs == ROLE && api->ready)) {
 			lc_exchange_fail(exchange, 503, "stopping");
 		} else {
 			routes[i].serve(api, exchange);
 		}
 		return;
 	}
-	lc_exchange_fail(exchange, 404, "there are /metrics, /livez, /readyz, /healthz, /health and /api/v1/status");
+	lc_exchange_fail(exchange, 404,
+		"there are /metrics, /livez, /readyz, /healthz, /health and /api/v1/status");
 }
 
-enum lc_err lc_api_create(
-	struct lc_loop *loop, const char *address, struct lc_manager *manager, struct lc_api **out, struct lc_error *err)
+enum lc_err lc_api_create(struct lc_loop *loop, const char *address, struct lc_manager *manager,
+	struct lc_api **out, struct lc_error *err)
 {
 	struct lc_api *api = calloc(1, sizeof *api);
 	if (!api) {
@@ -220,7 +231,8 @@ enum lc_err lc_api_create(
 	}
 	api->loop = loop;
 	api->manager = manager;
-	const struct lc_http_server_options options = { .address = address, .on_request = on_request, .arg = api };
+	const struct lc_http_server_options options = {
+		.address = address, .on_request = on_request, .arg = api};
 	enum lc_err rc = lc_http_server_create(loop, &options, &api->server, err);
 	if (rc != LC_OK) {
 		free(api);
@@ -243,7 +255,8 @@ void lc_api_detach(struct lc_api *api)
 	}
 }
 
-void lc_api_set_ready(struct lc_api *api, enum lc_ready (*ready)(void *arg, struct lc_buf *out), void *arg)
+void lc_api_set_ready(
+	struct lc_api *api, enum lc_ready (*ready)(void *arg, struct lc_buf *out), void *arg)
 {
 	api->ready = ready;
 	api->ready_arg = arg;

@@ -26,7 +26,8 @@ static size_t put(char *key, size_t at, struct lc_text text)
 	return at + len;
 }
 
-/* NUL between the parts: JSON text may hold one only as an escape that no producer of ours writes. */
+/* NUL between the parts: JSON text may hold one only as an escape that no producer of ours
+ * writes. */
 static size_t make_key(const struct lc_price_view *view, char key[KEY_MAX])
 {
 	size_t len = put(key, 0, view->symbol);

@@ -1,5 +1,6 @@
-/* What a consumer has lost, by the contract's formula: seq - the last seq - 1 - conflated, per symbol, kind and stream. Pure, one
- * thread. Bounded: beyond LC_LOSSES_MAX series new ones are not followed. */
+/* What a consumer has lost, by the contract's formula: seq - the last seq - 1 - conflated, per
+ * symbol, kind and stream. Pure, one thread. Bounded: beyond LC_LOSSES_MAX series new ones are not
+ * followed. */
 #pragma once
 
 #include "livecore/messages.h"

@@ -18,31 +18,39 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 	const char *help;
 } commands[] = {
-	{ "run", lc_command_run, "follow vendors and publish on Kafka, as the settings say" },
-	{ "demo", lc_command_demo, "the whole on this machine: simulated vendors, embedded broker, live table" },
-	{ "check", lc_command_check, "check a settings file; with --connect, try everything it names" },
-	{ "config", lc_command_config, "the settings in force and where each came from" },
-	{ "timer", lc_command_timer, "send commands at their times, as the rules file says; --list, --run" },
-	{ "calendar", lc_command_calendar, "a market's days and sessions; closing one for a typhoon" },
-	{ "topics", lc_command_topics, "Kafka's topics: what exists, and creating what is missing" },
-	{ "watch", lc_command_watch, "prices from Kafka, readable" },
-	{ "subscribe", lc_command_subscribe, "say which symbols a portfolio follows" },
-	{ "command", lc_command_command, "send a control command, and wait for its answer" },
-	{ "bars", lc_command_bars, "stored bars of a symbol: table, CSV, JSON or candles" },
-	{ "store", lc_command_store, "the bar store: does it answer? init makes its tables" },
-	{ "status", lc_command_status, "what a running livecore says of itself" },
-	{ "probe", lc_command_probe, "live or ready? for a container's health check" },
-	{ "sim", command_sim, "a vendor's simulator: alpaca, eastmoney or fushu" },
-	{ "version", command_version, "versions of livecore and its libraries" },
+	{"run", lc_command_run, "follow vendors and publish on Kafka, as the settings say"},
+	{"demo", lc_command_demo,
+		"the whole on this machine: simulated vendors, embedded broker, live table"},
+	{"check", lc_command_check,
+		"check a settings file; with --connect, try everything it names"},
+	{"config", lc_command_config, "the settings in force and where each came from"},
+	{"timer", lc_command_timer,
+		"send commands at their times, as the rules file says; --list, --run"},
+	{"calendar", lc_command_calendar,
+		"a market's days and sessions; closing one for a typhoon"},
+	{"topics", lc_command_topics, "Kafka's topics: what exists, and creating what is missing"},
+	{"watch", lc_command_watch, "prices from Kafka, readable"},
+	{"subscribe", lc_command_subscribe, "say which symbols a portfolio follows"},
+	{"command", lc_command_command, "send a control command, and wait for its answer"},
+	{"bars", lc_command_bars, "stored bars of a symbol: table, CSV, JSON or candles"},
+	{"store", lc_command_store, "the bar store: does it answer? init makes its tables"},
+	{"status", lc_command_status, "what a running livecore says of itself"},
+	{"probe", lc_command_probe, "live or ready? for a container's health check"},
+	{"sim", command_sim, "a vendor's simulator: alpaca, eastmoney or fushu"},
+	{"version", command_version, "versions of livecore and its libraries"},
 };
 
 static int usage(FILE *out)
 {
-	fputs("livecore: market data from vendors to Kafka\n\nusage: livecore COMMAND [OPTIONS]\n\n", out);
+	fputs("livecore: market data from vendors to Kafka\n\nusage: livecore COMMAND "
+	      "[OPTIONS]\n\n",
+		out);
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
 		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
 	}
-	fputs("\nlivecore COMMAND --help says more. Exit codes: 0 done, 1 failed, 2 usage or settings.\n", out);
+	fputs("\nlivecore COMMAND --help says more. Exit codes: 0 done, 1 failed, 2 usage or "
+	      "settings.\n",
+		out);
 	return out == stdout ? LC_EXIT_OK : LC_EXIT_USAGE;
 }
 
@@ -57,19 +65,21 @@ static int command_version(int argc, char **argv)
 static int command_sim(int argc, char **argv)
 {
 	if (argc < 2) {
-		fputs("livecore: name the vendor: livecore sim alpaca|eastmoney|fushu [OPTIONS]\n", stderr);
+		fputs("livecore: name the vendor: livecore sim alpaca|eastmoney|fushu [OPTIONS]\n",
+			stderr);
 		return LC_EXIT_USAGE;
 	}
 	if (strcmp(argv[1], "--help") == 0) {
-		puts("usage: livecore sim VENDOR [OPTIONS]\n\nVENDOR is alpaca, eastmoney or fushu; livecore sim VENDOR --help lists its "
+		puts("usage: livecore sim VENDOR [OPTIONS]\n\nVENDOR is alpaca, eastmoney or "
+		     "fushu; livecore sim VENDOR --help lists its "
 		     "options.");
 		return LC_EXIT_OK;
 	}
 	return lc_sim_main(argc - 1, argv + 1);
 }
 
-/* Started with standard input, output or error closed, the loop's own descriptors would take their numbers, and log lines
- * would be written into them. */
+/* Started with standard input, output or error closed, the loop's own descriptors would take their
+ * numbers, and log lines would be written into them. */
 static bool open_standard_descriptors(void)
 {
 	int fd;
@@ -89,7 +99,8 @@ static int check_output(int exit_code)
 	if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EPIPE || exit_code != LC_EXIT_OK) {
 		return exit_code;
 	}
-	fprintf(stderr, "livecore: the output could not be written: %s\n", strerror(errno ? errno : EIO));
+	fprintf(stderr, "livecore: the output could not be written: %s\n",
+		strerror(errno ? errno : EIO));
 	return LC_EXIT_FAILED;
 }
 
@@ -98,12 +109,14 @@ int main(int argc, char **argv)
 	if (!open_standard_descriptors()) {
 		return LC_EXIT_FAILED;
 	}
-	/* libuv reads it when the pool is first used; a Kafka that is away keeps some of its threads waiting. */
+	/* libuv reads it when the pool is first used; a Kafka that is away keeps some of its
+	 * threads waiting. */
 	setenv("UV_THREADPOOL_SIZE", "8", 0);
 	if (argc < 2) {
 		return usage(stderr);
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+		strcmp(argv[1], "help") == 0) {
 		return check_output(usage(stdout));
 	}
 	const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];

@@ -1,4 +1,5 @@
-/* Text that came from outside, for a terminal: control characters become '?', so that it cannot steer it. Pure, any thread. */
+/* Text that came from outside, for a terminal: control characters become '?', so that it cannot
+ * steer it. Pure, any thread. */
 #pragma once
 
 #include "livecore/value.h"

@@ -23,7 +23,8 @@ int lc_process_load(struct lc_process *process)
 {
 	struct lc_error err;
 	process->sections = lc_settings_sections(&process->section_count);
-	if (lc_config_find(process->config_file, process->path, sizeof process->path, &err) != LC_OK) {
+	if (lc_config_find(process->config_file, process->path, sizeof process->path, &err) !=
+		LC_OK) {
 		fprintf(stderr, "livecore: %s\n", err.text);
 		return LC_EXIT_USAGE;
 	}
@@ -94,7 +95,8 @@ int lc_process_need_kafka(const struct lc_process *process)
 	if (lc_process_kafka(process)->brokers[0] != '\0') {
 		return -1;
 	}
-	fputs("livecore: kafka.brokers is not set: name a broker in the settings file, with --set kafka.brokers=HOST:PORT, or in "
+	fputs("livecore: kafka.brokers is not set: name a broker in the settings file, with --set "
+	      "kafka.brokers=HOST:PORT, or in "
 	      "LIVECORE_KAFKA_BROKERS\n",
 		stderr);
 	return LC_EXIT_USAGE;

@@ -51,7 +51,8 @@ static void on_manager_stopped(void *arg, int exit_code)
 	on_role_gone(service);
 }
 
-/* The settings and the timer's rules are read as one: a mistake in either leaves both as they are. */
+/* The settings and the timer's rules are read as one: a mistake in either leaves both as they
+ * are. */
 static struct lc_config *on_load(void *arg, struct lc_buf *errors)
 {
 	struct lc_service *service = arg;
@@ -66,7 +67,8 @@ static struct lc_config *on_load(void *arg, struct lc_buf *errors)
 static void on_stop_signal(void *arg, int signo)
 {
 	struct lc_service *service = arg;
-	lc_log(service->process->log, LC_LOG_INFO, "app", "signal", LC_S("name", signo == SIGTERM ? "SIGTERM" : "SIGINT"));
+	lc_log(service->process->log, LC_LOG_INFO, "app", "signal",
+		LC_S("name", signo == SIGTERM ? "SIGTERM" : "SIGINT"));
 	if (service->stopping && !service->manager && !service->timer.timer) {
 		_Exit(128 + signo);
 	}
@@ -82,32 +84,34 @@ static void on_reload_signal(void *arg, int signo)
 	}
 }
 
-int lc_service_start(struct lc_service *service, struct lc_process *process, const char *brokers, bool tape)
+int lc_service_start(
+	struct lc_service *service, struct lc_process *process, const char *brokers, bool tape)
 {
 	const struct lc_http_config *http = lc_config_section(process->config, "http");
 	const struct lc_manager_options options = {
-		.load = on_load, .arg = service, .brokers = brokers, .tape = tape };
+		.load = on_load, .arg = service, .brokers = brokers, .tape = tape};
 	struct lc_error err;
 	service->process = process;
 	if (tape) {
-		*lc_loop_clock(process->loop) = (struct lc_clock){ .tape = true };
+		*lc_loop_clock(process->loop) = (struct lc_clock){.tape = true};
 	}
-	enum lc_err rc = lc_manager_create(process->loop, process->config, &options, &service->manager, &err);
+	enum lc_err rc = lc_manager_create(
+		process->loop, process->config, &options, &service->manager, &err);
 	if (rc != LC_OK) {
 		fprintf(stderr, "livecore: %s\n", err.text);
 		service->exit_code = LC_EXIT_FAILED;
 		return rc == LC_ERR_INVALID ? LC_EXIT_USAGE : LC_EXIT_FAILED;
 	}
 	process->config = NULL; /* the manager's now */
-	if (http->enabled &&
-		lc_api_create(process->loop, http->address, service->manager, &service->api, &err) != LC_OK) {
+	if (http->enabled && lc_api_create(process->loop, http->address, service->manager,
+				     &service->api, &err) != LC_OK) {
 		fprintf(stderr, "livecore: http.address: %s\n", err.text);
 		service->exit_code = LC_EXIT_FAILED;
 		return LC_EXIT_FAILED;
 	}
 	if (service->api) {
-		lc_log(process->log, LC_LOG_INFO, "http", "listening", LC_S("address", http->address),
-			LC_I("port", lc_api_port(service->api)));
+		lc_log(process->log, LC_LOG_INFO, "http", "listening",
+			LC_S("address", http->address), LC_I("port", lc_api_port(service->api)));
 	}
 	return lc_timer_part_start(&service->timer, process, brokers);
 }
@@ -133,7 +137,8 @@ void lc_service_stop(struct lc_service *service)
 	}
 	service->stopping = true;
 	if (timer->timer) {
-		const struct lc_shutdown_config *shutdown = lc_config_section(timer->config, "shutdown");
+		const struct lc_shutdown_config *shutdown = lc_config_section(
+			timer->config, "shutdown");
 		lc_timer_part_stop(timer, shutdown->timeout, on_timer_stopped, service);
 	}
 	if (service->manager) {

@@ -1,4 +1,5 @@
-/* A manager with its HTTP endpoints and its signals: what `run` and `demo` have in common. Loop thread. */
+/* A manager with its HTTP endpoints and its signals: what `run` and `demo` have in common. Loop
+ * thread. */
 #pragma once
 
 #include "app/http_api.h"
@@ -14,15 +15,18 @@ struct lc_service {
 	int exit_code;
 	bool stopping;
 	struct lc_manager_totals totals; /* the last ones, once it has stopped */
-	void (*stopped)(void *arg);	 /* the manager has stopped and can still be asked; may be NULL */
-	/* Called once when all is down, before the loop ends; may be NULL. It then stops the loop itself. */
+	void (*stopped)(
+		void *arg); /* the manager has stopped and can still be asked; may be NULL */
+	/* Called once when all is down, before the loop ends; may be NULL. It then stops the loop
+	 * itself. */
 	void (*ended)(void *arg);
 	void *arg;
 };
 
-/* Takes the process's configuration over. Prints what is wrong on stderr and returns the exit code, or -1 when it runs. brokers: see
- * struct lc_manager_options. */
-int lc_service_start(struct lc_service *service, struct lc_process *process, const char *brokers, bool tape);
+/* Takes the process's configuration over. Prints what is wrong on stderr and returns the exit code,
+ * or -1 when it runs. brokers: see struct lc_manager_options. */
+int lc_service_start(
+	struct lc_service *service, struct lc_process *process, const char *brokers, bool tape);
 /* SIGTERM, SIGINT: stop; once more: at once. SIGHUP: reload. */
 int lc_service_on_signals(struct lc_service *service);
 void lc_service_stop(struct lc_service *service);

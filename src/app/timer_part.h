@@ -1,4 +1,5 @@
-/* The timer role with what it borrows: settings of its own, a calendar, how its messages look. Used by `run` and by `timer`. Loop thread. */
+/* The timer role with what it borrows: settings of its own, a calendar, how its messages look. Used
+ * by `run` and by `timer`. Loop thread. */
 #pragma once
 
 #include "app/process.h"
@@ -20,16 +21,18 @@ struct lc_timer_part {
 	void *arg;
 };
 
-/* The path of timer.rules: one that is relative is looked for beside the settings file, then in the working directory. "" when unset. */
+/* The path of timer.rules: one that is relative is looked for beside the settings file, then in the
+ * working directory. "" when unset. */
 void lc_timer_rules_path(
 	const struct lc_process *process, const struct lc_config *config, char *out, size_t size);
 
-/* Starts the role when timer.rules is set. brokers: instead of kafka.brokers (NULL: as set). Says on stderr what is wrong and returns the
- * exit code, or -1. Call lc_timer_part_finish() in any case. */
+/* Starts the role when timer.rules is set. brokers: instead of kafka.brokers (NULL: as set). Says
+ * on stderr what is wrong and returns the exit code, or -1. Call lc_timer_part_finish() in any
+ * case. */
 int lc_timer_part_start(
 	struct lc_timer_part *part, struct lc_process *process, const char *brokers);
-/* Takes the rules that fresh settings name. LC_ERR_INVALID with every mistake in errors: nothing has changed. Whether there is a role at all
- * is decided at start. */
+/* Takes the rules that fresh settings name. LC_ERR_INVALID with every mistake in errors: nothing
+ * has changed. Whether there is a role at all is decided at start. */
 enum lc_err lc_timer_part_reload(
 	struct lc_timer_part *part, const struct lc_config *fresh, struct lc_buf *errors);
 /* stopped is called once: later, or at once when no role runs. Again: the waiting ends. */

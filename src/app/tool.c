@@ -69,7 +69,8 @@ static void on_fetched(void *arg, const struct lc_http_answer *answer)
 
 /* --- opening --- */
 
-/* A person at a prompt wants the answer, not how Kafka was reached; who sets log.level wants both. */
+/* A person at a prompt wants the answer, not how Kafka was reached; who sets log.level wants
+ * both. */
 static void quieten(struct lc_process *process)
 {
 	const struct lc_log_config *log = lc_config_section(process->config, "log");
@@ -162,7 +163,8 @@ void lc_tool_wake(struct lc_tool *tool)
 	}
 }
 
-/* What is being taken down must be waited for, whatever Ctrl-C says: its memory is in use until then. */
+/* What is being taken down must be waited for, whatever Ctrl-C says: its memory is in use until
+ * then. */
 static void wait_until_gone(struct waiting *waiting)
 {
 	while (!waiting->over) {

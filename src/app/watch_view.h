@@ -1,4 +1,5 @@
-/* One PriceUpdate as one line: columns on a terminal, key=value elsewhere. Pure but for writing to stdout. */
+/* One PriceUpdate as one line: columns on a terminal, key=value elsewhere. Pure but for writing to
+ * stdout. */
 #pragma once
 
 #include "livecore/messages.h"

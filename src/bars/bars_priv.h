@@ -139,7 +139,8 @@ struct row_prices {
 };
 void lc_row_prices(struct row *row, const struct row_prices *prices);
 void lc_row_volume(struct row *row, struct lc_decimal volume, struct lc_decimal amount);
-/* Where a longer bar's revision stands: its first slot and segment. NULL: beyond what was planned. */
+/* Where a longer bar's revision stands: its first slot and segment. NULL: beyond what was
+ * planned. */
 uint16_t *lc_meta_at(struct symbol_bars *s, enum lc_period period, int segment, int first_slot);
 enum lc_err lc_meta_make(struct symbol_bars *s, int slots);
 /* Empties a symbol for a new day; memory stays. */

@@ -1,6 +1,7 @@
 #include "bars_priv.h"
 
-/* After the closing batch, which may be stamped some seconds past 15:00, comes fixed-price trading. */
+/* After the closing batch, which may be stamped some seconds past 15:00, comes fixed-price
+ * trading. */
 #define CN_FIXED_PRICE_NS (5 * MINUTE_NS)
 /* The random end of Hong Kong's closing auction may be stamped a little past its last minute. */
 #define HK_TAIL_NS MINUTE_NS

@@ -1,5 +1,5 @@
-/* What the files of src/bus share: librdkafka's configuration, its events on the loop, and taking a client down without
- * holding the loop. Loop thread, but for what runs in a job. */
+/* What the files of src/bus share: librdkafka's configuration, its events on the loop, and taking a
+ * client down without holding the loop. Loop thread, but for what runs in a job. */
 #pragma once
 
 #include "livecore/kafka.h"
@@ -28,7 +28,8 @@ struct kafka_conf_options {
 	int64_t batch_bytes; /* 0: the setting's */
 };
 
-/* The whole configuration of a client. *out is the caller's, for kafka_new() or rd_kafka_conf_destroy(). */
+/* The whole configuration of a client. *out is the caller's, for kafka_new() or
+ * rd_kafka_conf_destroy(). */
 enum lc_err kafka_conf_build(const struct lc_kafka_config *config,
 	const struct kafka_conf_options *options, rd_kafka_conf_t **out, struct lc_error *err);
 
@@ -39,21 +40,23 @@ enum lc_err kafka_new(
 /* librdkafka's code as ours. */
 enum lc_err kafka_err(rd_kafka_resp_err_t code);
 
-/* A queue of librdkafka's on the loop: on_ready runs when it has events, and once a second in any case (a consumer that is
- * never served is cut off). The callee serves the queue with a budget and calls event_port_again() when that was not enough. */
+/* A queue of librdkafka's on the loop: on_ready runs when it has events, and once a second in any
+ * case (a consumer that is never served is cut off). The callee serves the queue with a budget and
+ * calls event_port_again() when that was not enough. */
 struct event_port;
 enum lc_err event_port_create(struct lc_loop *loop, rd_kafka_queue_t *queue,
 	void (*on_ready)(void *arg), void *arg, struct event_port **out);
 rd_kafka_queue_t *event_port_queue(struct event_port *port);
 void event_port_again(struct event_port *port);
 
-/* Takes a client and its port (may be NULL) down: no callback of the port comes any more; the client's threads are joined in the pool,
- * then done (may be NULL) runs on the loop. */
+/* Takes a client and its port (may be NULL) down: no callback of the port comes any more; the
+ * client's threads are joined in the pool, then done (may be NULL) runs on the loop. */
 void kafka_take_down(struct lc_loop *loop, rd_kafka_t *rk, struct event_port *port,
 	void (*done)(void *arg), void *arg);
 
-/* A client's last complaint. "All brokers are down" and "timed out" are what librdkafka says in the end; why they are (a
- * wrong password, a certificate, a refused connection) was said before, and is what a person needs. Cleared by success. */
+/* A client's last complaint. "All brokers are down" and "timed out" are what librdkafka says in the
+ * end; why they are (a wrong password, a certificate, a refused connection) was said before, and is
+ * what a person needs. Cleared by success. */
 struct kafka_complaint {
 	enum lc_err code;
 	char text[200];
@@ -61,13 +64,14 @@ struct kafka_complaint {
 /* Keeps an error event's text, when it says why a connection failed. */
 void kafka_complaint_note(
 	struct kafka_complaint *complaint, rd_kafka_resp_err_t code, const char *text);
-/* The code and text to show for an error: those of the complaint when the error only says that there is no connection. */
+/* The code and text to show for an error: those of the complaint when the error only says that
+ * there is no connection. */
 enum lc_err kafka_complaint_explain(
 	const struct kafka_complaint *complaint, rd_kafka_resp_err_t code, const char **text);
 
-/* How long a question to Kafka may hold a thread of the pool after so many failures in a row. Mostly short, because
- * several clients ask while Kafka is away, and names are looked up in the same few threads; now and then long, for a
- * Kafka that is slow and not away. */
+/* How long a question to Kafka may hold a thread of the pool after so many failures in a row.
+ * Mostly short, because several clients ask while Kafka is away, and names are looked up in the
+ * same few threads; now and then long, for a Kafka that is slow and not away. */
 int64_t kafka_patience_ms(unsigned failures);
 
 /* Passes librdkafka's log event on to ours. */

@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* librdkafka cannot take back one message. When one's time is over, all that wait are purged and the others are handed over again: no
- * message that its owner gave up ever arrives later from a queue. One that was on the wire may arrive twice, or although it was given up;
- * its key tells. The connection stays meanwhile: a client that is replaced at each deadline would never get to connect. */
+/* librdkafka cannot take back one message. When one's time is over, all that wait are purged and
+ * the others are handed over again: no message that its owner gave up ever arrives later from a
+ * queue. One that was on the wire may arrive twice, or although it was given up; its key tells. The
+ * connection stays meanwhile: a client that is replaced at each deadline would never get to
+ * connect. */
 
 #define RETRY_MS 1000
 
@@ -134,7 +136,8 @@ static enum lc_err open_client(struct lc_courier *courier, struct lc_error *err)
 	return lc_error_set(err, LC_ERR_NOMEM, "no descriptor or memory for Kafka's events");
 }
 
-/* Starts the timer for what comes next: an answer to be told, a deadline, or another try at a client. */
+/* Starts the timer for what comes next: an answer to be told, a deadline, or another try at a
+ * client. */
 static void arm(struct lc_courier *courier)
 {
 	int64_t now_ns = lc_clock_mono_ns(), at_ns = INT64_MAX;

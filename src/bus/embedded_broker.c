@@ -12,7 +12,8 @@ struct lc_embedded_broker {
 	rd_kafka_mock_cluster_t *cluster;
 };
 
-/* On the cluster's threads. It has nothing to say but that it connects to nobody, and it is not meant to. */
+/* On the cluster's threads. It has nothing to say but that it connects to nobody, and it is not
+ * meant to. */
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
 	(void)rk, (void)level, (void)facility, (void)text;
@@ -45,8 +46,9 @@ enum lc_err lc_embedded_broker_create(const struct lc_kafka_config *config,
 	struct lc_topic_spec wanted[LC_TOPICS_MAX];
 	size_t count = lc_topics_wanted(config, topics, wanted);
 	for (size_t i = 0; i < count; i++) {
-		/* librdkafka's mock misses a wake-up when it is asked too quickly, and then sleeps for
-		 * a second (measured: every second start without this pause, one in ten with it). */
+		/* librdkafka's mock misses a wake-up when it is asked too quickly, and then sleeps
+		 * for a second (measured: every second start without this pause, one in ten with
+		 * it). */
 		nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
 		rd_kafka_mock_topic_create(
 			broker->cluster, wanted[i].name, wanted[i].partitions, 1);

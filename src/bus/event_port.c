@@ -170,8 +170,8 @@ void kafka_log_event(struct lc_loop *loop, rd_kafka_event_t *event)
 		return;
 	}
 	enum lc_log_level ours = level <= 3 ? LC_LOG_WARN : level <= 5 ? LC_LOG_INFO : LC_LOG_DEBUG;
-	/* kafka.properties go to every kind of client, and each ignores some; failures come as error
-	 * events too, and are logged there. */
+	/* kafka.properties go to every kind of client, and each ignores some; failures come as
+	 * error events too, and are logged there. */
 	if (facility && (!strcmp(facility, "CONFWARN") || !strcmp(facility, "FAIL"))) {
 		ours = LC_LOG_DEBUG;
 	}

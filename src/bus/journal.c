@@ -108,7 +108,8 @@ static void release_segment(struct lc_journal *journal, size_t index)
 	journal->last_hit = 0;
 }
 
-/* A last segment whose records are all reported is used again from its start: an idle journal keeps one. */
+/* A last segment whose records are all reported is used again from its start: an idle journal keeps
+ * one. */
 static void tidy_tail(struct lc_journal *journal)
 {
 	struct segment *segment = tail(journal);

@@ -65,7 +65,8 @@ static void set_producer(
 	set(build, "enable.idempotence", "true");
 	set(build, "acks", "all");
 	set(build, "message.timeout.ms", "0");
-	/* Java's and kafka-python's; librdkafka's own default would part the symbols differently. */
+	/* Java's and kafka-python's; librdkafka's own default would part the symbols
+	 * differently. */
 	set(build, "partitioner", "murmur2_random");
 	set_int(build, "linger.ms", config->linger_ms);
 	set_int(build, "batch.size", batch_bytes ? batch_bytes : config->batch_bytes);
@@ -82,8 +83,8 @@ static void set_producer(
 static void set_reader(struct build *build, const struct lc_kafka_config *config, const char *group)
 {
 	set(build, "group.id", group ? group : config->client_id);
-	/* In no group there is no session; but a commit waits so long for an absent coordinator, and destroying the client
-	 * waits for the commit, at full CPU. Ours are sent again. */
+	/* In no group there is no session; but a commit waits so long for an absent coordinator,
+	 * and destroying the client waits for the commit, at full CPU. Ours are sent again. */
 	set(build, "session.timeout.ms", "1000");
 	set(build, "enable.auto.commit", "false");
 	set(build, "enable.auto.offset.store", "false");
@@ -92,7 +93,8 @@ static void set_reader(struct build *build, const struct lc_kafka_config *config
 	set(build, "auto.offset.reset", "error");
 	set_int(build, "fetch.wait.max.ms", config->fetch_wait_ms);
 	set(build, "fetch.error.backoff.ms", "100");
-	/* A paused reader is one whose queue is not served: nothing may cut it off for that, and its buffer is small. */
+	/* A paused reader is one whose queue is not served: nothing may cut it off for that, and
+	 * its buffer is small. */
 	set(build, "max.poll.interval.ms", "86400000");
 	set(build, "queued.min.messages", "5000");
 	set(build, "queued.max.messages.kbytes", "4096");
@@ -109,7 +111,8 @@ enum lc_err kafka_conf_build(const struct lc_kafka_config *config,
 	}
 	struct build build = {.conf = rd_kafka_conf_new(), .err = err};
 	set_common(&build, config);
-	/* Properties come before what is promised, so that a name not on the list of refusals still cannot undo it. */
+	/* Properties come before what is promised, so that a name not on the list of refusals still
+	 * cannot undo it. */
 	set_properties(&build, &config->properties);
 	switch (options->role) {
 	case KAFKA_SENDER:

@@ -86,7 +86,8 @@ static enum lc_err check_property(const char *text, struct lc_error *err)
 	const char *equals = strchr(text, '=');
 	size_t len = equals ? (size_t)(equals - text) : strlen(text);
 	if (len >= sizeof name || (equals && strlen(equals + 1) >= sizeof value)) {
-		return lc_error_set(err, LC_ERR_INVALID, "a property's name has at most 255 bytes, its value 4,095");
+		return lc_error_set(err, LC_ERR_INVALID,
+			"a property's name has at most 255 bytes, its value 4,095");
 	}
 	memcpy(name, text, len);
 	name[len] = '\0';
@@ -97,11 +98,12 @@ static enum lc_err check_property(const char *text, struct lc_error *err)
 #define KAFKA(member) offsetof(struct lc_kafka_config, member)
 #define TOPIC(member) offsetof(struct lc_topics_config, member)
 
-/* The defaults of linger, batch_size and compression were measured against Apache Kafka 3.9.1 (24 partitions, 480-byte
- * records, librdkafka 2.0.2, broker on the same two cores, CPU of the whole process a record). At 10,000 a second,
- * linger 5 ms: none 17 us, snappy 17, lz4 19, zstd 27, gzip 31; lz4 with linger 0: 30 us, 20 ms: 17. Batches hold two
- * records then, and requests are what costs. Saturated: none 3.4 us, lz4 4.7, snappy 4.6, zstd 4.9; 64 KB batches cost a
- * quarter more than 256 KB, 1 MB ones gain nothing. */
+/* The defaults of linger, batch_size and compression were measured against Apache Kafka 3.9.1 (24
+ * partitions, 480-byte records, librdkafka 2.0.2, broker on the same two cores, CPU of the whole
+ * process a record). At 10,000 a second, linger 5 ms: none 17 us, snappy 17, lz4 19, zstd 27, gzip
+ * 31; lz4 with linger 0: 30 us, 20 ms: 17. Batches hold two records then, and requests are what
+ * costs. Saturated: none 3.4 us, lz4 4.7, snappy 4.6, zstd 4.9; 64 KB batches cost a quarter more
+ * than 256 KB, 1 MB ones gain nothing. */
 static const struct lc_setting kafka_settings[] = {
 	{.key = "brokers",
 		.type = LC_SET_STRING,

@@ -32,8 +32,8 @@ struct lookup {
 	rd_kafka_resp_err_t code;
 	int32_t count;
 	int64_t *ends; /* owned; one a partition when want_ends */
-	/* The same of where to begin: what the group committed, brought into what the partition holds; the end when it committed
-	 * nothing. */
+	/* The same of where to begin: what the group committed, brought into what the partition
+	 * holds; the end when it committed nothing. */
 	int64_t *starts;
 	bool *committed; /* owned; with want_committed: did the group say so? */
 };
@@ -126,7 +126,8 @@ static struct partition *partition_of(struct lc_reader *reader, int32_t partitio
 	return partition >= 0 && partition < reader->count ? &reader->partitions[partition] : NULL;
 }
 
-/* Assigns every known partition at its own next offset; what librdkafka had fetched ahead is dropped by it. */
+/* Assigns every known partition at its own next offset; what librdkafka had fetched ahead is
+ * dropped by it. */
 static void assign(struct lc_reader *reader)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(reader->count);
@@ -153,7 +154,8 @@ static struct partition fresh_partition(
 		partition.at_end = partition.next >= partition.end;
 	}
 	if (lookup->committed) {
-		/* Committed even when nothing came: after a restart "nothing is known" must not be true again. */
+		/* Committed even when nothing came: after a restart "nothing is known" must not be
+		 * true again. */
 		partition.done = partition.next;
 		partition.committed = lookup->committed[number] ? partition.next : -1;
 	}
@@ -540,7 +542,8 @@ static void on_taken_down(void *arg)
 	}
 }
 
-/* Stopping waits for the look-up (its thread uses the client), and a second at most for the commit. */
+/* Stopping waits for the look-up (its thread uses the client), and a second at most for the
+ * commit. */
 static void try_to_end(struct lc_reader *reader)
 {
 	bool committing = reader->group && (reader->commit_under_way || commit_due(reader));

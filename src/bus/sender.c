@@ -16,7 +16,7 @@
 #define RESET_CALM_MS 30000 /* after so long the next reset is the first again */
 #define RESET_WAIT_MAX_MS 30000
 #define BATCH_MIN_BYTES 4096
-#define SAMPLE_EVERY 16   /* records: their way to the acknowledgement is timed */
+#define SAMPLE_EVERY 16 /* records: their way to the acknowledgement is timed */
 #define SAMPLES 8192
 
 enum sender_state {
@@ -151,7 +151,8 @@ static void refuse(
 	lc_journal_report(sender->journal, record->id);
 }
 
-/* The producer is given up: what it still has is asked back, and the next one starts at the lowest unreported record. */
+/* The producer is given up: what it still has is asked back, and the next one starts at the lowest
+ * unreported record. */
 static void give_up_producer(struct lc_sender *sender, const char *why)
 {
 	if (sender->state != SENDER_LIVE) {
@@ -162,8 +163,8 @@ static void give_up_producer(struct lc_sender *sender, const char *why)
 	enter(sender, SENDER_PURGING);
 }
 
-/* A batch was too large for the topic. A record that must have been alone in it is refused; else smaller batches part the
- * innocent from the culprit. */
+/* A batch was too large for the topic. A record that must have been alone in it is refused; else
+ * smaller batches part the innocent from the culprit. */
 static void on_too_large(struct lc_sender *sender, const struct producer_event *event)
 {
 	bool alone = (int64_t)record_cost(&event->record) > sender->batch_bytes;
@@ -190,8 +191,8 @@ static void time_sent(struct lc_sender *sender, const struct lc_record *record)
 	}
 	lc_histogram_observe_ns(sender->metrics.receive_to_produce,
 		lc_loop_mono_ns(sender->loop) - record->received_mono_ns);
-	*sample_of(sender, record->id) =
-		(struct sample){.id = record->id, .received_mono_ns = record->received_mono_ns};
+	*sample_of(sender, record->id) = (struct sample){
+		.id = record->id, .received_mono_ns = record->received_mono_ns};
 }
 
 static void time_acknowledged(struct lc_sender *sender, uint64_t id)
@@ -224,7 +225,8 @@ static void on_report(struct lc_sender *sender, const struct producer_event *eve
 		on_too_large(sender, event);
 		break;
 	default:
-		/* It was accepted, so it is sent again; in order, which only a new producer can do. */
+		/* It was accepted, so it is sent again; in order, which only a new producer can
+		 * do. */
 		give_up_producer(sender, event->why);
 		break;
 	}

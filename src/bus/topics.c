@@ -80,8 +80,8 @@ static void take_complaints(rd_kafka_t *rk, struct kafka_complaint *complaint)
 	rd_kafka_queue_destroy(queue);
 }
 
-/* Of all topics: asking for one by name would make some brokers create it. Ends early when a person has to act: a wrong
- * password does not become right by waiting. */
+/* Of all topics: asking for one by name would make some brokers create it. Ends early when a person
+ * has to act: a wrong password does not become right by waiting. */
 static bool ask_metadata(
 	struct topics_job *job, rd_kafka_t *rk, const struct rd_kafka_metadata **metadata)
 {

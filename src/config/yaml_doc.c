@@ -29,7 +29,8 @@ static struct lc_yaml *create(const char *name)
 	return yaml;
 }
 
-/* Out of memory, there may be no complaint that says so: nothing of the document is to be trusted. */
+/* Out of memory, there may be no complaint that says so: nothing of the document is to be
+ * trusted. */
 static enum lc_err conclude(struct lc_yaml *yaml, bool ok, struct lc_yaml **out)
 {
 	if (yaml->arena.failed) {

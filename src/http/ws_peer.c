@@ -46,8 +46,8 @@ static int write_next(struct http_conn *conn)
 	return n < 0 ? -1 : 0;
 }
 
-/* Closing from a writable callback would count as a broken connection and send nothing: the frame is
- * written here, and libwebsockets closes when the client answers it, or the deadline does. */
+/* Closing from a writable callback would count as a broken connection and send nothing: the frame
+ * is written here, and libwebsockets closes when the client answers it, or the deadline does. */
 static int write_close(struct http_conn *conn)
 {
 	struct lc_ws_peer *peer = &conn->peer;

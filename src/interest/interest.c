@@ -22,8 +22,8 @@ static void reject(
 	}
 }
 
-/* The current portfolio's entry for a name, made when there is none. NULL: rejected, or nothing that
- * would have to be remembered. */
+/* The current portfolio's entry for a name, made when there is none. NULL: rejected, or nothing
+ * that would have to be remembered. */
 static struct entry *entry_for(struct lc_interest *interest, const char *text, size_t len)
 {
 	struct portfolio *portfolio = interest->current;

@@ -1,5 +1,5 @@
-/* The parts of the registry: one portfolio's decisions, the union over all portfolios, and what they
- * are kept in. Loop thread. Only leaving the union calls back. */
+/* The parts of the registry: one portfolio's decisions, the union over all portfolios, and what
+ * they are kept in. Loop thread. Only leaving the union calls back. */
 #pragma once
 
 #include "livecore/interest.h"

@@ -105,18 +105,25 @@ static void on_impatient(uv_timer_t *timer)
 static int spawn(struct lc_loop *loop, struct lc_child *child, const char *const *args)
 {
 	uv_stdio_container_t stdio[3] = {
-		{ .flags = (uv_stdio_flags)(UV_CREATE_PIPE | UV_READABLE_PIPE), .data.stream = (uv_stream_t *)&child->input },
-		{ .flags = (uv_stdio_flags)(UV_CREATE_PIPE | UV_WRITABLE_PIPE), .data.stream = (uv_stream_t *)&child->output },
-		{ .flags = UV_INHERIT_FD, .data.fd = 2 },
+		{.flags = (uv_stdio_flags)(UV_CREATE_PIPE | UV_READABLE_PIPE),
+			.data.stream = (uv_stream_t *)&child->input},
+		{.flags = (uv_stdio_flags)(UV_CREATE_PIPE | UV_WRITABLE_PIPE),
+			.data.stream = (uv_stream_t *)&child->output},
+		{.flags = UV_INHERIT_FD, .data.fd = 2},
 	};
-	uv_process_options_t options = { .file = args[0], .exit_cb = on_child_exit, .stdio = stdio, .stdio_count = 3,
-		.flags = UV_PROCESS_DETACHED };
-	memcpy(&options.args, &args, sizeof args); /* libuv does not write to them, but does not say const */
+	uv_process_options_t options = {.file = args[0],
+		.exit_cb = on_child_exit,
+		.stdio = stdio,
+		.stdio_count = 3,
+		.flags = UV_PROCESS_DETACHED};
+	memcpy(&options.args, &args,
+		sizeof args); /* libuv does not write to them, but does not say const */
 	return uv_spawn(lc_loop_uv(loop), &child->process, &options);
 }
 
-enum lc_err lc_child_start(struct lc_loop *loop, const char *const *args, const struct lc_child_handler *handler, void *arg,
-	struct lc_child **out, struct lc_error *err)
+enum lc_err lc_child_start(struct lc_loop *loop, const char *const *args,
+	const struct lc_child_handler *handler, void *arg, struct lc_child **out,
+	struct lc_error *err)
 {
 	struct lc_child *child = calloc(1, sizeof *child);
 	if (!child) {
@@ -133,7 +140,8 @@ enum lc_err lc_child_start(struct lc_loop *loop, const char *const *args, const 
 	if (rc != 0) {
 		child->destroyed = true;
 		close_all(child);
-		return lc_error_set(err, LC_ERR_IO, "cannot start %s: %s", args[0], uv_strerror(rc));
+		return lc_error_set(
+			err, LC_ERR_IO, "cannot start %s: %s", args[0], uv_strerror(rc));
 	}
 	child->running = true;
 	uv_read_start((uv_stream_t *)&child->output, on_alloc, on_read);

@@ -385,7 +385,8 @@ static void on_part_closed(void *arg)
 	done(done_arg);
 }
 
-/* Closes what is due. A gap that is open is told as far as it goes: after the restart it goes on. */
+/* Closes what is due. A gap that is open is told as far as it goes: after the restart it goes
+ * on. */
 static void say_all(struct lc_bar_flow *flow)
 {
 	int64_t at_ns = now_ns(flow);

@@ -314,8 +314,8 @@ enum lc_err lc_bar_keeper_create(
 void lc_bar_keeper_forget(struct lc_bar_keeper *keeper, uint32_t symbol)
 {
 	const char *text = lc_symbols_get(keeper->setup.symbols, symbol)->text;
-	/* In the order of things: when it is followed again, its new pieces come behind. What is not
-	 * stored (no memory, still loading) is swept out after the next start. */
+	/* In the order of things: when it is followed again, its new pieces come behind. What is
+	 * not stored (no memory, still loading) is swept out after the next start. */
 	if (keeper->phase == PHASE_READY) {
 		lc_bar_pieces_add(&keeper->pieces, text, LC_BAR_PIECE_FORGET, NULL, 0);
 	}

@@ -31,7 +31,7 @@ struct lc_control {
 	struct lc_control_setup setup;
 	struct lc_reader *reader;
 	struct lc_decoder *decoder;
-	struct lc_map *by_id;		    /* id -> struct answer, borrowed from answers */
+	struct lc_map *by_id;               /* id -> struct answer, borrowed from answers */
 	struct answer *answers[REMEMBERED]; /* owned; a ring, the oldest is forgotten first */
 	size_t next;
 	struct lc_buf result;
@@ -50,21 +50,26 @@ static void free_answer(struct answer *answer)
 	}
 }
 
-static void publish_answer(struct lc_control *control, const struct lc_control_command *command, bool ok, const char *error,
-	const char *result, bool repeated)
+static void publish_answer(struct lc_control *control, const struct lc_control_command *command,
+	bool ok, const char *error, const char *result, bool repeated)
 {
 	char name[LC_MESSAGE_TEXT_MAX + 1], id[LC_MESSAGE_TEXT_MAX + 1];
 	snprintf(name, sizeof name, "%.*s", (int)command->name.len, command->name.data);
-	snprintf(id, sizeof id, "%.*s", (int)command->id.len, command->id.data ? command->id.data : "");
-	lc_event(control->setup.outbox, "command_result", LC_S("request_id", command->id.data ? id : NULL), LC_S("command", name),
-		LC_S("role", "manager"), LC_B("ok", ok), LC_B("repeated", repeated), LC_S("error", error), LC_J("result", result));
-	lc_log(lc_loop_log(control->setup.loop), ok ? LC_LOG_INFO : LC_LOG_WARN, "control", "command", LC_S("command", name),
-		LC_S("request_id", command->id.data ? id : NULL), LC_B("ok", ok), LC_S("error", error));
+	snprintf(id, sizeof id, "%.*s", (int)command->id.len,
+		command->id.data ? command->id.data : "");
+	lc_event(control->setup.outbox, "command_result",
+		LC_S("request_id", command->id.data ? id : NULL), LC_S("command", name),
+		LC_S("role", "manager"), LC_B("ok", ok), LC_B("repeated", repeated),
+		LC_S("error", error), LC_J("result", result));
+	lc_log(lc_loop_log(control->setup.loop), ok ? LC_LOG_INFO : LC_LOG_WARN, "control",
+		"command", LC_S("command", name), LC_S("request_id", command->id.data ? id : NULL),
+		LC_B("ok", ok), LC_S("error", error));
 }
 
-/* Remembers an answer under the command's id; without memory, or without an id, the command would simply be done again. */
-static void remember(struct lc_control *control, const struct lc_control_command *command, bool ok, const char *error,
-	const char *result)
+/* Remembers an answer under the command's id; without memory, or without an id, the command would
+ * simply be done again. */
+static void remember(struct lc_control *control, const struct lc_control_command *command, bool ok,
+	const char *error, const char *result)
 {
 	struct answer *answer = command->id.len > 0 ? calloc(1, sizeof *answer) : NULL;
 	if (!answer) {
@@ -75,7 +80,8 @@ static void remember(struct lc_control *control, const struct lc_control_command
 	answer->ok = ok;
 	answer->error = error ? strdup(error) : NULL;
 	answer->result = strdup(result);
-	if (!answer->result || lc_map_put(control->by_id, answer->id, answer->id_len, answer) != LC_OK) {
+	if (!answer->result ||
+		lc_map_put(control->by_id, answer->id, answer->id_len, answer) != LC_OK) {
 		free_answer(answer);
 		return;
 	}
@@ -87,17 +93,19 @@ static void remember(struct lc_control *control, const struct lc_control_command
 	*place = answer;
 }
 
-static enum lc_err feeder_command(
-	struct lc_control *control, const struct lc_control_command *command, bool start, struct lc_error *err)
+static enum lc_err feeder_command(struct lc_control *control,
+	const struct lc_control_command *command, bool start, struct lc_error *err)
 {
 	struct lc_text name;
 	if (lc_command_text(command, "feeder", &name) != LC_OK || name.len == 0 || name.len > 32) {
-		return lc_error_set(err, LC_ERR_INVALID, "params.feeder is missing: name the feeder, for example "
-							 "{\"feeder\": \"alpaca\"}");
+		return lc_error_set(err, LC_ERR_INVALID,
+			"params.feeder is missing: name the feeder, for example "
+			"{\"feeder\": \"alpaca\"}");
 	}
 	char text[33];
 	snprintf(text, sizeof text, "%.*s", (int)name.len, name.data);
-	return control->setup.actions->feeder(control->setup.owner, text, start, &control->result, err);
+	return control->setup.actions->feeder(
+		control->setup.owner, text, start, &control->result, err);
 }
 
 static void copy_text(const struct lc_text *text, char out[LC_MESSAGE_TEXT_MAX], size_t *len)
@@ -107,15 +115,18 @@ static void copy_text(const struct lc_text *text, char out[LC_MESSAGE_TEXT_MAX],
 }
 
 /* Its answer comes later: the command is kept, since the decoder will not, and reading waits. */
-static enum lc_err bar_snapshot(struct lc_control *control, const struct lc_control_command *command, struct lc_error *err)
+static enum lc_err bar_snapshot(
+	struct lc_control *control, const struct lc_control_command *command, struct lc_error *err)
 {
 	const struct lc_text *codes = NULL;
 	size_t count = 0;
 	enum lc_err rc = lc_command_codes(control->decoder, command, &codes, &count);
 	if (rc != LC_OK && rc != LC_ERR_NOT_FOUND) {
-		return lc_error_set(err, LC_ERR_INVALID, "params.codes is no list of symbols, such as [\"600000.SH\"]");
+		return lc_error_set(err, LC_ERR_INVALID,
+			"params.codes is no list of symbols, such as [\"600000.SH\"]");
 	}
-	rc = control->setup.actions->bar_snapshot(control->setup.owner, count > 0 ? codes : NULL, count, err);
+	rc = control->setup.actions->bar_snapshot(
+		control->setup.owner, count > 0 ? codes : NULL, count, err);
 	if (rc != LC_OK) {
 		return rc;
 	}
@@ -130,8 +141,10 @@ static enum lc_err bar_snapshot(struct lc_control *control, const struct lc_cont
 	return LC_ERR_AGAIN;
 }
 
-/* Does a command that is ours. LC_ERR_AGAIN: it was begun. LC_ERR_UNSUPPORTED with an empty text: it is somebody else's. */
-static enum lc_err act(struct lc_control *control, const struct lc_control_command *command, struct lc_error *err)
+/* Does a command that is ours. LC_ERR_AGAIN: it was begun. LC_ERR_UNSUPPORTED with an empty text:
+ * it is somebody else's. */
+static enum lc_err act(
+	struct lc_control *control, const struct lc_control_command *command, struct lc_error *err)
 {
 	const struct lc_control_actions *actions = control->setup.actions;
 	err->text[0] = '\0';
@@ -142,7 +155,8 @@ static enum lc_err act(struct lc_control *control, const struct lc_control_comma
 		return actions->reload(control->setup.owner, &control->result, err);
 	case LC_COMMAND_FEEDER_START:
 	case LC_COMMAND_FEEDER_STOP:
-		return feeder_command(control, command, command->command == LC_COMMAND_FEEDER_START, err);
+		return feeder_command(
+			control, command, command->command == LC_COMMAND_FEEDER_START, err);
 	case LC_COMMAND_BAR_SNAPSHOT:
 		return bar_snapshot(control, command, err);
 	default:
@@ -150,7 +164,8 @@ static enum lc_err act(struct lc_control *control, const struct lc_control_comma
 	}
 }
 
-static void settle(struct lc_control *control, const struct lc_control_command *command, const char *result, const char *error)
+static void settle(struct lc_control *control, const struct lc_control_command *command,
+	const char *result, const char *error)
 {
 	++*(error ? control->failed : control->done);
 	remember(control, command, !error, error, result);
@@ -168,13 +183,14 @@ static void perform(struct lc_control *control, const struct lc_control_command 
 	if (rc == LC_ERR_UNSUPPORTED && err.text[0] == '\0') {
 		if (command->command == LC_COMMAND_UNKNOWN) {
 			char name[LC_MESSAGE_TEXT_MAX + 1];
-			snprintf(name, sizeof name, "%.*s", (int)command->name.len, command->name.data);
-			lc_log(lc_loop_log(control->setup.loop), LC_LOG_WARN, "control", "unknown_command",
-				LC_S("command", name));
+			snprintf(name, sizeof name, "%.*s", (int)command->name.len,
+				command->name.data);
+			lc_log(lc_loop_log(control->setup.loop), LC_LOG_WARN, "control",
+				"unknown_command", LC_S("command", name));
 		}
 		return;
 	}
-	const char *result = control->result.failed	? "{\"truncated\":true}"
+	const char *result = control->result.failed    ? "{\"truncated\":true}"
 			     : control->result.len > 0 ? lc_buf_text(&control->result)
 						       : "{}";
 	settle(control, command, result, rc == LC_OK ? NULL : err.text);
@@ -193,8 +209,8 @@ void lc_control_answer(struct lc_control *control, const char *result, const cha
 	assert(pending->active);
 	const struct lc_control_command command = {
 		.command = LC_COMMAND_BAR_SNAPSHOT,
-		.name = { pending->name, pending->name_len },
-		.id = { pending->has_id ? pending->id : NULL, pending->id_len },
+		.name = {pending->name, pending->name_len},
+		.id = {pending->has_id ? pending->id : NULL, pending->id_len},
 	};
 	pending->active = false;
 	settle(control, &command, result, error);
@@ -206,20 +222,24 @@ void lc_control_answer(struct lc_control *control, const char *result, const cha
 
 static bool is_ours(enum lc_command command)
 {
-	return command == LC_COMMAND_HEARTBEAT_TEST || command == LC_COMMAND_RELOAD || command == LC_COMMAND_FEEDER_START ||
-	       command == LC_COMMAND_FEEDER_STOP || command == LC_COMMAND_BAR_SNAPSHOT;
+	return command == LC_COMMAND_HEARTBEAT_TEST || command == LC_COMMAND_RELOAD ||
+	       command == LC_COMMAND_FEEDER_START || command == LC_COMMAND_FEEDER_STOP ||
+	       command == LC_COMMAND_BAR_SNAPSHOT;
 }
 
 static void judge(struct lc_control *control, const struct lc_control_command *command)
 {
-	int64_t oldest_ns = lc_loop_wall_ns(control->setup.loop) - control->setup.max_age_ms * LC_NS_PER_MS;
-	const struct answer *before =
-		command->id.len ? lc_map_get(control->by_id, command->id.data, command->id.len) : NULL;
+	int64_t oldest_ns = lc_loop_wall_ns(control->setup.loop) -
+			    control->setup.max_age_ms * LC_NS_PER_MS;
+	const struct answer *before = command->id.len ? lc_map_get(control->by_id, command->id.data,
+								command->id.len)
+						      : NULL;
 	if (is_ours(command->command) && before) {
 		publish_answer(control, command, before->ok, before->error, before->result, true);
 	} else if (is_ours(command->command) && command->timestamp_ns < oldest_ns) {
 		++*control->expired;
-		publish_answer(control, command, false, "expired: older than control.max_age", "{\"expired\":true}", false);
+		publish_answer(control, command, false, "expired: older than control.max_age",
+			"{\"expired\":true}", false);
 	} else {
 		perform(control, command);
 	}
@@ -234,17 +254,21 @@ void lc_control_handle(struct lc_control *control, const struct lc_reader_messag
 		.naive_zone = control->setup.naive_zone,
 	};
 	struct lc_control_command command;
-	struct lc_error err = { 0 };
+	struct lc_error err = {0};
 	assert(!control->pending.active);
 	if (lc_control_command_decode(control->decoder, &in, &command, &err) != LC_OK) {
 		++*control->unreadable;
-		lc_log(lc_loop_log(control->setup.loop), LC_LOG_WARN, "control", "unreadable", LC_S("topic", message->topic),
-			LC_I("partition", message->partition), LC_I("offset", message->offset), LC_S("error", err.text));
+		lc_log(lc_loop_log(control->setup.loop), LC_LOG_WARN, "control", "unreadable",
+			LC_S("topic", message->topic), LC_I("partition", message->partition),
+			LC_I("offset", message->offset), LC_S("error", err.text));
 	} else {
 		if (command.clamped) {
-			lc_log(lc_loop_log(control->setup.loop), LC_LOG_WARN, "control", "time_ahead", LC_S("topic", message->topic),
-				LC_I("partition", message->partition), LC_I("offset", message->offset),
-				LC_S("note", "more than 5 min after its record: the record's time is taken"));
+			lc_log(lc_loop_log(control->setup.loop), LC_LOG_WARN, "control",
+				"time_ahead", LC_S("topic", message->topic),
+				LC_I("partition", message->partition),
+				LC_I("offset", message->offset),
+				LC_S("note", "more than 5 min after its record: the record's time "
+					     "is taken"));
 		}
 		judge(control, &command);
 	}
@@ -291,7 +315,8 @@ static void make_counters(struct lc_control *control)
 	control->unreadable = lc_metrics_counter(metrics, name, "outcome=\"unreadable\"", help);
 }
 
-enum lc_err lc_control_create(const struct lc_control_setup *setup, struct lc_control **out, struct lc_error *err)
+enum lc_err lc_control_create(
+	const struct lc_control_setup *setup, struct lc_control **out, struct lc_error *err)
 {
 	struct lc_control *control = calloc(1, sizeof *control);
 	if (!control) {
@@ -300,15 +325,17 @@ enum lc_err lc_control_create(const struct lc_control_setup *setup, struct lc_co
 	control->setup = *setup;
 	lc_buf_init(&control->result, 64 * 1024);
 	make_counters(control);
-	const struct lc_reader_options options = {
-		.topic = setup->topic, .group = setup->group, .start = LC_START_COMMITTED_OR_LATEST };
-	const struct lc_reader_handlers handlers = { .message = on_message };
+	const struct lc_reader_options options = {.topic = setup->topic,
+		.group = setup->group,
+		.start = LC_START_COMMITTED_OR_LATEST};
+	const struct lc_reader_handlers handlers = {.message = on_message};
 	enum lc_err rc = lc_map_create(lc_loop_random(setup->loop), &control->by_id);
 	rc = rc ? rc : lc_decoder_create(&control->decoder);
 	if (rc) {
 		lc_error_set(err, rc, "out of memory");
 	} else if (setup->kafka) {
-		rc = lc_reader_create(setup->loop, setup->kafka, &options, &handlers, control, &control->reader, err);
+		rc = lc_reader_create(setup->loop, setup->kafka, &options, &handlers, control,
+			&control->reader, err);
 	}
 	if (rc) {
 		release(control);
@@ -336,5 +363,5 @@ void lc_control_stop(struct lc_control *control, void (*done)(void *arg), void *
 
 struct lc_reader_stats lc_control_stats(const struct lc_control *control)
 {
-	return control->reader ? lc_reader_stats(control->reader) : (struct lc_reader_stats){ 0 };
+	return control->reader ? lc_reader_stats(control->reader) : (struct lc_reader_stats){0};
 }

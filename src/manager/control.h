@@ -1,5 +1,6 @@
-/* Follows the control topic: every command is read, judged by age, done once, answered with a command_result event, and its offset
- * committed after the work. Loop thread. What a manager does not do itself it lets pass. */
+/* Follows the control topic: every command is read, judged by age, done once, answered with a
+ * command_result event, and its offset committed after the work. Loop thread. What a manager does
+ * not do itself it lets pass. */
 #pragma once
 
 #include "livecore/messages.h"
@@ -8,15 +9,19 @@
 
 struct lc_control;
 
-/* What a command may do: the manager's own functions. Each fills *result with a JSON object of what was done in numbers
- * (left empty: {}) and, when it returns an error, err with what is wrong and what to do. */
+/* What a command may do: the manager's own functions. Each fills *result with a JSON object of what
+ * was done in numbers (left empty: {}) and, when it returns an error, err with what is wrong and
+ * what to do. */
 struct lc_control_actions {
 	enum lc_err (*heartbeat)(void *owner, struct lc_buf *result, struct lc_error *err);
 	enum lc_err (*reload)(void *owner, struct lc_buf *result, struct lc_error *err);
-	/* Begins to publish bars; all of the followed symbols with codes NULL. When it returns LC_OK, lc_control_answer() is called
-	 * once, later; until then no other command is read. codes is borrowed for the call. */
-	enum lc_err (*bar_snapshot)(void *owner, const struct lc_text *codes, size_t count, struct lc_error *err);
-	enum lc_err (*feeder)(void *owner, const char *name, bool start, struct lc_buf *result, struct lc_error *err);
+	/* Begins to publish bars; all of the followed symbols with codes NULL. When it returns
+	 * LC_OK, lc_control_answer() is called once, later; until then no other command is read.
+	 * codes is borrowed for the call. */
+	enum lc_err (*bar_snapshot)(
+		void *owner, const struct lc_text *codes, size_t count, struct lc_error *err);
+	enum lc_err (*feeder)(void *owner, const char *name, bool start, struct lc_buf *result,
+		struct lc_error *err);
 };
 
 struct lc_control_setup {
@@ -31,10 +36,11 @@ struct lc_control_setup {
 };
 
 /* All of setup is borrowed but where it says copied. */
-enum lc_err lc_control_create(const struct lc_control_setup *setup, struct lc_control **out, struct lc_error *err);
+enum lc_err lc_control_create(
+	const struct lc_control_setup *setup, struct lc_control **out, struct lc_error *err);
 void lc_control_set_max_age(struct lc_control *control, int64_t max_age_ms);
-/* done is called once, later; the control is gone then. A command that was begun stays unanswered and is not committed: it is done after the
- * next start, unless it is too old by then. */
+/* done is called once, later; the control is gone then. A command that was begun stays unanswered
+ * and is not committed: it is done after the next start, unless it is too old by then. */
 void lc_control_stop(struct lc_control *control, void (*done)(void *arg), void *arg);
 
 /* One command, as the topic gave it: what the reader calls, and tests. */

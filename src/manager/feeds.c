@@ -13,24 +13,28 @@ static void make_metrics(struct lc_feed *feed)
 	struct lc_metrics *metrics = lc_loop_metrics(feed->manager->loop);
 	char label[64], labels[160], reason[64];
 	lc_metrics_label(label, sizeof label, "feeder", feed->impl->name);
-	feed->ticks = lc_metrics_counter(metrics, "livecore_feeder_ticks_total", label, "ticks parsed");
-	feed->bad_input = lc_metrics_counter(
-		metrics, "livecore_feeder_bad_input_total", label, "messages or parts of them that could not be read");
-	feed->reconnects = lc_metrics_counter(
-		metrics, "livecore_feeder_reconnects_total", label, "sessions opened after the first");
+	feed->ticks = lc_metrics_counter(
+		metrics, "livecore_feeder_ticks_total", label, "ticks parsed");
+	feed->bad_input = lc_metrics_counter(metrics, "livecore_feeder_bad_input_total", label,
+		"messages or parts of them that could not be read");
+	feed->reconnects = lc_metrics_counter(metrics, "livecore_feeder_reconnects_total", label,
+		"sessions opened after the first");
 	for (int i = LC_DROP_NONE + 1; i < LC_DROP_REASONS; i++) {
 		lc_metrics_label(reason, sizeof reason, "reason", lc_drop_name((enum lc_drop)i));
 		snprintf(labels, sizeof labels, "%s,%s", label, reason);
-		feed->dropped[i] = lc_metrics_counter(
-			metrics, "livecore_feeder_dropped_total", labels, "ticks that do not reach Kafka, by reason");
+		feed->dropped[i] = lc_metrics_counter(metrics, "livecore_feeder_dropped_total",
+			labels, "ticks that do not reach Kafka, by reason");
 	}
 	feed->state = lc_metrics_gauge(metrics, "livecore_feeder_state", label,
 		"0 disconnected, 1 connecting, 2 connected, 3 reconnecting, 4 stopped");
-	feed->depth = lc_metrics_gauge(metrics, "livecore_feeder_queue_ticks", label, "ticks in the feeder's queue");
-	feed->wanted = lc_metrics_gauge(metrics, "livecore_feeder_symbols_wanted", label, "symbols to be followed");
-	feed->subscribed = lc_metrics_gauge(metrics, "livecore_feeder_symbols_subscribed", label, "symbols the vendor took");
-	feed->over_limit = lc_metrics_gauge(
-		metrics, "livecore_feeder_symbols_over_limit", label, "symbols the vendor's plan has no room for");
+	feed->depth = lc_metrics_gauge(
+		metrics, "livecore_feeder_queue_ticks", label, "ticks in the feeder's queue");
+	feed->wanted = lc_metrics_gauge(
+		metrics, "livecore_feeder_symbols_wanted", label, "symbols to be followed");
+	feed->subscribed = lc_metrics_gauge(
+		metrics, "livecore_feeder_symbols_subscribed", label, "symbols the vendor took");
+	feed->over_limit = lc_metrics_gauge(metrics, "livecore_feeder_symbols_over_limit", label,
+		"symbols the vendor's plan has no room for");
 	feed->latency = lc_metrics_histogram(metrics, "livecore_receive_to_publish_seconds", label,
 		"from the last byte of a tick to its place in the log for Kafka");
 }
@@ -46,8 +50,8 @@ static void lose_symbols(struct lc_feed *feed)
 	}
 }
 
-static void on_state(void *owner, struct lc_supervisor *supervisor, enum lc_feed_state from, enum lc_feed_state to,
-	const char *reason)
+static void on_state(void *owner, struct lc_supervisor *supervisor, enum lc_feed_state from,
+	enum lc_feed_state to, const char *reason)
 {
 	struct lc_feed *feed = owner;
 	struct lc_manager *manager = feed->manager;
@@ -56,25 +60,30 @@ static void on_state(void *owner, struct lc_supervisor *supervisor, enum lc_feed
 	if (from == LC_FEED_CONNECTED) {
 		lose_symbols(feed);
 	}
-	bool bad = to == LC_FEED_RECONNECTING || (to == LC_FEED_STOPPED && manager->phase != LC_PHASE_STOPPING);
-	lc_log(manager->log, bad ? LC_LOG_WARN : LC_LOG_INFO, "feeder", "state", LC_S("feeder", feed->impl->name),
+	bool bad = to == LC_FEED_RECONNECTING ||
+		   (to == LC_FEED_STOPPED && manager->phase != LC_PHASE_STOPPING);
+	lc_log(manager->log, bad ? LC_LOG_WARN : LC_LOG_INFO, "feeder", "state",
+		LC_S("feeder", feed->impl->name), LC_S("from", lc_feed_state_name(from)),
+		LC_S("to", lc_feed_state_name(to)), LC_S("reason", *reason ? reason : NULL));
+	lc_event(&manager->outbox, "feeder_state", LC_S("feeder", feed->impl->name),
 		LC_S("from", lc_feed_state_name(from)), LC_S("to", lc_feed_state_name(to)),
 		LC_S("reason", *reason ? reason : NULL));
-	lc_event(&manager->outbox, "feeder_state", LC_S("feeder", feed->impl->name), LC_S("from", lc_feed_state_name(from)),
-		LC_S("to", lc_feed_state_name(to)), LC_S("reason", *reason ? reason : NULL));
 }
 
-static void on_trouble(void *owner, struct lc_supervisor *supervisor, bool raised, const char *reason)
+static void on_trouble(
+	void *owner, struct lc_supervisor *supervisor, bool raised, const char *reason)
 {
 	struct lc_feed *feed = owner;
 	struct lc_manager *manager = feed->manager;
 	uint64_t failures = raised ? lc_supervisor_status(supervisor).failures_in_row : 0;
-	lc_log(manager->log, raised ? LC_LOG_ERROR : LC_LOG_INFO, "feeder", raised ? "down" : "recovered",
-		LC_S("feeder", feed->impl->name), LC_U("failures", failures), LC_S("reason", reason));
-	lc_event(&manager->outbox, "feeder_state", LC_S("feeder", feed->impl->name), LC_B("down", raised),
+	lc_log(manager->log, raised ? LC_LOG_ERROR : LC_LOG_INFO, "feeder",
+		raised ? "down" : "recovered", LC_S("feeder", feed->impl->name),
 		LC_U("failures", failures), LC_S("reason", reason));
-	lc_alert(&manager->outbox, raised ? "feed_down" : "resolved", raised ? LC_SEVERITY_ERROR : LC_SEVERITY_INFO,
-		LC_S("feeder", feed->impl->name), LC_S("resolves", raised ? NULL : "feed_down"), LC_U("actual", failures),
+	lc_event(&manager->outbox, "feeder_state", LC_S("feeder", feed->impl->name),
+		LC_B("down", raised), LC_U("failures", failures), LC_S("reason", reason));
+	lc_alert(&manager->outbox, raised ? "feed_down" : "resolved",
+		raised ? LC_SEVERITY_ERROR : LC_SEVERITY_INFO, LC_S("feeder", feed->impl->name),
+		LC_S("resolves", raised ? NULL : "feed_down"), LC_U("actual", failures),
 		LC_S("reason", reason));
 }
 
@@ -82,20 +91,23 @@ static void on_gave_up(void *owner, struct lc_supervisor *supervisor, const char
 {
 	struct lc_feed *feed = owner;
 	(void)supervisor;
-	lc_log(feed->manager->log, LC_LOG_ERROR, "feeder", "auth_failed", LC_S("feeder", feed->impl->name),
-		LC_S("reason", reason), LC_S("todo", "mend it, then send the command reload or feeder_start"));
-	lc_event(&feed->manager->outbox, "auth_failed", LC_S("feeder", feed->impl->name), LC_S("reason", reason));
-	lc_alert(&feed->manager->outbox, "auth_failed", LC_SEVERITY_ERROR, LC_S("feeder", feed->impl->name),
+	lc_log(feed->manager->log, LC_LOG_ERROR, "feeder", "auth_failed",
+		LC_S("feeder", feed->impl->name), LC_S("reason", reason),
+		LC_S("todo", "mend it, then send the command reload or feeder_start"));
+	lc_event(&feed->manager->outbox, "auth_failed", LC_S("feeder", feed->impl->name),
 		LC_S("reason", reason));
+	lc_alert(&feed->manager->outbox, "auth_failed", LC_SEVERITY_ERROR,
+		LC_S("feeder", feed->impl->name), LC_S("reason", reason));
 }
 
 /* The vendor refused a symbol: who wanted it must know. */
-static void on_rejected(void *owner, struct lc_supervisor *supervisor, uint32_t symbol, bool limit, const char *reason)
+static void on_rejected(void *owner, struct lc_supervisor *supervisor, uint32_t symbol, bool limit,
+	const char *reason)
 {
 	struct lc_feed *feed = owner;
 	(void)supervisor;
-	lc_limits_add(
-		feed->manager->limits, feed->impl->name, limit ? LC_LIMITS_OVER : LC_LIMITS_REFUSED, reason, symbol);
+	lc_limits_add(feed->manager->limits, feed->impl->name,
+		limit ? LC_LIMITS_OVER : LC_LIMITS_REFUSED, reason, symbol);
 }
 
 static void on_closed(void *owner, struct lc_supervisor *supervisor)
@@ -119,18 +131,20 @@ static struct lc_interest *registry_of(void *owner)
 	return manager->interest ? lc_interest_sync_registry(manager->interest) : NULL;
 }
 
-static void on_limit_batch(void *owner, const char *feeder, enum lc_limits_kind kind, const char *reason, size_t count,
-	const char *example)
+static void on_limit_batch(void *owner, const char *feeder, enum lc_limits_kind kind,
+	const char *reason, size_t count, const char *example)
 {
 	struct lc_manager *manager = owner;
 	struct lc_feed *feed = feeder ? lc_feeds_find(manager, feeder) : NULL;
 	bool over = kind == LC_LIMITS_OVER;
-	lc_log(manager->log, LC_LOG_WARN, "feeder", over ? "symbol_limit" : "symbols_rejected", LC_S("feeder", feeder),
-		LC_U("count", count), LC_S("reason", reason), LC_S("example", example));
+	lc_log(manager->log, LC_LOG_WARN, "feeder", over ? "symbol_limit" : "symbols_rejected",
+		LC_S("feeder", feeder), LC_U("count", count), LC_S("reason", reason),
+		LC_S("example", example));
 	if (over && feed && !feed->limit_raised) {
 		feed->limit_raised = true;
-		lc_alert(&manager->outbox, "symbol_limit", LC_SEVERITY_WARNING, LC_S("feeder", feeder),
-			LC_U("actual", count), LC_S("reason", reason), LC_S("example", example));
+		lc_alert(&manager->outbox, "symbol_limit", LC_SEVERITY_WARNING,
+			LC_S("feeder", feeder), LC_U("actual", count), LC_S("reason", reason),
+			LC_S("example", example));
 	}
 }
 
@@ -139,13 +153,14 @@ void lc_feeds_check_limits(struct lc_manager *manager)
 	for (size_t i = 0; i < manager->feed_count; i++) {
 		struct lc_feed *feed = &manager->feeds[i];
 		struct lc_supervisor_status status = lc_supervisor_status(feed->supervisor);
-		if (!feed->limit_raised || status.symbols.over_limit > 0 || status.state != LC_FEED_CONNECTED ||
-			status.changes_pending) {
+		if (!feed->limit_raised || status.symbols.over_limit > 0 ||
+			status.state != LC_FEED_CONNECTED || status.changes_pending) {
 			continue;
 		}
 		feed->limit_raised = false;
-		lc_alert(&manager->outbox, "resolved", LC_SEVERITY_INFO, LC_S("feeder", feed->impl->name),
-			LC_S("resolves", "symbol_limit"), LC_U("actual", 0));
+		lc_alert(&manager->outbox, "resolved", LC_SEVERITY_INFO,
+			LC_S("feeder", feed->impl->name), LC_S("resolves", "symbol_limit"),
+			LC_U("actual", 0));
 	}
 }
 
@@ -165,16 +180,24 @@ static enum lc_err create_feed(struct lc_feed *feed, struct lc_error *err)
 	struct lc_manager *manager = feed->manager;
 	const struct lc_queue_config *queue = lc_config_section(manager->config, "queue");
 	const struct lc_symbols_config *symbols = lc_config_section(manager->config, "symbols");
-	const struct lc_queue_options queue_options = { .capacity = (size_t)queue->size,
-		.policy = (enum lc_queue_policy)queue->policy, .drop = lc_intake_queue_drop, .arg = feed };
+	const struct lc_queue_options queue_options = {.capacity = (size_t)queue->size,
+		.policy = (enum lc_queue_policy)queue->policy,
+		.drop = lc_intake_queue_drop,
+		.arg = feed};
 	if (lc_queue_create(&queue_options, &feed->queue) != LC_OK) {
-		return lc_error_set(err, LC_ERR_NOMEM, "out of memory for the queue of %s", feed->impl->name);
+		return lc_error_set(
+			err, LC_ERR_NOMEM, "out of memory for the queue of %s", feed->impl->name);
 	}
 	const struct lc_supervisor_setup setup = {
 		.impl = feed->impl,
-		.env = { .loop = manager->loop, .symbols = manager->symbols, .ws = manager->ws, .http = manager->http,
-			.host = &lc_intake_host, .host_data = feed, .source = feed->index,
-			.config = lc_config_section(manager->config, feed->impl->config->name) },
+		.env = {.loop = manager->loop,
+			.symbols = manager->symbols,
+			.ws = manager->ws,
+			.http = manager->http,
+			.host = &lc_intake_host,
+			.host_data = feed,
+			.source = feed->index,
+			.config = lc_config_section(manager->config, feed->impl->config->name)},
 		.config = lc_config_section(manager->config, "supervisor"),
 		.max_symbols = (size_t)symbols->max,
 		.events = &supervisor_events,
@@ -186,9 +209,13 @@ static enum lc_err create_feed(struct lc_feed *feed, struct lc_error *err)
 enum lc_err lc_feeds_create(struct lc_manager *manager, struct lc_error *err)
 {
 	const struct lc_symbols_config *symbols = lc_config_section(manager->config, "symbols");
-	const struct lc_limits_setup limits = { .loop = manager->loop, .symbols = manager->symbols,
-		.outbox = &manager->outbox, .max_symbols = (size_t)symbols->max, .interest = registry_of,
-		.batch = on_limit_batch, .owner = manager };
+	const struct lc_limits_setup limits = {.loop = manager->loop,
+		.symbols = manager->symbols,
+		.outbox = &manager->outbox,
+		.max_symbols = (size_t)symbols->max,
+		.interest = registry_of,
+		.batch = on_limit_batch,
+		.owner = manager};
 	if (lc_limits_create(&limits, &manager->limits) != LC_OK) {
 		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
 	}
@@ -204,7 +231,8 @@ enum lc_err lc_feeds_create(struct lc_manager *manager, struct lc_error *err)
 		if (rc != LC_OK) {
 			return rc;
 		}
-		lc_queue_reserve(feed->queue, AT_START); /* a failure shows, and is handled, when it is needed */
+		lc_queue_reserve(feed->queue,
+			AT_START); /* a failure shows, and is handled, when it is needed */
 	}
 	lc_last_value_reserve(manager->last, AT_START);
 	return LC_OK;
@@ -237,7 +265,8 @@ void lc_feeds_start(struct lc_manager *manager)
 		if (manager->feeds[i].enabled) {
 			lc_supervisor_start(manager->feeds[i].supervisor);
 		} else {
-			lc_supervisor_stop(manager->feeds[i].supervisor, "not among routing.feeders");
+			lc_supervisor_stop(
+				manager->feeds[i].supervisor, "not among routing.feeders");
 		}
 	}
 }
@@ -245,8 +274,9 @@ void lc_feeds_start(struct lc_manager *manager)
 static uint8_t route(struct lc_manager *manager, uint32_t symbol)
 {
 	struct lc_feed *fushu = lc_feeds_find(manager, "fushu");
-	bool fushu_ready =
-		fushu && fushu->enabled && fushu->impl->usable(lc_supervisor_feeder(fushu->supervisor), NULL) == LC_OK;
+	bool fushu_ready = fushu && fushu->enabled &&
+			   fushu->impl->usable(lc_supervisor_feeder(fushu->supervisor), NULL) ==
+				   LC_OK;
 	const char *name = lc_settings_route(lc_config_section(manager->config, "routing"),
 		lc_symbols_get(manager->symbols, symbol)->text, fushu_ready);
 	struct lc_feed *feed = name ? lc_feeds_find(manager, name) : NULL;
@@ -264,7 +294,8 @@ static bool make_room(struct lc_manager *manager, uint32_t symbol)
 	return rc == LC_OK && lc_quality_follow(manager->quality, symbol, true) == LC_OK;
 }
 
-/* A symbol of a feeder that stands still is kept for when it runs again, but who wants it must not wait in vain. */
+/* A symbol of a feeder that stands still is kept for when it runs again, but who wants it must not
+ * wait in vain. */
 static void say_stopped(struct lc_feed *feed, uint32_t symbol)
 {
 	struct lc_supervisor_status status = lc_supervisor_status(feed->supervisor);
@@ -281,12 +312,15 @@ void lc_feeds_follow(struct lc_manager *manager, uint32_t symbol)
 	const char *text = lc_symbols_get(manager->symbols, symbol)->text;
 	uint8_t index = route(manager, symbol);
 	if (index == LC_NO_FEED) {
-		lc_limits_add(manager->limits, NULL, LC_LIMITS_REFUSED, "no feeder follows it: see routing.routes", symbol);
+		lc_limits_add(manager->limits, NULL, LC_LIMITS_REFUSED,
+			"no feeder follows it: see routing.routes", symbol);
 		return;
 	}
 	say_stopped(&manager->feeds[index], symbol);
-	if (!make_room(manager, symbol) || lc_supervisor_follow(manager->feeds[index].supervisor, symbol) != LC_OK) {
-		lc_log(manager->log, LC_LOG_ERROR, "interest", "out_of_memory", LC_S("symbol", text));
+	if (!make_room(manager, symbol) ||
+		lc_supervisor_follow(manager->feeds[index].supervisor, symbol) != LC_OK) {
+		lc_log(manager->log, LC_LOG_ERROR, "interest", "out_of_memory",
+			LC_S("symbol", text));
 		return;
 	}
 	manager->feed_of[symbol] = index;
@@ -327,9 +361,11 @@ static bool on_reroute_step(void *arg)
 {
 	struct lc_manager *manager = arg;
 	const struct lc_interest *interest = lc_interest_sync_registry(manager->interest);
-	for (size_t n = 0; manager->reroute_next < manager->reroute_count && n < REROUTED_A_STEP; n++) {
+	for (size_t n = 0; manager->reroute_next < manager->reroute_count && n < REROUTED_A_STEP;
+		n++) {
 		uint32_t symbol = manager->reroute[manager->reroute_next++];
-		if (lc_interest_follows(interest, symbol) && route(manager, symbol) != manager->feed_of[symbol]) {
+		if (lc_interest_follows(interest, symbol) &&
+			route(manager, symbol) != manager->feed_of[symbol]) {
 			detach(manager, symbol);
 			lc_feeds_follow(manager, symbol);
 		}
@@ -360,12 +396,15 @@ void lc_feeds_reroute(struct lc_manager *manager)
 	lc_feeds_cancel_reroute(manager);
 	manager->reroute = malloc((count + 1) * sizeof *manager->reroute);
 	if (!manager->reroute) {
-		lc_log(manager->log, LC_LOG_ERROR, "interest", "out_of_memory", LC_S("todo", "send the command reload again"));
+		lc_log(manager->log, LC_LOG_ERROR, "interest", "out_of_memory",
+			LC_S("todo", "send the command reload again"));
 		return;
 	}
 	manager->reroute_count = lc_interest_order(interest, manager->reroute, count);
-	if (lc_slice_start(manager->loop, "reroute", on_reroute_step, on_reroute_done, manager, &manager->reroute_slice)) {
-		while (on_reroute_step(manager)) { /* no memory for a slice: better late than lost */
+	if (lc_slice_start(manager->loop, "reroute", on_reroute_step, on_reroute_done, manager,
+		    &manager->reroute_slice)) {
+		while (on_reroute_step(
+			manager)) { /* no memory for a slice: better late than lost */
 		}
 		on_reroute_done(manager);
 	}

@@ -1,5 +1,5 @@
-/* What Kafka refused for good is missing for its readers: they are told which symbols and which interval, in one event a second instead of
- * one a record. Loop thread. */
+/* What Kafka refused for good is missing for its readers: they are told which symbols and which
+ * interval, in one event a second instead of one a record. Loop thread. */
 #pragma once
 
 #include "livecore/symbol.h"

@@ -1,4 +1,5 @@
-/* From a feeder's tick to its queue: followed? believable? then numbered and queued. This runs for every tick. */
+/* From a feeder's tick to its queue: followed? believable? then numbered and queued. This runs for
+ * every tick. */
 #include "manager/manager_priv.h"
 
 #include <string.h>
@@ -14,8 +15,9 @@ static const char *symbol_text(const struct lc_manager *manager, uint32_t symbol
 static void say_drop(struct lc_feed *feed, enum lc_drop reason, const char *symbol, int64_t mono_ns)
 {
 	struct lc_drop_note *note = &feed->notes[reason];
-	lc_log(feed->manager->log, LC_LOG_WARN, "quality", "dropped", LC_S("feeder", feed->impl->name),
-		LC_S("reason", lc_drop_name(reason)), LC_U("count", note->unsaid), LC_S("example", symbol));
+	lc_log(feed->manager->log, LC_LOG_WARN, "quality", "dropped",
+		LC_S("feeder", feed->impl->name), LC_S("reason", lc_drop_name(reason)),
+		LC_U("count", note->unsaid), LC_S("example", symbol));
 	note->unsaid = 0;
 	note->next_ns = mono_ns + SAY_EVERY_NS;
 }
@@ -26,7 +28,8 @@ void lc_intake_drop(struct lc_feed *feed, const struct lc_tick *tick, enum lc_dr
 	*feed->dropped[reason] += lost;
 	feed->notes[reason].unsaid += lost;
 	if (tick->received_mono_ns >= feed->notes[reason].next_ns) {
-		say_drop(feed, reason, symbol_text(feed->manager, tick->symbol), tick->received_mono_ns);
+		say_drop(feed, reason, symbol_text(feed->manager, tick->symbol),
+			tick->received_mono_ns);
 	}
 }
 
@@ -116,7 +119,8 @@ static void on_reference(struct lc_feeder *feeder, const struct lc_reference *re
 	}
 }
 
-static void on_bad_input(struct lc_feeder *feeder, const char *reason, const char *sample, size_t len)
+static void on_bad_input(
+	struct lc_feeder *feeder, const char *reason, const char *sample, size_t len)
 {
 	struct lc_feed *feed = feeder->env.host_data;
 	int64_t now_ns = lc_loop_mono_ns(feed->manager->loop);
@@ -129,8 +133,9 @@ static void on_bad_input(struct lc_feeder *feeder, const char *reason, const cha
 	size_t cut = len < sizeof text - 1 ? len : sizeof text - 1;
 	memcpy(text, sample ? sample : "", sample ? cut : 0);
 	text[sample ? cut : 0] = '\0';
-	lc_log(feed->manager->log, LC_LOG_WARN, "feeder", "bad_input", LC_S("feeder", feed->impl->name),
-		LC_S("reason", reason), LC_U("count", feed->bad_note.unsaid), LC_S("example", text));
+	lc_log(feed->manager->log, LC_LOG_WARN, "feeder", "bad_input",
+		LC_S("feeder", feed->impl->name), LC_S("reason", reason),
+		LC_U("count", feed->bad_note.unsaid), LC_S("example", text));
 	feed->bad_note.unsaid = 0;
 	feed->bad_note.next_ns = now_ns + SAY_EVERY_NS;
 }
@@ -182,12 +187,15 @@ static void on_quality_clock(void *arg, uint8_t source, bool skewed, int64_t med
 	struct lc_manager *manager = arg;
 	const char *name = manager->feeds[source].impl->name;
 	int64_t offset_ms = median_ns / LC_NS_PER_MS;
-	lc_log(manager->log, skewed ? LC_LOG_WARN : LC_LOG_INFO, "quality", "clock_skew", LC_S("feeder", name),
-		LC_B("skewed", skewed), LC_I("offset_ms", offset_ms));
-	lc_event(&manager->outbox, "clock_skew", LC_S("feeder", name), LC_B("skewed", skewed), LC_I("offset_ms", offset_ms));
-	lc_alert(&manager->outbox, skewed ? "clock_skew" : "resolved", skewed ? LC_SEVERITY_WARNING : LC_SEVERITY_INFO,
-		LC_S("feeder", name), LC_S("resolves", skewed ? NULL : "clock_skew"), LC_I("actual", offset_ms),
+	lc_log(manager->log, skewed ? LC_LOG_WARN : LC_LOG_INFO, "quality", "clock_skew",
+		LC_S("feeder", name), LC_B("skewed", skewed), LC_I("offset_ms", offset_ms));
+	lc_event(&manager->outbox, "clock_skew", LC_S("feeder", name), LC_B("skewed", skewed),
+		LC_I("offset_ms", offset_ms));
+	lc_alert(&manager->outbox, skewed ? "clock_skew" : "resolved",
+		skewed ? LC_SEVERITY_WARNING : LC_SEVERITY_INFO, LC_S("feeder", name),
+		LC_S("resolves", skewed ? NULL : "clock_skew"), LC_I("actual", offset_ms),
 		LC_I("threshold", 2000));
 }
 
-const struct lc_quality_host lc_intake_quality_host = { .drop = on_quality_drop, .clock = on_quality_clock };
+const struct lc_quality_host lc_intake_quality_host = {
+	.drop = on_quality_drop, .clock = on_quality_clock};

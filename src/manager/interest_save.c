@@ -32,19 +32,22 @@ struct lc_interest_saver {
 
 /* --- restoring --- */
 
-static void restore_portfolio(struct lc_interest_saver *saver, const struct lc_saved_portfolio *saved)
+static void restore_portfolio(
+	struct lc_interest_saver *saver, const struct lc_saved_portfolio *saved)
 {
 	const struct lc_interest_portfolio portfolio = {
-		.id = saved->id, .replace_ns = saved->replace_ns, .latest_ns = saved->latest_ns };
+		.id = saved->id, .replace_ns = saved->replace_ns, .latest_ns = saved->latest_ns};
 	size_t index;
 	if (lc_interest_restore(saver->registry, &portfolio, &index) != LC_OK) {
 		return;
 	}
 	for (size_t i = 0; i < saved->count; i++) {
 		const struct lc_saved_entry *entry = &saved->entries[i];
-		struct lc_interest_entry restored = { .follow_ns = entry->follow_ns, .remove_ns = entry->remove_ns,
-			.since_ns = entry->since_ns };
-		if (lc_symbols_intern(saver->setup.symbols, entry->symbol, strlen(entry->symbol), &restored.symbol) == LC_OK) {
+		struct lc_interest_entry restored = {.follow_ns = entry->follow_ns,
+			.remove_ns = entry->remove_ns,
+			.since_ns = entry->since_ns};
+		if (lc_symbols_intern(saver->setup.symbols, entry->symbol, strlen(entry->symbol),
+			    &restored.symbol) == LC_OK) {
 			lc_interest_restore_entry(saver->registry, index, &restored);
 		}
 	}
@@ -89,7 +92,8 @@ static void on_loaded(void *arg, struct lc_saved_interest *saved, const struct l
 	saver->opening = false;
 	saver->usable = err == NULL;
 	if (err) {
-		lc_log(lc_loop_log(saver->setup.loop), LC_LOG_ERROR, "interest", "store_unusable", LC_S("error", err->text));
+		lc_log(lc_loop_log(saver->setup.loop), LC_LOG_ERROR, "interest", "store_unusable",
+			LC_S("error", err->text));
 	}
 	for (size_t i = 0; saved && i < saved->portfolio_count; i++) {
 		restore_portfolio(saver, &saved->portfolios[i]);
@@ -104,7 +108,8 @@ static void on_loaded(void *arg, struct lc_saved_interest *saved, const struct l
 	}
 	struct lc_reader_position *positions = calloc(saver->offset_count + 1, sizeof *positions);
 	for (size_t i = 0; positions && i < saver->offset_count; i++) {
-		positions[i] = (struct lc_reader_position){ saver->offsets[i].partition, saver->offsets[i].next };
+		positions[i] = (struct lc_reader_position){
+			saver->offsets[i].partition, saver->offsets[i].next};
 	}
 	saver->setup.loaded(saver->setup.arg, positions, positions ? saver->offset_count : 0, err);
 	free(positions);
@@ -130,8 +135,8 @@ static struct stored *stored_of(struct lc_interest_saver *saver, const char *id)
 	return stored;
 }
 
-static bool copy_portfolio(struct lc_interest_saver *saver, size_t index, const struct lc_interest_portfolio *from,
-	struct lc_saved_portfolio *to)
+static bool copy_portfolio(struct lc_interest_saver *saver, size_t index,
+	const struct lc_interest_portfolio *from, struct lc_saved_portfolio *to)
 {
 	to->id = strdup(from->id);
 	to->replace_ns = from->replace_ns;
@@ -147,13 +152,15 @@ static bool copy_portfolio(struct lc_interest_saver *saver, size_t index, const 
 		saved->follow_ns = entry.follow_ns;
 		saved->remove_ns = entry.remove_ns;
 		saved->since_ns = entry.since_ns;
-		snprintf(saved->symbol, sizeof saved->symbol, "%s", lc_symbols_get(saver->setup.symbols, entry.symbol)->text);
+		snprintf(saved->symbol, sizeof saved->symbol, "%s",
+			lc_symbols_get(saver->setup.symbols, entry.symbol)->text);
 	}
 	return true;
 }
 
 /* Portfolios that are stored but not in the registry any more. */
-static bool collect_gone(struct lc_interest_saver *saver, struct lc_saved_interest *out, size_t room)
+static bool collect_gone(
+	struct lc_interest_saver *saver, struct lc_saved_interest *out, size_t room)
 {
 	size_t cursor = 0, len;
 	const char *id;
@@ -198,7 +205,8 @@ static bool collect(struct lc_interest_saver *saver, struct lc_saved_interest *o
 		if (stored->version == portfolio.version) {
 			continue;
 		}
-		if (!copy_portfolio(saver, i, &portfolio, &out->portfolios[out->portfolio_count++])) {
+		if (!copy_portfolio(
+			    saver, i, &portfolio, &out->portfolios[out->portfolio_count++])) {
 			return false;
 		}
 		stored->version = portfolio.version;
@@ -222,12 +230,14 @@ static void on_saved(void *arg, const struct lc_error *err)
 	struct lc_interest_saver *saver = arg;
 	saver->saving = false;
 	if (err) {
-		lc_log(lc_loop_log(saver->setup.loop), LC_LOG_ERROR, "interest", "not_stored", LC_S("error", err->text));
+		lc_log(lc_loop_log(saver->setup.loop), LC_LOG_ERROR, "interest", "not_stored",
+			LC_S("error", err->text));
 		forget_versions(saver);
 		saver->changed = true;
 	}
 	for (size_t i = 0; !err && i < saver->committing_count; i++) {
-		saver->setup.saved(saver->setup.arg, saver->committing[i].partition, saver->committing[i].next);
+		saver->setup.saved(saver->setup.arg, saver->committing[i].partition,
+			saver->committing[i].next);
 	}
 	if (saver->again && !err) {
 		saver->again = false;
@@ -240,7 +250,8 @@ static void on_saved(void *arg, const struct lc_error *err)
 
 static bool keep_offsets(struct lc_interest_saver *saver, const struct lc_saved_interest *saved)
 {
-	struct lc_saved_offset *copy = realloc(saver->committing, (saved->offset_count + 1) * sizeof *copy);
+	struct lc_saved_offset *copy = realloc(
+		saver->committing, (saved->offset_count + 1) * sizeof *copy);
 	if (!copy) {
 		return false;
 	}
@@ -250,8 +261,8 @@ static bool keep_offsets(struct lc_interest_saver *saver, const struct lc_saved_
 	return true;
 }
 
-enum lc_err lc_interest_saver_create(
-	const struct lc_interest_saver_setup *setup, struct lc_interest *registry, struct lc_interest_saver **out)
+enum lc_err lc_interest_saver_create(const struct lc_interest_saver_setup *setup,
+	struct lc_interest *registry, struct lc_interest_saver **out)
 {
 	struct lc_interest_saver *saver = calloc(1, sizeof *saver);
 	if (!saver) {
@@ -261,7 +272,8 @@ enum lc_err lc_interest_saver_create(
 	saver->registry = registry;
 	saver->opening = true;
 	enum lc_err rc = lc_map_create(lc_loop_random(setup->loop), &saver->stored);
-	rc = rc ? rc : lc_interest_store_open(setup->loop, setup->dir, on_loaded, saver, &saver->store);
+	rc = rc ? rc
+		: lc_interest_store_open(setup->loop, setup->dir, on_loaded, saver, &saver->store);
 	if (rc != LC_OK) {
 		free_saver(saver);
 		return rc;
@@ -279,13 +291,15 @@ void lc_interest_saver_at(struct lc_interest_saver *saver, int32_t partition, in
 			return;
 		}
 	}
-	struct lc_saved_offset *grown = realloc(saver->offsets, (saver->offset_count + 1) * sizeof *grown);
+	struct lc_saved_offset *grown = realloc(
+		saver->offsets, (saver->offset_count + 1) * sizeof *grown);
 	if (!grown || saver->offset_count >= PARTITIONS_MAX) {
 		saver->offsets = grown ? grown : saver->offsets;
 		return; /* not stored, so read again after a restart: harmless */
 	}
 	saver->offsets = grown;
-	saver->offsets[saver->offset_count++] = (struct lc_saved_offset){ .partition = partition, .next = next };
+	saver->offsets[saver->offset_count++] = (struct lc_saved_offset){
+		.partition = partition, .next = next};
 }
 
 void lc_interest_saver_save(struct lc_interest_saver *saver)

@@ -9,7 +9,7 @@
 
 #define NAMES_A_STEP 50 /* about 0.2 ms with the feeders' and the bars' part */
 #define SWEEP_A_STEP 500
-#define REJECTS_NAMED 100   /* in one interest_rejected event */
+#define REJECTS_NAMED 100 /* in one interest_rejected event */
 #define SAVE_AFTER_MS 200
 #define HOUSEKEEPING_MS 60000
 #define REMEMBER_REMOVALS_NS (24 * 3600 * LC_NS_PER_S)
@@ -17,7 +17,7 @@
 /* One update while it is applied. */
 struct update {
 	struct lc_interest_update message; /* points into bytes and the decoder */
-	struct lc_buf bytes;		   /* the message, kept while slices need it */
+	struct lc_buf bytes;               /* the message, kept while slices need it */
 	size_t next;
 	int32_t partition;
 	int64_t offset;
@@ -88,34 +88,38 @@ static void on_reject(void *arg, const char *text, size_t len, enum lc_interest_
 }
 
 static const struct lc_interest_host registry_host = {
-	.follow = on_follow, .leave = on_leave, .refresh = on_refresh, .reject = on_reject };
+	.follow = on_follow, .leave = on_leave, .refresh = on_refresh, .reject = on_reject};
 
 /* --- applying one update --- */
 
 static void hand_over(struct lc_interest_sync *sync);
 
-static const char *const type_names[] = {
-	[LC_INTEREST_REPLACE] = "replace", [LC_INTEREST_ADD] = "add", [LC_INTEREST_REMOVE] = "remove" };
+static const char *const type_names[] = {[LC_INTEREST_REPLACE] = "replace",
+	[LC_INTEREST_ADD] = "add",
+	[LC_INTEREST_REMOVE] = "remove"};
 
 static void say_applied(struct lc_interest_sync *sync)
 {
 	struct update *update = &sync->update;
 	char id[LC_PORTFOLIO_ID_MAX + 1];
-	snprintf(id, sizeof id, "%.*s", (int)update->message.portfolio_id.len, update->message.portfolio_id.data);
+	snprintf(id, sizeof id, "%.*s", (int)update->message.portfolio_id.len,
+		update->message.portfolio_id.data);
 	lc_log(sync->log, LC_LOG_INFO, "interest", "applied", LC_S("portfolio", id),
 		LC_S("type", type_names[update->message.type]), LC_U("followed", update->followed),
-		LC_U("left", update->left), LC_U("rejected", update->rejected), LC_B("clamped", update->message.clamped));
+		LC_U("left", update->left), LC_U("rejected", update->rejected),
+		LC_B("clamped", update->message.clamped));
 	lc_event(sync->setup.outbox, "interest_applied", LC_S("portfolio_id", id),
-		LC_S("update_type", type_names[update->message.type]), LC_U("named", update->message.count),
-		LC_U("followed", update->followed), LC_U("left", update->left), LC_U("refreshed", update->refreshed),
+		LC_S("update_type", type_names[update->message.type]),
+		LC_U("named", update->message.count), LC_U("followed", update->followed),
+		LC_U("left", update->left), LC_U("refreshed", update->refreshed),
 		LC_U("rejected", update->rejected), LC_B("clamped", update->message.clamped),
 		LC_U("total", lc_interest_count(sync->registry)));
 	if (update->rejected == 0) {
 		return;
 	}
 	lc_buf_putc(&update->rejects, ']');
-	lc_event(sync->setup.outbox, "interest_rejected", LC_S("portfolio_id", id), LC_U("count", update->rejected),
-		LC_J("symbols", lc_buf_text(&update->rejects)));
+	lc_event(sync->setup.outbox, "interest_rejected", LC_S("portfolio_id", id),
+		LC_U("count", update->rejected), LC_J("symbols", lc_buf_text(&update->rejects)));
 }
 
 static void finish_update(struct lc_interest_sync *sync)
@@ -137,7 +141,8 @@ static bool update_step(struct lc_interest_sync *sync)
 		const struct lc_text *symbol = &update->message.symbols[update->next++];
 		lc_interest_name(sync->registry, symbol->data, symbol->len);
 	}
-	return update->next < update->message.count || !lc_interest_sweep(sync->registry, SWEEP_A_STEP);
+	return update->next < update->message.count ||
+	       !lc_interest_sweep(sync->registry, SWEEP_A_STEP);
 }
 
 static bool on_update_step(void *arg)
@@ -157,12 +162,14 @@ static void on_update_done(void *arg)
 	}
 }
 
-static void say_unreadable(struct lc_interest_sync *sync, const struct lc_reader_message *message, const char *why)
+static void say_unreadable(
+	struct lc_interest_sync *sync, const struct lc_reader_message *message, const char *why)
 {
 	sync->status.unreadable++;
 	++*sync->unreadable;
 	lc_log(sync->log, LC_LOG_WARN, "interest", "unreadable", LC_S("topic", message->topic),
-		LC_I("partition", message->partition), LC_I("offset", message->offset), LC_S("error", why));
+		LC_I("partition", message->partition), LC_I("offset", message->offset),
+		LC_S("error", why));
 	lc_interest_saver_at(sync->saver, message->partition, message->offset + 1);
 }
 
@@ -172,15 +179,17 @@ static void say_refused(struct lc_interest_sync *sync, const char *why)
 	const struct lc_text *portfolio = &sync->update.message.portfolio_id;
 	char id[LC_PORTFOLIO_ID_MAX + 1];
 	snprintf(id, sizeof id, "%.*s", (int)portfolio->len, portfolio->data);
-	lc_event(sync->setup.outbox, "interest_rejected", LC_S("portfolio_id", id), LC_S("reason", why),
-		LC_U("count", sync->update.message.count));
+	lc_event(sync->setup.outbox, "interest_rejected", LC_S("portfolio_id", id),
+		LC_S("reason", why), LC_U("count", sync->update.message.count));
 }
 
-static enum lc_err decode(struct lc_interest_sync *sync, const char *data, const struct lc_reader_message *message,
-	struct lc_error *err)
+static enum lc_err decode(struct lc_interest_sync *sync, const char *data,
+	const struct lc_reader_message *message, struct lc_error *err)
 {
-	const struct lc_message_in in = { .data = data, .len = message->value_len,
-		.record_ns = lc_reader_time_ns(message, lc_loop_wall_ns(sync->setup.loop)), .naive_zone = sync->setup.naive_zone };
+	const struct lc_message_in in = {.data = data,
+		.len = message->value_len,
+		.record_ns = lc_reader_time_ns(message, lc_loop_wall_ns(sync->setup.loop)),
+		.naive_zone = sync->setup.naive_zone};
 	return lc_interest_update_decode(sync->decoder, &in, &sync->update.message, err);
 }
 
@@ -205,7 +214,8 @@ static bool begin_update(struct lc_interest_sync *sync, const struct lc_reader_m
 	update->partition = message->partition;
 	update->offset = message->offset;
 	enum lc_err rc = lc_interest_begin(sync->registry, update->message.portfolio_id.data,
-		update->message.portfolio_id.len, update->message.type, update->message.timestamp_ns);
+		update->message.portfolio_id.len, update->message.type,
+		update->message.timestamp_ns);
 	if (rc != LC_OK) {
 		say_unreadable(sync, message, lc_err_text(rc));
 		say_refused(sync, lc_err_text(rc));
@@ -226,7 +236,8 @@ static void on_message(void *arg, const struct lc_reader_message *message)
 		return;
 	}
 	lc_reader_pause(sync->reader);
-	if (lc_slice_start(sync->setup.loop, "interest_update", on_update_step, on_update_done, sync, &sync->update.slice)) {
+	if (lc_slice_start(sync->setup.loop, "interest_update", on_update_step, on_update_done,
+		    sync, &sync->update.slice)) {
 		while (update_step(sync)) { /* no memory for a slice: better late than lost */
 		}
 		on_update_done(sync);
@@ -251,9 +262,11 @@ static void on_order_done(void *arg)
 	sync->applied = true;
 	free(sync->order);
 	sync->order = NULL;
-	lc_log(sync->log, LC_LOG_INFO, "interest", "ready", LC_U("followed", lc_interest_count(sync->registry)),
+	lc_log(sync->log, LC_LOG_INFO, "interest", "ready",
+		LC_U("followed", lc_interest_count(sync->registry)),
 		LC_U("portfolios", lc_interest_portfolios(sync->registry)));
-	lc_event(sync->setup.outbox, "interest_applied", LC_U("total", lc_interest_count(sync->registry)),
+	lc_event(sync->setup.outbox, "interest_applied",
+		LC_U("total", lc_interest_count(sync->registry)),
 		LC_U("portfolios", lc_interest_portfolios(sync->registry)), LC_B("at_start", true));
 	if (sync->reader) {
 		lc_reader_resume(sync->reader);
@@ -266,12 +279,14 @@ static void hand_over(struct lc_interest_sync *sync)
 	size_t count = lc_interest_count(sync->registry);
 	sync->order = malloc((count ? count : 1) * sizeof *sync->order);
 	if (!sync->order) {
-		lc_log(sync->log, LC_LOG_ERROR, "interest", "out_of_memory", LC_U("symbols", count));
+		lc_log(sync->log, LC_LOG_ERROR, "interest", "out_of_memory",
+			LC_U("symbols", count));
 		return;
 	}
 	sync->order_count = lc_interest_order(sync->registry, sync->order, count);
 	lc_reader_pause(sync->reader);
-	if (lc_slice_start(sync->setup.loop, "interest_start", on_order_step, on_order_done, sync, &sync->order_slice)) {
+	if (lc_slice_start(sync->setup.loop, "interest_start", on_order_step, on_order_done, sync,
+		    &sync->order_slice)) {
 		while (on_order_step(sync)) {
 		}
 		on_order_done(sync);
@@ -326,11 +341,13 @@ static void on_expire_done(void *arg)
 {
 	struct lc_interest_sync *sync = arg;
 	sync->expire_slice = NULL;
-	lc_log(sync->log, LC_LOG_INFO, "interest", "expired", LC_U("total", lc_interest_count(sync->registry)));
-	lc_event(sync->setup.outbox, "interest_applied", LC_B("expired", true), LC_U("left", sync->update.left),
+	lc_log(sync->log, LC_LOG_INFO, "interest", "expired",
 		LC_U("total", lc_interest_count(sync->registry)));
+	lc_event(sync->setup.outbox, "interest_applied", LC_B("expired", true),
+		LC_U("left", sync->update.left), LC_U("total", lc_interest_count(sync->registry)));
 	lc_timer_start(sync->save_timer, SAVE_AFTER_MS, 0);
-	lc_timer_start(sync->housekeeping, 100, sync->setup.housekeeping_ms); /* there may be another */
+	lc_timer_start(
+		sync->housekeeping, 100, sync->setup.housekeeping_ms); /* there may be another */
 	lc_reader_resume(sync->reader);
 }
 
@@ -339,7 +356,8 @@ static void expire(struct lc_interest_sync *sync)
 {
 	sync->update.left = 0;
 	lc_reader_pause(sync->reader);
-	if (lc_slice_start(sync->setup.loop, "interest_expire", on_expire_step, on_expire_done, sync, &sync->expire_slice)) {
+	if (lc_slice_start(sync->setup.loop, "interest_expire", on_expire_step, on_expire_done,
+		    sync, &sync->expire_slice)) {
 		while (on_expire_step(sync)) { /* no memory for a slice: better late than never */
 		}
 		on_expire_done(sync);
@@ -354,7 +372,8 @@ static void on_housekeeping(void *arg)
 		return;
 	}
 	lc_interest_prune(sync->registry, now_ns - REMEMBER_REMOVALS_NS, SWEEP_A_STEP);
-	lc_timer_start(sync->save_timer, SAVE_AFTER_MS, 0); /* what was pruned, and what a full disk refused before */
+	lc_timer_start(sync->save_timer, SAVE_AFTER_MS,
+		0); /* what was pruned, and what a full disk refused before */
 	if (sync->setup.ttl_ms > 0 &&
 		lc_interest_expire(sync->registry, now_ns - sync->setup.ttl_ms * LC_NS_PER_MS)) {
 		expire(sync);
@@ -363,24 +382,30 @@ static void on_housekeeping(void *arg)
 
 /* --- set-up --- */
 
-static void on_loaded(void *arg, const struct lc_reader_position *positions, size_t count, const struct lc_error *store)
+static void on_loaded(void *arg, const struct lc_reader_position *positions, size_t count,
+	const struct lc_error *store)
 {
 	struct lc_interest_sync *sync = arg;
-	const struct lc_reader_options options = { .topic = sync->setup.topic, .group = sync->setup.group,
-		.start = LC_START_EARLIEST, .positions = positions, .position_count = count };
+	const struct lc_reader_options options = {.topic = sync->setup.topic,
+		.group = sync->setup.group,
+		.start = LC_START_EARLIEST,
+		.positions = positions,
+		.position_count = count};
 	const struct lc_reader_handlers handlers = {
-		.message = on_message, .caught_up = on_caught_up, .state = on_reader_state };
+		.message = on_message, .caught_up = on_caught_up, .state = on_reader_state};
 	snprintf(sync->status.store, sizeof sync->status.store, "%s", store ? store->text : "");
 	if (sync->stopping) {
 		return;
 	}
 	struct lc_error err;
-	if (lc_reader_create(sync->setup.loop, sync->setup.kafka, &options, &handlers, sync, &sync->reader, &err) != LC_OK) {
+	if (lc_reader_create(sync->setup.loop, sync->setup.kafka, &options, &handlers, sync,
+		    &sync->reader, &err) != LC_OK) {
 		snprintf(sync->status.reason, sizeof sync->status.reason, "%s", err.text);
 		lc_log(sync->log, LC_LOG_ERROR, "interest", "cannot_read", LC_S("error", err.text));
 		return;
 	}
-	lc_timer_start(sync->housekeeping, sync->setup.housekeeping_ms, sync->setup.housekeeping_ms);
+	lc_timer_start(
+		sync->housekeeping, sync->setup.housekeeping_ms, sync->setup.housekeeping_ms);
 }
 
 static void release(struct lc_interest_sync *sync)
@@ -397,19 +422,27 @@ static void release(struct lc_interest_sync *sync)
 
 static enum lc_err build(struct lc_interest_sync *sync)
 {
-	const struct lc_interest_options options = { .symbols = sync->setup.symbols,
-		.seed = lc_loop_random(sync->setup.loop), .host = &registry_host, .arg = sync };
-	const struct lc_interest_saver_setup saver = { .loop = sync->setup.loop, .dir = sync->setup.state_dir,
-		.topic = sync->setup.topic, .symbols = sync->setup.symbols, .loaded = on_loaded, .saved = on_saved, .arg = sync };
+	const struct lc_interest_options options = {.symbols = sync->setup.symbols,
+		.seed = lc_loop_random(sync->setup.loop),
+		.host = &registry_host,
+		.arg = sync};
+	const struct lc_interest_saver_setup saver = {.loop = sync->setup.loop,
+		.dir = sync->setup.state_dir,
+		.topic = sync->setup.topic,
+		.symbols = sync->setup.symbols,
+		.loaded = on_loaded,
+		.saved = on_saved,
+		.arg = sync};
 	enum lc_err rc = lc_interest_create(&options, &sync->registry);
 	rc = rc ? rc : lc_decoder_create(&sync->decoder);
 	rc = rc ? rc : lc_timer_create(sync->setup.loop, on_save_due, sync, &sync->save_timer);
-	rc = rc ? rc : lc_timer_create(sync->setup.loop, on_housekeeping, sync, &sync->housekeeping);
+	rc = rc ? rc
+		: lc_timer_create(sync->setup.loop, on_housekeeping, sync, &sync->housekeeping);
 	return rc ? rc : lc_interest_saver_create(&saver, sync->registry, &sync->saver);
 }
 
-enum lc_err lc_interest_sync_create(
-	const struct lc_interest_sync_setup *setup, struct lc_interest_sync **out, struct lc_error *err)
+enum lc_err lc_interest_sync_create(const struct lc_interest_sync_setup *setup,
+	struct lc_interest_sync **out, struct lc_error *err)
 {
 	struct lc_interest_sync *sync = calloc(1, sizeof *sync);
 	if (!sync) {
@@ -417,11 +450,13 @@ enum lc_err lc_interest_sync_create(
 	}
 	struct lc_metrics *metrics = lc_loop_metrics(setup->loop);
 	sync->setup = *setup;
-	sync->setup.housekeeping_ms = setup->housekeeping_ms ? setup->housekeeping_ms : HOUSEKEEPING_MS;
+	sync->setup.housekeeping_ms = setup->housekeeping_ms ? setup->housekeeping_ms
+							     : HOUSEKEEPING_MS;
 	sync->log = lc_loop_log(setup->loop);
-	sync->updates = lc_metrics_counter(metrics, "livecore_interest_updates_total", "", "interest updates read");
-	sync->unreadable = lc_metrics_counter(
-		metrics, "livecore_interest_unreadable_total", "", "interest updates that could not be read");
+	sync->updates = lc_metrics_counter(
+		metrics, "livecore_interest_updates_total", "", "interest updates read");
+	sync->unreadable = lc_metrics_counter(metrics, "livecore_interest_unreadable_total", "",
+		"interest updates that could not be read");
 	lc_buf_init(&sync->update.bytes, LC_MESSAGE_IN_MAX + LC_JSON_PADDING);
 	lc_buf_init(&sync->update.rejects, 64 * 1024);
 	enum lc_err rc = build(sync);
@@ -450,7 +485,8 @@ static void on_saver_closed(void *arg)
 static void on_reader_stopped(void *arg)
 {
 	struct lc_interest_sync *sync = arg;
-	/* An update that was cut short is not counted as read: its offset is not stored, and it is read again. */
+	/* An update that was cut short is not counted as read: its offset is not stored, and it is
+	 * read again. */
 	lc_interest_saver_close(sync->saver, on_saver_closed, sync);
 }
 

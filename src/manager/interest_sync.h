@@ -1,5 +1,6 @@
-/* Keeps the registry of interest in step with its topic: restores what was stored, reads the topic to its end, hands the difference over once, and
- * then follows every update; stores the sets with their offsets in one transaction. Loop thread. Long updates are done in slices. */
+/* Keeps the registry of interest in step with its topic: restores what was stored, reads the topic
+ * to its end, hands the difference over once, and then follows every update; stores the sets with
+ * their offsets in one transaction. Loop thread. Long updates are done in slices. */
 #pragma once
 
 #include "livecore/interest.h"
@@ -23,26 +24,28 @@ struct lc_interest_sync_setup {
 	const struct lc_zone *naive_zone;
 	struct lc_symbols *symbols;
 	int64_t ttl_ms;
-	int64_t housekeeping_ms; /* how often portfolios that fell silent are looked for; 0: a minute */
+	/* how often portfolios that fell silent are looked for; 0: a minute */
+	int64_t housekeeping_ms;
 	struct lc_outbox *outbox;
 	const struct lc_interest_sync_host *host;
 	void *arg;
 };
 
 /* All of setup is borrowed. */
-enum lc_err lc_interest_sync_create(
-	const struct lc_interest_sync_setup *setup, struct lc_interest_sync **out, struct lc_error *err);
+enum lc_err lc_interest_sync_create(const struct lc_interest_sync_setup *setup,
+	struct lc_interest_sync **out, struct lc_error *err);
 void lc_interest_sync_set_ttl(struct lc_interest_sync *sync, int64_t ttl_ms);
-/* Stores what is not stored yet; done is called once, later; the registry and the sync are gone then. */
+/* Stores what is not stored yet; done is called once, later; the registry and the sync are gone
+ * then. */
 void lc_interest_sync_stop(struct lc_interest_sync *sync, void (*done)(void *arg), void *arg);
 
 struct lc_interest *lc_interest_sync_registry(struct lc_interest_sync *sync);
 
 struct lc_interest_sync_status {
-	bool ready;	      /* the topic was read to its end, and the sets are applied */
+	bool ready; /* the topic was read to its end, and the sets are applied */
 	bool reading;
-	char reason[256];     /* why it does not read; "" */
-	char store[256];      /* what is wrong with the store; "" */
+	char reason[256]; /* why it does not read; "" */
+	char store[256];  /* what is wrong with the store; "" */
 	uint64_t updates, unreadable;
 };
 struct lc_interest_sync_status lc_interest_sync_status(const struct lc_interest_sync *sync);

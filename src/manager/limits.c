@@ -7,8 +7,8 @@
 #define COLLECT_MS 200
 #define ENTRIES_A_STEP 4000 /* about 0.2 ms */
 #define REASON_MAX 200
-#define REASONS_MAX \
-	32 /* batches with a text of their own; more texts go with the first of their feeder and kind */
+/* batches with a text of their own; more texts go with the first of their feeder and kind */
+#define REASONS_MAX 32
 
 /* Symbols that share feeder, kind and reason. */
 struct batch {
@@ -105,7 +105,8 @@ static void send_list(struct lc_limits *limits, const char *portfolio, size_t co
 	lc_buf_clear(&limits->list);
 }
 
-/* Tells one portfolio which of its symbols are in the batch; returns how many entries were looked at. */
+/* Tells one portfolio which of its symbols are in the batch; returns how many entries were looked
+ * at. */
 static size_t tell_portfolio(
 	struct lc_limits *limits, const struct lc_interest *interest, size_t index)
 {
@@ -162,7 +163,8 @@ static bool on_step(void *arg)
 	struct lc_limits *limits = arg;
 	struct lc_interest *interest = limits->setup.interest(limits->setup.owner);
 	size_t looked = 0, known = interest ? lc_interest_portfolios(interest) : 0;
-	/* From the last down: where a portfolio is forgotten meanwhile, the last takes its place, and that one has been told. */
+	/* From the last down: where a portfolio is forgotten meanwhile, the last takes its place,
+	 * and that one has been told. */
 	limits->portfolio = limits->portfolio < known ? limits->portfolio : known;
 	while (limits->portfolio > 0 && looked < ENTRIES_A_STEP) {
 		looked += 1 + tell_portfolio(limits, interest, --limits->portfolio);

@@ -25,7 +25,8 @@ static enum lc_err name_node(struct lc_manager *manager, struct lc_error *err)
 	return LC_OK;
 }
 
-/* A name for this process's life: the second it began and some randomness, in base 32. Short, since every message carries it. */
+/* A name for this process's life: the second it began and some randomness, in base 32. Short, since
+ * every message carries it. */
 static void name_stream(struct lc_manager *manager)
 {
 	static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
@@ -47,9 +48,11 @@ static enum lc_err find_state_dir(struct lc_manager *manager, struct lc_error *e
 	} else if (systemd && *systemd) {
 		snprintf(manager->state_dir, sizeof manager->state_dir, "%s", systemd);
 	} else if (home && *home) {
-		snprintf(manager->state_dir, sizeof manager->state_dir, "%s/.local/state/livecore", home);
+		snprintf(manager->state_dir, sizeof manager->state_dir, "%s/.local/state/livecore",
+			home);
 	} else {
-		return lc_error_set(err, LC_ERR_INVALID, "no home directory to keep state in: set state.dir");
+		return lc_error_set(
+			err, LC_ERR_INVALID, "no home directory to keep state in: set state.dir");
 	}
 	return LC_OK;
 }
@@ -70,18 +73,23 @@ static enum lc_err create_core(struct lc_manager *manager, struct lc_error *err)
 	const struct lc_symbols_config *symbols = lc_config_section(manager->config, "symbols");
 	const struct lc_calendar_config *calendar = lc_config_section(manager->config, "calendar");
 	size_t max = (size_t)symbols->max;
-	enum lc_err rc = lc_calendar_open(calendar->always_open, calendar->dir, NULL, &manager->calendar, err);
+	enum lc_err rc = lc_calendar_open(
+		calendar->always_open, calendar->dir, NULL, &manager->calendar, err);
 	if (rc != LC_OK) {
 		return rc;
 	}
 	rc = lc_symbols_create(max, lc_loop_random(manager->loop), &manager->symbols);
-	const struct lc_quality_options quality = { .symbols = manager->symbols, .calendar = manager->calendar,
-		.seed = lc_loop_random(manager->loop), .host = &lc_intake_quality_host, .arg = manager };
+	const struct lc_quality_options quality = {.symbols = manager->symbols,
+		.calendar = manager->calendar,
+		.seed = lc_loop_random(manager->loop),
+		.host = &lc_intake_quality_host,
+		.arg = manager};
 	rc = rc ? rc : lc_quality_create(&quality, &manager->quality);
 	rc = rc ? rc : lc_last_value_create(manager->symbols, manager->calendar, &manager->last);
 	manager->feed_of = malloc(max);
 	if (rc != LC_OK || !manager->feed_of) {
-		return lc_error_set(err, LC_ERR_NOMEM, "out of memory for %zu symbols: lower symbols.max", max);
+		return lc_error_set(
+			err, LC_ERR_NOMEM, "out of memory for %zu symbols: lower symbols.max", max);
 	}
 	memset(manager->feed_of, LC_NO_FEED, max);
 	return LC_OK;
@@ -115,33 +123,38 @@ static void on_topics(void *arg, const struct lc_topics_result *result)
 		lc_stop_soon(manager);
 	}
 	if (result->err.code != LC_OK) {
-		lc_log(manager->log, LC_LOG_WARN, "kafka", "topics_not_checked", LC_S("error", result->err.text));
+		lc_log(manager->log, LC_LOG_WARN, "kafka", "topics_not_checked",
+			LC_S("error", result->err.text));
 		manager->topics_asked = false; /* when it is reachable again */
 	}
 	for (size_t i = 0; i < result->count; i++) {
 		const struct lc_topic_state *state = &result->states[i];
 		if (state->created || state->err.code != LC_OK) {
 			lc_log(manager->log, state->created ? LC_LOG_INFO : LC_LOG_WARN, "kafka",
-				state->created ? "topic_created" : "topic_not_created", LC_S("topic", state->spec.name),
+				state->created ? "topic_created" : "topic_not_created",
+				LC_S("topic", state->spec.name),
 				LC_I("partitions", state->spec.partitions),
 				LC_S("error", state->err.code != LC_OK ? state->err.text : NULL));
 		}
 	}
 }
 
-/* kafka.create_topics: once Kafka answers, so that it takes no time and stopping need not wait for it. */
+/* kafka.create_topics: once Kafka answers, so that it takes no time and stopping need not wait for
+ * it. */
 static void create_topics(struct lc_manager *manager)
 {
 	struct lc_error err;
-	if (!manager->kafka.create_topics || manager->topics_asked || manager->phase == LC_PHASE_STOPPING) {
+	if (!manager->kafka.create_topics || manager->topics_asked ||
+		manager->phase == LC_PHASE_STOPPING) {
 		return;
 	}
 	manager->topics_asked = true;
 	manager->topics_running = lc_topics_run(manager->loop, &manager->kafka,
-					  lc_config_section(manager->first_config, "topics"), true, TOPICS_MS, on_topics,
-					  manager, &err) == LC_OK;
+					  lc_config_section(manager->first_config, "topics"), true,
+					  TOPICS_MS, on_topics, manager, &err) == LC_OK;
 	if (!manager->topics_running) {
-		lc_log(manager->log, LC_LOG_ERROR, "kafka", "topics_not_checked", LC_S("error", err.text));
+		lc_log(manager->log, LC_LOG_ERROR, "kafka", "topics_not_checked",
+			LC_S("error", err.text));
 	}
 }
 
@@ -165,17 +178,22 @@ static void on_progress(void *arg)
 static void fill_context(struct lc_manager *manager, struct lc_message_context *context)
 {
 	const struct lc_time_config *time = lc_config_section(manager->config, "time");
-	*context = (struct lc_message_context){ .time_format = (enum lc_time_format)time->format,
-		.naive_zone = manager->naive_zone, .node_id = manager->node_id, .stream = manager->stream };
+	*context = (struct lc_message_context){.time_format = (enum lc_time_format)time->format,
+		.naive_zone = manager->naive_zone,
+		.node_id = manager->node_id,
+		.stream = manager->stream};
 	for (int market = 0; market < LC_MARKETS; market++) {
-		context->zones[market] = lc_calendar_zone(manager->calendar, (enum lc_market)market);
+		context->zones[market] = lc_calendar_zone(
+			manager->calendar, (enum lc_market)market);
 	}
 }
 
 static enum lc_err create_output(struct lc_manager *manager, struct lc_error *err)
 {
-	static const struct lc_sender_handlers handlers = { .refused = on_refused, .producer_reset = on_producer_reset,
-		.reachable = on_reachable, .progress = on_progress };
+	static const struct lc_sender_handlers handlers = {.refused = on_refused,
+		.producer_reset = on_producer_reset,
+		.reachable = on_reachable,
+		.progress = on_progress};
 	struct lc_message_context context;
 	fill_context(manager, &context);
 	enum lc_err rc = lc_journal_create((size_t)manager->kafka.buffer_bytes, &manager->journal);
@@ -183,13 +201,16 @@ static enum lc_err create_output(struct lc_manager *manager, struct lc_error *er
 	if (rc != LC_OK) {
 		return lc_error_set(err, rc, "out of memory for kafka.buffer");
 	}
-	lc_outbox_init(&manager->outbox, manager->loop, manager->journal, &context, manager->kafka.per_market);
+	lc_outbox_init(&manager->outbox, manager->loop, manager->journal, &context,
+		manager->kafka.per_market);
 	const struct lc_symbols_config *symbols = lc_config_section(manager->config, "symbols");
-	if (lc_gaps_create(manager->loop, manager->symbols, (size_t)symbols->max, &manager->outbox, &manager->gaps)) {
+	if (lc_gaps_create(manager->loop, manager->symbols, (size_t)symbols->max, &manager->outbox,
+		    &manager->gaps)) {
 		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
 	}
-	rc = lc_sender_create(manager->loop, manager->journal, &manager->kafka, lc_config_section(manager->config, "topics"),
-		&handlers, manager, &manager->sender, err);
+	rc = lc_sender_create(manager->loop, manager->journal, &manager->kafka,
+		lc_config_section(manager->config, "topics"), &handlers, manager, &manager->sender,
+		err);
 	manager->outbox.sender = manager->sender;
 	snprintf(manager->kafka_reason, sizeof manager->kafka_reason, "not reached yet");
 	return rc;
@@ -220,12 +241,18 @@ static bool on_unwanted(void *arg, uint32_t symbol)
 static enum lc_err create_bars(struct lc_manager *manager, struct lc_error *err)
 {
 	static const struct lc_bar_flow_host host = {
-		.ready = on_bars_ready, .watched = on_watched, .unwanted = on_unwanted };
+		.ready = on_bars_ready, .watched = on_watched, .unwanted = on_unwanted};
 	const struct lc_symbols_config *symbols = lc_config_section(manager->config, "symbols");
-	const struct lc_bar_flow_setup setup = { .loop = manager->loop, .symbols = manager->symbols,
-		.max_symbols = (size_t)symbols->max, .calendar = manager->calendar, .outbox = &manager->outbox,
-		.config = lc_config_section(manager->config, "bars"), .store = lc_config_section(manager->config, "store"),
-		.state_dir = manager->state_dir, .host = &host, .arg = manager };
+	const struct lc_bar_flow_setup setup = {.loop = manager->loop,
+		.symbols = manager->symbols,
+		.max_symbols = (size_t)symbols->max,
+		.calendar = manager->calendar,
+		.outbox = &manager->outbox,
+		.config = lc_config_section(manager->config, "bars"),
+		.store = lc_config_section(manager->config, "store"),
+		.state_dir = manager->state_dir,
+		.host = &host,
+		.arg = manager};
 	return lc_bar_flow_create(&setup, &manager->bars, err);
 }
 
@@ -257,7 +284,7 @@ static void on_interest_ready(void *arg)
 }
 
 static const struct lc_interest_sync_host interest_host = {
-	.follow = on_follow, .leave = on_leave, .refresh = on_refresh, .ready = on_interest_ready };
+	.follow = on_follow, .leave = on_leave, .refresh = on_refresh, .ready = on_interest_ready};
 
 static enum lc_err on_heartbeat(void *owner, struct lc_buf *result, struct lc_error *err)
 {
@@ -275,7 +302,8 @@ static enum lc_err on_reload_command(void *owner, struct lc_buf *result, struct 
 	return lc_reload(owner, result, err);
 }
 
-static enum lc_err on_feeder_command(void *owner, const char *name, bool start, struct lc_buf *result, struct lc_error *err)
+static enum lc_err on_feeder_command(
+	void *owner, const char *name, bool start, struct lc_buf *result, struct lc_error *err)
 {
 	struct lc_manager *manager = owner;
 	struct lc_feed *feed = lc_feeds_find(manager, name);
@@ -304,11 +332,16 @@ static void on_snapshot_done(void *arg, const char *result, const char *error)
 	lc_control_answer(manager->control, result, error);
 }
 
-static enum lc_err start_snapshot(struct lc_manager *manager, const struct lc_text *codes, size_t count)
+static enum lc_err start_snapshot(
+	struct lc_manager *manager, const struct lc_text *codes, size_t count)
 {
-	const struct lc_bar_snapshot_setup setup = { .loop = manager->loop, .symbols = manager->symbols,
-		.outbox = &manager->outbox, .bars = lc_bar_flow_bars(manager->bars),
-		.store = lc_bar_flow_store(manager->bars), .done = on_snapshot_done, .arg = manager };
+	const struct lc_bar_snapshot_setup setup = {.loop = manager->loop,
+		.symbols = manager->symbols,
+		.outbox = &manager->outbox,
+		.bars = lc_bar_flow_bars(manager->bars),
+		.store = lc_bar_flow_store(manager->bars),
+		.done = on_snapshot_done,
+		.arg = manager};
 	if (codes) {
 		return lc_bar_snapshot_start_codes(&setup, codes, count, &manager->snapshot);
 	}
@@ -324,11 +357,13 @@ static enum lc_err start_snapshot(struct lc_manager *manager, const struct lc_te
 	return rc;
 }
 
-static enum lc_err on_snapshot_command(void *owner, const struct lc_text *codes, size_t count, struct lc_error *err)
+static enum lc_err on_snapshot_command(
+	void *owner, const struct lc_text *codes, size_t count, struct lc_error *err)
 {
 	struct lc_manager *manager = owner;
 	if (!manager->bars) {
-		return lc_error_set(err, LC_ERR_UNSUPPORTED, "this manager makes no bars: bars.enabled is off");
+		return lc_error_set(
+			err, LC_ERR_UNSUPPORTED, "this manager makes no bars: bars.enabled is off");
 	}
 	if (start_snapshot(manager, codes, count) != LC_OK) {
 		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
@@ -336,23 +371,40 @@ static enum lc_err on_snapshot_command(void *owner, const struct lc_text *codes,
 	return LC_OK;
 }
 
-static const struct lc_control_actions control_actions = { .heartbeat = on_heartbeat, .reload = on_reload_command,
-	.bar_snapshot = on_snapshot_command, .feeder = on_feeder_command };
+static const struct lc_control_actions control_actions = {.heartbeat = on_heartbeat,
+	.reload = on_reload_command,
+	.bar_snapshot = on_snapshot_command,
+	.feeder = on_feeder_command};
 
 static enum lc_err create_input(struct lc_manager *manager, struct lc_error *err)
 {
 	const struct lc_topics_config *topics = lc_config_section(manager->config, "topics");
 	const struct lc_interest_config *interest = lc_config_section(manager->config, "interest");
 	const struct lc_control_config *control = lc_config_section(manager->config, "control");
-	snprintf(manager->interest_group, sizeof manager->interest_group, "%s%s", interest->group, manager->node_id);
-	snprintf(manager->control_group, sizeof manager->control_group, "%s%s", control->group, manager->node_id);
-	const struct lc_interest_sync_setup interest_setup = { .loop = manager->loop, .kafka = &manager->kafka,
-		.topic = topics->interest, .group = manager->interest_group, .state_dir = manager->state_dir,
-		.naive_zone = manager->naive_zone, .symbols = manager->symbols, .ttl_ms = interest->ttl,
-		.outbox = &manager->outbox, .host = &interest_host, .arg = manager };
-	const struct lc_control_setup control_setup = { .loop = manager->loop, .kafka = &manager->kafka,
-		.topic = topics->control, .group = manager->control_group, .naive_zone = manager->naive_zone,
-		.max_age_ms = control->max_age, .outbox = &manager->outbox, .actions = &control_actions, .owner = manager };
+	snprintf(manager->interest_group, sizeof manager->interest_group, "%s%s", interest->group,
+		manager->node_id);
+	snprintf(manager->control_group, sizeof manager->control_group, "%s%s", control->group,
+		manager->node_id);
+	const struct lc_interest_sync_setup interest_setup = {.loop = manager->loop,
+		.kafka = &manager->kafka,
+		.topic = topics->interest,
+		.group = manager->interest_group,
+		.state_dir = manager->state_dir,
+		.naive_zone = manager->naive_zone,
+		.symbols = manager->symbols,
+		.ttl_ms = interest->ttl,
+		.outbox = &manager->outbox,
+		.host = &interest_host,
+		.arg = manager};
+	const struct lc_control_setup control_setup = {.loop = manager->loop,
+		.kafka = &manager->kafka,
+		.topic = topics->control,
+		.group = manager->control_group,
+		.naive_zone = manager->naive_zone,
+		.max_age_ms = control->max_age,
+		.outbox = &manager->outbox,
+		.actions = &control_actions,
+		.owner = manager};
 	enum lc_err rc = lc_interest_sync_create(&interest_setup, &manager->interest, err);
 	return rc ? rc : lc_control_create(&control_setup, &manager->control, err);
 }
@@ -367,9 +419,11 @@ static void on_minute(void *arg)
 
 static void say_started(struct lc_manager *manager)
 {
-	lc_event(&manager->outbox, "started", LC_S("role", "manager"), LC_S("version", LC_VERSION), LC_I("pid", getpid()));
-	lc_log(manager->log, LC_LOG_INFO, "manager", "started", LC_S("version", LC_VERSION), LC_S("node", manager->node_id),
-		LC_S("stream", manager->stream), LC_S("brokers", manager->kafka.brokers), LC_S("state", manager->state_dir));
+	lc_event(&manager->outbox, "started", LC_S("role", "manager"), LC_S("version", LC_VERSION),
+		LC_I("pid", getpid()));
+	lc_log(manager->log, LC_LOG_INFO, "manager", "started", LC_S("version", LC_VERSION),
+		LC_S("node", manager->node_id), LC_S("stream", manager->stream),
+		LC_S("brokers", manager->kafka.brokers), LC_S("state", manager->state_dir));
 }
 
 static enum lc_err create_parts(struct lc_manager *manager, struct lc_error *err)
@@ -384,14 +438,15 @@ static enum lc_err create_parts(struct lc_manager *manager, struct lc_error *err
 	rc = rc ? rc : create_bars(manager, err);
 	rc = rc ? rc : create_input(manager, err);
 	rc = rc ? rc : lc_beats_create(manager, err);
-	if (rc == LC_OK && lc_timer_create(manager->loop, on_minute, manager, &manager->minute) != LC_OK) {
+	if (rc == LC_OK &&
+		lc_timer_create(manager->loop, on_minute, manager, &manager->minute) != LC_OK) {
 		rc = lc_error_set(err, LC_ERR_NOMEM, "out of memory");
 	}
 	return rc;
 }
 
-enum lc_err lc_manager_create(struct lc_loop *loop, struct lc_config *config, const struct lc_manager_options *options,
-	struct lc_manager **out, struct lc_error *err)
+enum lc_err lc_manager_create(struct lc_loop *loop, struct lc_config *config,
+	const struct lc_manager_options *options, struct lc_manager **out, struct lc_error *err)
 {
 	struct lc_manager *manager = calloc(1, sizeof *manager);
 	if (!manager) {

@@ -34,14 +34,14 @@ struct lc_feed {
 	struct lc_manager *manager; /* borrowed */
 	const struct lc_feeder_impl *impl;
 	struct lc_supervisor *supervisor; /* owned */
-	struct lc_queue *queue;		  /* owned */
+	struct lc_queue *queue;           /* owned */
 	uint8_t index;
 	bool paused;
-	bool enabled;	   /* by routing.feeders */
-	bool held;	   /* stopped by command: a reload does not start it */
+	bool enabled;      /* by routing.feeders */
+	bool held;         /* stopped by command: a reload does not start it */
 	bool limit_raised; /* the alert symbol_limit was sent */
 	uint64_t *ticks, *bad_input, *reconnects, *dropped[LC_DROP_REASONS]; /* counters */
-	double *state, *depth, *wanted, *subscribed, *over_limit;	     /* gauges */
+	double *state, *depth, *wanted, *subscribed, *over_limit;            /* gauges */
 	struct lc_histogram *latency; /* from socket to journal */
 	struct lc_drop_note notes[LC_DROP_REASONS];
 	struct lc_drop_note bad_note;
@@ -52,10 +52,10 @@ enum lc_manager_phase { LC_PHASE_LOADING, LC_PHASE_RUNNING, LC_PHASE_STOPPING };
 struct lc_manager {
 	struct lc_loop *loop;
 	struct lc_log *log;
-	struct lc_config *config;	/* owned; replaced by a reload */
+	struct lc_config *config;       /* owned; replaced by a reload */
 	struct lc_config *first_config; /* owned; what waits for a restart still points into it */
-	struct lc_config *old_config;	/* owned during a reload */
-	struct lc_kafka_config kafka;	/* of the first, with the brokers in use */
+	struct lc_config *old_config;   /* owned during a reload */
+	struct lc_kafka_config kafka;   /* of the first, with the brokers in use */
 	struct lc_manager_options options;
 	enum lc_manager_phase phase;
 	int64_t started_ns;
@@ -80,19 +80,20 @@ struct lc_manager {
 	struct lc_drain *drain;
 	size_t next_feed; /* the drain's turn */
 
-	struct lc_bar_flow *bars; /* NULL: bars.enabled is off */
+	struct lc_bar_flow *bars;         /* NULL: bars.enabled is off */
 	struct lc_bar_snapshot *snapshot; /* while one is under way */
 	struct lc_interest_sync *interest;
 	struct lc_control *control;
-	struct lc_limits *limits; /* owned */
-	struct lc_gaps *gaps;	  /* owned */
+	struct lc_limits *limits;       /* owned */
+	struct lc_gaps *gaps;           /* owned */
 	struct lc_heartbeat *heartbeat; /* owned; NULL without Redis */
-	uint32_t *reroute;	  /* owned; what was followed when the routes changed, while it is gone through */
+	/* owned; what was followed when the routes changed, while it is gone through */
+	uint32_t *reroute;
 	size_t reroute_count, reroute_next;
 	struct lc_slice *reroute_slice;
 	bool reroute_wanted; /* the routes changed while the sets were loaded */
 	bool topics_running;
-	bool topics_asked;	  /* kafka.create_topics was done, or is under way */
+	bool topics_asked;       /* kafka.create_topics was done, or is under way */
 	struct lc_timer *minute; /* says what drops were not said yet */
 	bool kafka_reachable;
 	uint64_t refused; /* records that Kafka refused for good */
@@ -101,7 +102,7 @@ struct lc_manager {
 	/* stopping, see stop.c */
 	struct lc_timer *stop_timer;
 	int64_t stop_ns, deadline_ns; /* monotonic */
-	int closing;	     /* parts that have been told to close and have not answered */
+	int closing;                  /* parts that have been told to close and have not answered */
 	bool sender_stopping, hubs_closing;
 	uint64_t unacknowledged;
 	void (*stopped)(void *arg, int exit_code);
@@ -140,8 +141,10 @@ bool lc_publish_drain(void *arg);
 void lc_publish_refresh(struct lc_manager *manager, uint32_t symbol);
 
 /* stop.c */
-enum lc_err lc_stop_prepare(struct lc_manager *manager); /* first of all: stopping allocates nothing */
-/* While stopping, something that was waited for has come: looks again, but not from inside this call. */
+enum lc_err lc_stop_prepare(
+	struct lc_manager *manager); /* first of all: stopping allocates nothing */
+/* While stopping, something that was waited for has come: looks again, but not from inside this
+ * call. */
 void lc_stop_soon(struct lc_manager *manager);
 /* manager.c: frees what has no open handles any more */
 void lc_manager_free(struct lc_manager *manager);

@@ -4,7 +4,8 @@
 #include <string.h>
 
 #define ALERT_FIELDS_MAX 16
-/* Prices wait when no more than this is left: they have a queue, halts' and commands' answers have none. */
+/* Prices wait when no more than this is left: they have a queue, halts' and commands' answers have
+ * none. */
 #define EVENTS_ROOM (128 * 1024)
 
 static const uint8_t market_topics[LC_MARKETS] = {
@@ -14,7 +15,8 @@ static const uint8_t market_topics[LC_MARKETS] = {
 };
 
 /* Puts the message in scratch into the journal. */
-static void append_scratch(struct lc_outbox *outbox, const char *what, enum lc_topic topic, enum lc_schema schema)
+static void append_scratch(
+	struct lc_outbox *outbox, const char *what, enum lc_topic topic, enum lc_schema schema)
 {
 	const struct lc_record record = {
 		.timestamp_ns = lc_loop_wall_ns(outbox->loop),
@@ -25,15 +27,16 @@ static void append_scratch(struct lc_outbox *outbox, const char *what, enum lc_t
 		.topic = (uint8_t)topic,
 		.schema = (uint8_t)schema,
 	};
-	enum lc_err rc = outbox->scratch.failed ? LC_ERR_TOO_LARGE : lc_journal_append(outbox->journal, &record);
+	enum lc_err rc = outbox->scratch.failed ? LC_ERR_TOO_LARGE
+						: lc_journal_append(outbox->journal, &record);
 	if (rc == LC_OK) {
 		++*outbox->events_appended;
 		lc_outbox_wake(outbox);
 		return;
 	}
 	++*outbox->events_dropped;
-	lc_log(lc_loop_log(outbox->loop), LC_LOG_ERROR, "outbox", "event_dropped", LC_S("type", what),
-		LC_S("reason", lc_err_text(rc)));
+	lc_log(lc_loop_log(outbox->loop), LC_LOG_ERROR, "outbox", "event_dropped",
+		LC_S("type", what), LC_S("reason", lc_err_text(rc)));
 }
 
 void lc_outbox_init(struct lc_outbox *outbox, struct lc_loop *loop, struct lc_journal *journal,
@@ -45,9 +48,10 @@ void lc_outbox_init(struct lc_outbox *outbox, struct lc_loop *loop, struct lc_jo
 		.journal = journal,
 		.context = *context,
 		.per_market = per_market,
-		.prices = lc_metrics_counter(metrics, "livecore_published_total", "", "PriceUpdates accepted for Kafka"),
-		.events_appended = lc_metrics_counter(
-			metrics, "livecore_events_total", "", "system events and notifications accepted for Kafka"),
+		.prices = lc_metrics_counter(
+			metrics, "livecore_published_total", "", "PriceUpdates accepted for Kafka"),
+		.events_appended = lc_metrics_counter(metrics, "livecore_events_total", "",
+			"system events and notifications accepted for Kafka"),
 		.events_dropped = lc_metrics_counter(metrics, "livecore_events_dropped_total", "",
 			"system events and notifications that did not fit into the buffer"),
 	};
@@ -64,14 +68,16 @@ bool lc_outbox_has_room(const struct lc_outbox *outbox)
 	return lc_journal_has_room(outbox->journal, LC_PRICE_UPDATE_MAX + EVENTS_ROOM);
 }
 
-enum lc_err lc_outbox_price(struct lc_outbox *outbox, const struct lc_tick *tick, const struct lc_price_context *extra)
+enum lc_err lc_outbox_price(
+	struct lc_outbox *outbox, const struct lc_tick *tick, const struct lc_price_context *extra)
 {
 	const struct lc_record head = {
 		.timestamp_ns = tick->received_ns,
 		.received_mono_ns = tick->received_mono_ns,
 		.key = extra->symbol->text,
 		.key_len = extra->symbol->len,
-		.topic = outbox->per_market ? market_topics[extra->symbol->market] : LC_TOPIC_MARKET,
+		.topic = outbox->per_market ? market_topics[extra->symbol->market]
+					    : LC_TOPIC_MARKET,
 		.schema = LC_SCHEMA_PRICE_UPDATE,
 	};
 	char *value;
@@ -86,7 +92,8 @@ enum lc_err lc_outbox_price(struct lc_outbox *outbox, const struct lc_tick *tick
 	return rc;
 }
 
-enum lc_err lc_outbox_bar(struct lc_outbox *outbox, const struct lc_bar *bar, const struct lc_symbol *symbol)
+enum lc_err lc_outbox_bar(
+	struct lc_outbox *outbox, const struct lc_bar *bar, const struct lc_symbol *symbol)
 {
 	const struct lc_record head = {
 		.timestamp_ns = lc_loop_wall_ns(outbox->loop),
@@ -98,7 +105,8 @@ enum lc_err lc_outbox_bar(struct lc_outbox *outbox, const struct lc_bar *bar, co
 	char *value;
 	enum lc_err rc = lc_journal_reserve(outbox->journal, &head, LC_BAR_MAX, &value);
 	if (rc == LC_OK) {
-		lc_journal_commit(outbox->journal, lc_bar_encode(&outbox->context, bar, symbol, "live", value));
+		lc_journal_commit(outbox->journal,
+			lc_bar_encode(&outbox->context, bar, symbol, "live", value));
 	}
 	return rc;
 }
@@ -113,22 +121,25 @@ void lc_outbox_wake(struct lc_outbox *outbox)
 void lc_outbox_event(struct lc_outbox *outbox, const char *type, const struct lc_field *data)
 {
 	char id[2 * LC_MESSAGE_ID_MAX];
-	snprintf(id, sizeof id, "%s-%llu", outbox->context.stream, (unsigned long long)++outbox->events);
+	snprintf(id, sizeof id, "%s-%llu", outbox->context.stream,
+		(unsigned long long)++outbox->events);
 	lc_buf_clear(&outbox->scratch);
-	lc_system_event_encode(&outbox->context, type, id, lc_loop_wall_ns(outbox->loop), data, &outbox->scratch);
+	lc_system_event_encode(
+		&outbox->context, type, id, lc_loop_wall_ns(outbox->loop), data, &outbox->scratch);
 	append_scratch(outbox, type, LC_TOPIC_EVENTS, LC_SCHEMA_SYSTEM_EVENT);
 }
 
-void lc_outbox_alert(struct lc_outbox *outbox, const char *alert_type, enum lc_severity severity, const struct lc_field *data)
+void lc_outbox_alert(struct lc_outbox *outbox, const char *alert_type, enum lc_severity severity,
+	const struct lc_field *data)
 {
-	struct lc_field fields[ALERT_FIELDS_MAX + 2] = { LC_S("alert_type", alert_type) };
+	struct lc_field fields[ALERT_FIELDS_MAX + 2] = {LC_S("alert_type", alert_type)};
 	size_t n = 1;
 	for (; data->type != LC_FIELD_END && n <= ALERT_FIELDS_MAX; data++) {
 		fields[n++] = *data;
 	}
 	fields[n].type = LC_FIELD_END;
 	lc_buf_clear(&outbox->scratch);
-	lc_notification_encode(&outbox->context, "data_collection_alert", severity, lc_loop_wall_ns(outbox->loop), fields,
-		&outbox->scratch);
+	lc_notification_encode(&outbox->context, "data_collection_alert", severity,
+		lc_loop_wall_ns(outbox->loop), fields, &outbox->scratch);
 	append_scratch(outbox, alert_type, LC_TOPIC_NOTIFICATIONS, LC_SCHEMA_NOTIFICATION);
 }

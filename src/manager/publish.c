@@ -1,4 +1,5 @@
-/* From the queues to the journal: last values, then messages. Runs once a turn of the loop, behind reading, in bounded slices. */
+/* From the queues to the journal: last values, then messages. Runs once a turn of the loop, behind
+ * reading, in bounded slices. */
 #include "manager/manager_priv.h"
 
 #include <string.h>
@@ -12,7 +13,8 @@ static void conditions_json(const struct lc_conditions *conditions, struct lc_bu
 		if (i > 0) {
 			lc_buf_putc(out, ',');
 		}
-		lc_buf_json_string(out, conditions->code[i], strnlen(conditions->code[i], sizeof conditions->code[i]));
+		lc_buf_json_string(out, conditions->code[i],
+			strnlen(conditions->code[i], sizeof conditions->code[i]));
 	}
 	lc_buf_putc(out, ']');
 }
@@ -30,7 +32,8 @@ static void trade_json(uint64_t id, struct lc_decimal price, struct lc_decimal v
 	lc_buf_putc(out, '}');
 }
 
-static void publish_correction(struct lc_feed *feed, const struct lc_tick *tick, const char *symbol, const char *when)
+static void publish_correction(
+	struct lc_feed *feed, const struct lc_tick *tick, const char *symbol, const char *when)
 {
 	struct lc_buf before, after;
 	lc_buf_init(&before, 4096);
@@ -38,31 +41,39 @@ static void publish_correction(struct lc_feed *feed, const struct lc_tick *tick,
 	trade_json(tick->trade_id, tick->price, tick->volume, &tick->conditions, &before);
 	trade_json(tick->u.correction.trade_id, tick->u.correction.price, tick->u.correction.volume,
 		&tick->u.correction.conditions, &after);
-	lc_event(&feed->manager->outbox, "trade_corrected", LC_S("symbol", symbol), LC_S("source", feed->impl->name),
-		LC_S("event_time", when), LC_S("exchange", tick->exchange), LC_J("before", lc_buf_text(&before)),
+	lc_event(&feed->manager->outbox, "trade_corrected", LC_S("symbol", symbol),
+		LC_S("source", feed->impl->name), LC_S("event_time", when),
+		LC_S("exchange", tick->exchange), LC_J("before", lc_buf_text(&before)),
 		LC_J("after", lc_buf_text(&after)));
 	lc_buf_finish(&before);
 	lc_buf_finish(&after);
 }
 
-static void publish_cancel(struct lc_feed *feed, const struct lc_tick *tick, const char *symbol, const char *when)
+static void publish_cancel(
+	struct lc_feed *feed, const struct lc_tick *tick, const char *symbol, const char *when)
 {
 	struct lc_buf trade;
 	lc_buf_init(&trade, 4096);
 	trade_json(tick->trade_id, tick->price, tick->volume, &tick->conditions, &trade);
-	lc_event(&feed->manager->outbox, "trade_cancelled", LC_S("symbol", symbol), LC_S("source", feed->impl->name),
-		LC_S("event_time", when), LC_S("exchange", tick->exchange), LC_J("trade", lc_buf_text(&trade)));
+	lc_event(&feed->manager->outbox, "trade_cancelled", LC_S("symbol", symbol),
+		LC_S("source", feed->impl->name), LC_S("event_time", when),
+		LC_S("exchange", tick->exchange), LC_J("trade", lc_buf_text(&trade)));
 	lc_buf_finish(&trade);
 }
 
-static void publish_status(struct lc_feed *feed, const struct lc_tick *tick, const char *symbol, const char *when)
+static void publish_status(
+	struct lc_feed *feed, const struct lc_tick *tick, const char *symbol, const char *when)
 {
 	if (tick->u.status.action == LC_STATUS_INFO) {
-		return; /* a price indication and the like: nobody trades on it, and the contract has no event for it */
+		/* a price indication and the like: nobody trades on it, and the contract has no
+		 * event for it */
+		return;
 	}
-	lc_event(&feed->manager->outbox, tick->u.status.action == LC_STATUS_HALT ? "halt" : "resume", LC_S("symbol", symbol),
-		LC_S("source", feed->impl->name), LC_S("event_time", when), LC_S("status_code", tick->u.status.code),
-		LC_S("status", tick->u.status.text), LC_S("reason_code", tick->u.status.reason),
+	lc_event(&feed->manager->outbox,
+		tick->u.status.action == LC_STATUS_HALT ? "halt" : "resume", LC_S("symbol", symbol),
+		LC_S("source", feed->impl->name), LC_S("event_time", when),
+		LC_S("status_code", tick->u.status.code), LC_S("status", tick->u.status.text),
+		LC_S("reason_code", tick->u.status.reason),
 		LC_S("reason", tick->u.status.reason_text));
 }
 
@@ -71,7 +82,9 @@ static void publish_event(struct lc_feed *feed, const struct lc_tick *tick)
 {
 	const struct lc_message_context *context = &feed->manager->outbox.context;
 	const struct lc_symbol *symbol = lc_symbols_get(feed->manager->symbols, tick->symbol);
-	const struct lc_zone *zone = context->time_format == LC_TIME_OFFSET ? context->zones[symbol->market] : context->naive_zone;
+	const struct lc_zone *zone = context->time_format == LC_TIME_OFFSET
+					     ? context->zones[symbol->market]
+					     : context->naive_zone;
 	char when[LC_TIME_TEXT_MAX + 1];
 	when[lc_time_format(tick->event_ns, context->time_format, zone, when)] = '\0';
 	switch (tick->kind) {
@@ -92,7 +105,8 @@ static enum lc_err publish_price(struct lc_feed *feed, const struct lc_tick *tic
 	struct lc_manager *manager = feed->manager;
 	const struct lc_symbol *symbol = lc_symbols_get(manager->symbols, tick->symbol);
 	const struct lc_last *last = lc_last_value_get(manager->last, tick->symbol);
-	enum lc_session session = lc_session_at(manager->calendar, (enum lc_market)symbol->market, tick->event_ns);
+	enum lc_session session = lc_session_at(
+		manager->calendar, (enum lc_market)symbol->market, tick->event_ns);
 	const struct lc_price_context extra = {
 		.symbol = symbol,
 		.source = feed->impl->name,
@@ -114,7 +128,8 @@ static void publish(struct lc_feed *feed, struct lc_tick *tick)
 		rc = publish_price(feed, tick);
 	}
 	if (rc != LC_OK) {
-		lc_intake_drop(feed, tick, rc == LC_ERR_NOT_FOUND ? LC_DROP_NO_PRICE : LC_DROP_MEMORY);
+		lc_intake_drop(
+			feed, tick, rc == LC_ERR_NOT_FOUND ? LC_DROP_NO_PRICE : LC_DROP_MEMORY);
 		return;
 	}
 	lc_histogram_observe_ns(feed->latency, lc_clock_mono_ns() - tick->received_mono_ns);
@@ -125,7 +140,8 @@ static size_t drain_feed(struct lc_feed *feed, size_t max)
 {
 	size_t done = 0;
 	struct lc_tick *tick;
-	while (done < max && lc_outbox_has_room(&feed->manager->outbox) && (tick = lc_queue_front(feed->queue)) != NULL) {
+	while (done < max && lc_outbox_has_room(&feed->manager->outbox) &&
+		(tick = lc_queue_front(feed->queue)) != NULL) {
 		publish(feed, tick);
 		lc_bar_flow_tick(feed->manager->bars, tick); /* behind what somebody waits for */
 		lc_queue_pop(feed->queue);
@@ -143,7 +159,8 @@ bool lc_publish_drain(void *arg)
 	struct lc_manager *manager = arg;
 	size_t done = 0, waiting = 0;
 	for (size_t i = 0; i < manager->feed_count; i++) {
-		struct lc_feed *feed = &manager->feeds[(manager->next_feed + i) % manager->feed_count];
+		struct lc_feed
+			*feed = &manager->feeds[(manager->next_feed + i) % manager->feed_count];
 		done += drain_feed(feed, TICKS_A_TURN / manager->feed_count + 1);
 		waiting += lc_queue_length(feed->queue);
 	}

@@ -1,5 +1,5 @@
-/* Reading the configuration again: what changed is applied as each row of the table says, without touching a connection that did not change. A
- * broken file leaves everything as it is. */
+/* Reading the configuration again: what changed is applied as each row of the table says, without
+ * touching a connection that did not change. A broken file leaves everything as it is. */
 #include "manager/manager_priv.h"
 
 #include <string.h>
@@ -10,11 +10,13 @@ struct reload {
 	uint64_t live, reconnect, restart;
 	bool feeder_reconnects[LC_FEEDS_MAX];
 	bool routing;
-	bool waiting; /* the second pass: what differs from the configuration that this process started with */
+	/* the second pass: what differs from the configuration that this process started with */
+	bool waiting;
 };
 
-static const char *const apply_names[] = {
-	[LC_APPLY_LIVE] = "applied", [LC_APPLY_RECONNECT] = "reconnecting", [LC_APPLY_RESTART] = "waits_for_restart" };
+static const char *const apply_names[] = {[LC_APPLY_LIVE] = "applied",
+	[LC_APPLY_RECONNECT] = "reconnecting",
+	[LC_APPLY_RESTART] = "waits_for_restart"};
 
 static void change_json(const struct lc_config_change *change, struct lc_buf *out)
 {
@@ -40,14 +42,16 @@ static void on_change(void *arg, const struct lc_config_change *change)
 	reload->live += change->apply == LC_APPLY_LIVE;
 	reload->reconnect += change->apply == LC_APPLY_RECONNECT;
 	reload->restart += change->apply == LC_APPLY_RESTART;
-	reload->routing |= strcmp(change->section, "routing") == 0 || strcmp(change->section, "fushu") == 0;
+	reload->routing |= strcmp(change->section, "routing") == 0 ||
+			   strcmp(change->section, "fushu") == 0;
 	struct lc_feed *feed = lc_feeds_find(manager, change->section);
 	if (feed && change->apply == LC_APPLY_RECONNECT) {
 		reload->feeder_reconnects[feed->index] = true;
 	}
-	lc_log(manager->log, change->apply == LC_APPLY_RESTART ? LC_LOG_WARN : LC_LOG_INFO, "config", "changed",
-		LC_S("section", change->section), LC_S("key", change->key), LC_S("before", change->before),
-		LC_S("after", change->after), LC_S("effect", apply_names[change->apply]));
+	lc_log(manager->log, change->apply == LC_APPLY_RESTART ? LC_LOG_WARN : LC_LOG_INFO,
+		"config", "changed", LC_S("section", change->section), LC_S("key", change->key),
+		LC_S("before", change->before), LC_S("after", change->after),
+		LC_S("effect", apply_names[change->apply]));
 }
 
 static void apply_log(struct lc_manager *manager)
@@ -65,14 +69,17 @@ static void apply_feed(struct reload *reload, struct lc_feed *feed)
 	struct lc_manager *manager = reload->manager;
 	const struct lc_queue_config *queue = lc_config_section(manager->config, "queue");
 	const struct lc_queue_config *first = lc_config_section(manager->first_config, "queue");
-	const struct lc_queue_options options = { .capacity = (size_t)first->size,
-		.policy = (enum lc_queue_policy)queue->policy, .drop = lc_intake_queue_drop, .arg = feed };
+	const struct lc_queue_options options = {.capacity = (size_t)first->size,
+		.policy = (enum lc_queue_policy)queue->policy,
+		.drop = lc_intake_queue_drop,
+		.arg = feed};
 	lc_queue_configure(feed->queue, &options);
 	struct lc_supervisor_status status = lc_supervisor_status(feed->supervisor);
 	bool gave_up = feed->enabled && !feed->held && status.state == LC_FEED_STOPPED;
 	bool was_enabled = feed->enabled;
 	lc_supervisor_configure(feed->supervisor, lc_config_section(manager->config, "supervisor"),
-		lc_config_section(manager->config, feed->impl->config->name), reload->feeder_reconnects[feed->index]);
+		lc_config_section(manager->config, feed->impl->config->name),
+		reload->feeder_reconnects[feed->index]);
 	feed->enabled = lc_feeds_enabled(manager, feed->impl->name);
 	if (was_enabled && !feed->enabled) {
 		lc_supervisor_stop(feed->supervisor, "not among routing.feeders");
@@ -117,20 +124,23 @@ enum lc_err lc_reload(struct lc_manager *manager, struct lc_buf *result, struct 
 		return lc_error_set(err, LC_ERR_CLOSED, "this process is stopping");
 	}
 	if (!manager->options.load) {
-		return lc_error_set(err, LC_ERR_UNSUPPORTED, "this process was started without a configuration to read again");
+		return lc_error_set(err, LC_ERR_UNSUPPORTED,
+			"this process was started without a configuration to read again");
 	}
 	struct lc_buf errors;
 	lc_buf_init(&errors, 64 * 1024);
 	struct lc_config *fresh = manager->options.load(manager->options.arg, &errors);
 	if (!fresh) {
 		lc_error_set(err, LC_ERR_INVALID, "nothing changed: %s", lc_buf_text(&errors));
-		lc_log(manager->log, LC_LOG_ERROR, "config", "reload_refused", LC_S("errors", lc_buf_text(&errors)));
-		lc_event(&manager->outbox, "config_reloaded", LC_B("ok", false), LC_S("errors", lc_buf_text(&errors)));
+		lc_log(manager->log, LC_LOG_ERROR, "config", "reload_refused",
+			LC_S("errors", lc_buf_text(&errors)));
+		lc_event(&manager->outbox, "config_reloaded", LC_B("ok", false),
+			LC_S("errors", lc_buf_text(&errors)));
 		lc_buf_finish(&errors);
 		return LC_ERR_INVALID;
 	}
 	lc_buf_finish(&errors);
-	struct reload reload = { .manager = manager, .result = result };
+	struct reload reload = {.manager = manager, .result = result};
 	lc_buf_puts(result, "{\"changes\":[");
 	lc_config_diff(manager->config, fresh, on_change, &reload);
 	reload.waiting = true; /* also what an earlier reload has said: it still waits */
@@ -139,11 +149,15 @@ enum lc_err lc_reload(struct lc_manager *manager, struct lc_buf *result, struct 
 	apply(&reload);
 	lc_config_destroy(manager->old_config);
 	manager->old_config = NULL;
-	lc_buf_printf(result, "],\"applied\":%llu,\"reconnecting\":%llu,\"waiting_for_restart\":%llu}",
-		(unsigned long long)reload.live, (unsigned long long)reload.reconnect, (unsigned long long)reload.restart);
-	lc_event(&manager->outbox, "config_reloaded", LC_B("ok", true), LC_J("result", lc_buf_text(result)));
+	lc_buf_printf(result,
+		"],\"applied\":%llu,\"reconnecting\":%llu,\"waiting_for_restart\":%llu}",
+		(unsigned long long)reload.live, (unsigned long long)reload.reconnect,
+		(unsigned long long)reload.restart);
+	lc_event(&manager->outbox, "config_reloaded", LC_B("ok", true),
+		LC_J("result", lc_buf_text(result)));
 	lc_log(manager->log, LC_LOG_INFO, "config", "reloaded", LC_U("applied", reload.live),
-		LC_U("reconnecting", reload.reconnect), LC_U("waiting_for_restart", reload.restart));
+		LC_U("reconnecting", reload.reconnect),
+		LC_U("waiting_for_restart", reload.restart));
 	return LC_OK;
 }
 

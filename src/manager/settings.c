@@ -15,8 +15,11 @@
 
 #define PATTERN_MAX 64 /* of a route, with its NUL */
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-#define SECTION(id, type, text) \
-	{ .name = #id, .help = (text), .settings = id##_settings, .count = COUNT(id##_settings), .size = sizeof(struct type) }
+#define SECTION(id, type, text)                                            \
+	{                                                                  \
+		.name = #id, .help = (text), .settings = id##_settings,    \
+		.count = COUNT(id##_settings), .size = sizeof(struct type) \
+	}
 
 static enum lc_err check_zone(const char *text, struct lc_error *err)
 {
@@ -31,7 +34,8 @@ static enum lc_err check_zone(const char *text, struct lc_error *err)
 static bool known_feeder(const char *name, size_t len)
 {
 	for (size_t i = 0; lc_feeders[i]; i++) {
-		if (strlen(lc_feeders[i]->name) == len && memcmp(lc_feeders[i]->name, name, len) == 0) {
+		if (strlen(lc_feeders[i]->name) == len &&
+			memcmp(lc_feeders[i]->name, name, len) == 0) {
 			return true;
 		}
 	}
@@ -43,14 +47,17 @@ static enum lc_err check_feeder(const char *text, struct lc_error *err)
 	if (known_feeder(text, strlen(text))) {
 		return LC_OK;
 	}
-	return lc_error_set(err, LC_ERR_INVALID, "there is no feeder \"%s\"; there are alpaca, eastmoney and fushu", text);
+	return lc_error_set(err, LC_ERR_INVALID,
+		"there is no feeder \"%s\"; there are alpaca, eastmoney and fushu", text);
 }
 
 static enum lc_err check_route(const char *text, struct lc_error *err)
 {
 	const char *equals = strchr(text, '=');
 	if (!equals || equals == text || equals - text >= PATTERN_MAX) {
-		return lc_error_set(err, LC_ERR_INVALID, "\"%s\" is no route: write PATTERN=FEEDER, for example *.SH=eastmoney", text);
+		return lc_error_set(err, LC_ERR_INVALID,
+			"\"%s\" is no route: write PATTERN=FEEDER, for example *.SH=eastmoney",
+			text);
 	}
 	if (strcmp(equals + 1, "none") == 0) {
 		return LC_OK;
@@ -63,127 +70,166 @@ static enum lc_err check_period(const char *text, struct lc_error *err)
 	if (lc_period_find(text) != LC_PERIODS) {
 		return LC_OK;
 	}
-	return lc_error_set(err, LC_ERR_INVALID, "\"%.40s\" is no period; there are 1m, 5m, 15m, 30m, 60m and 1d", text);
+	return lc_error_set(err, LC_ERR_INVALID,
+		"\"%.40s\" is no period; there are 1m, 5m, 15m, 30m, 60m and 1d", text);
 }
 
-static const char *const log_formats[] = { "text", "json", NULL };
-static const char *const time_formats[] = { "utc", "offset", "naive", NULL };
-static const char *const policies[] = { "conflate", "drop_oldest", "drop_newest", "block", NULL };
+static const char *const log_formats[] = {"text", "json", NULL};
+static const char *const time_formats[] = {"utc", "offset", "naive", NULL};
+static const char *const policies[] = {"conflate", "drop_oldest", "drop_newest", "block", NULL};
 
 static const struct lc_setting node_settings[] = {
-	{ "id", LC_SET_STRING, offsetof(struct lc_node_config, id), .fallback = "", .apply = LC_APPLY_RESTART,
-		.help = "names this process in events and consumer groups, must survive restarts; empty: the host's name" },
+	{"id", LC_SET_STRING, offsetof(struct lc_node_config, id), .fallback = "",
+		.apply = LC_APPLY_RESTART,
+		.help = "names this process in events and consumer groups, must survive restarts; "
+			"empty: the host's name"},
 };
 static const struct lc_setting log_settings[] = {
-	{ "level", LC_SET_STRING, offsetof(struct lc_log_config, level), .fallback = "info", .apply = LC_APPLY_LIVE,
-		.help = "trace, debug, info, warn, error or off, then MODULE=LEVEL pairs: info,feeder=debug" },
-	{ "format", LC_SET_ENUM, offsetof(struct lc_log_config, format), .fallback = "text", .choices = log_formats,
-		.apply = LC_APPLY_LIVE, .help = "one line an event: key=value text, or JSON" },
+	{"level", LC_SET_STRING, offsetof(struct lc_log_config, level), .fallback = "info",
+		.apply = LC_APPLY_LIVE,
+		.help = "trace, debug, info, warn, error or off, then MODULE=LEVEL pairs: "
+			"info,feeder=debug"},
+	{"format", LC_SET_ENUM, offsetof(struct lc_log_config, format), .fallback = "text",
+		.choices = log_formats, .apply = LC_APPLY_LIVE,
+		.help = "one line an event: key=value text, or JSON"},
 };
 static const struct lc_setting time_settings[] = {
-	{ "format", LC_SET_ENUM, offsetof(struct lc_time_config, format), .fallback = "utc", .choices = time_formats,
-		.apply = LC_APPLY_RESTART,
-		.help = "times in messages: utc (…Z), offset (the market's own zone) or naive (time.naive_zone, no suffix)" },
-	{ "naive_zone", LC_SET_STRING, offsetof(struct lc_time_config, naive_zone), .fallback = "Asia/Shanghai",
-		.apply = LC_APPLY_RESTART, .check = check_zone,
-		.help = "IANA zone of every time without a zone that is written to or read from Kafka" },
+	{"format", LC_SET_ENUM, offsetof(struct lc_time_config, format), .fallback = "utc",
+		.choices = time_formats, .apply = LC_APPLY_RESTART,
+		.help = "times in messages: utc (…Z), offset (the market's own zone) or naive "
+			"(time.naive_zone, no suffix)"},
+	{"naive_zone", LC_SET_STRING, offsetof(struct lc_time_config, naive_zone),
+		.fallback = "Asia/Shanghai", .apply = LC_APPLY_RESTART, .check = check_zone,
+		.help = "IANA zone of every time without a zone that is written to or read from "
+			"Kafka"},
 };
 static const struct lc_setting http_settings[] = {
-	{ "enabled", LC_SET_BOOL, offsetof(struct lc_http_config, enabled), .fallback = "true", .apply = LC_APPLY_RESTART,
-		.help = "serve /metrics, /livez, /readyz and /api/v1/status" },
-	{ "address", LC_SET_STRING, offsetof(struct lc_http_config, address), .fallback = "127.0.0.1:8080",
-		.apply = LC_APPLY_RESTART, .help = "host:port to listen on; port 0 takes any free one" },
+	{"enabled", LC_SET_BOOL, offsetof(struct lc_http_config, enabled), .fallback = "true",
+		.apply = LC_APPLY_RESTART,
+		.help = "serve /metrics, /livez, /readyz and /api/v1/status"},
+	{"address", LC_SET_STRING, offsetof(struct lc_http_config, address),
+		.fallback = "127.0.0.1:8080", .apply = LC_APPLY_RESTART,
+		.help = "host:port to listen on; port 0 takes any free one"},
 };
 static const struct lc_setting state_settings[] = {
-	{ "dir", LC_SET_STRING, offsetof(struct lc_state_config, dir), .fallback = "", .apply = LC_APPLY_RESTART,
-		.help = "directory of what survives a restart; empty: $STATE_DIRECTORY, else ~/.local/state/livecore" },
+	{"dir", LC_SET_STRING, offsetof(struct lc_state_config, dir), .fallback = "",
+		.apply = LC_APPLY_RESTART,
+		.help = "directory of what survives a restart; empty: $STATE_DIRECTORY, else "
+			"~/.local/state/livecore"},
 };
 static const struct lc_setting symbols_settings[] = {
-	{ "max", LC_SET_INT, offsetof(struct lc_symbols_config, max), .fallback = "100000", .min = 1, .max = 1000000,
-		.apply = LC_APPLY_RESTART, .help = "the most symbols known at once; interest beyond it is rejected" },
+	{"max", LC_SET_INT, offsetof(struct lc_symbols_config, max), .fallback = "100000", .min = 1,
+		.max = 1000000, .apply = LC_APPLY_RESTART,
+		.help = "the most symbols known at once; interest beyond it is rejected"},
 };
 static const struct lc_setting routing_settings[] = {
-	{ "routes", LC_SET_LIST, offsetof(struct lc_routing_config, routes), .fallback = "", .apply = LC_APPLY_LIVE,
-		.check = check_route,
-		.help = "PATTERN=FEEDER, the first that matches wins; empty: *.SH *.SZ *.BJ eastmoney, *.HK fushu when its url is "
-			"set, else eastmoney, the rest alpaca" },
-	{ "feeders", LC_SET_LIST, offsetof(struct lc_routing_config, feeders), .fallback = "alpaca,eastmoney,fushu",
-		.apply = LC_APPLY_LIVE, .check = check_feeder, .help = "the feeders that run; the others stay stopped" },
+	{"routes", LC_SET_LIST, offsetof(struct lc_routing_config, routes), .fallback = "",
+		.apply = LC_APPLY_LIVE, .check = check_route,
+		.help = "PATTERN=FEEDER, the first that matches wins; empty: *.SH *.SZ *.BJ "
+			"eastmoney, *.HK fushu when its url is "
+			"set, else eastmoney, the rest alpaca"},
+	{"feeders", LC_SET_LIST, offsetof(struct lc_routing_config, feeders),
+		.fallback = "alpaca,eastmoney,fushu", .apply = LC_APPLY_LIVE, .check = check_feeder,
+		.help = "the feeders that run; the others stay stopped"},
 };
 static const struct lc_setting queue_settings[] = {
-	{ "size", LC_SET_INT, offsetof(struct lc_queue_config, size), .fallback = "10000", .min = 16, .max = 10000000,
-		.apply = LC_APPLY_RESTART, .help = "ticks that may wait in one feeder's queue" },
-	{ "policy", LC_SET_ENUM, offsetof(struct lc_queue_config, policy), .fallback = "conflate", .choices = policies,
-		.apply = LC_APPLY_LIVE,
-		.help = "when the queue is full: conflate (merge into the newest of the symbol), drop_oldest, drop_newest, block "
-			"(stop reading)" },
+	{"size", LC_SET_INT, offsetof(struct lc_queue_config, size), .fallback = "10000", .min = 16,
+		.max = 10000000, .apply = LC_APPLY_RESTART,
+		.help = "ticks that may wait in one feeder's queue"},
+	{"policy", LC_SET_ENUM, offsetof(struct lc_queue_config, policy), .fallback = "conflate",
+		.choices = policies, .apply = LC_APPLY_LIVE,
+		.help = "when the queue is full: conflate (merge into the newest of the symbol), "
+			"drop_oldest, drop_newest, block "
+			"(stop reading)"},
 };
 static const struct lc_setting interest_settings[] = {
-	{ "ttl", LC_SET_DURATION, offsetof(struct lc_interest_config, ttl), .fallback = "0", .min = 0, .max = 3.2e10,
-		.apply = LC_APPLY_LIVE, .help = "drop portfolios that said nothing for so long; 0: never" },
-	{ "group", LC_SET_STRING, offsetof(struct lc_interest_config, group), .fallback = "data_manager_interest_",
-		.apply = LC_APPLY_RESTART, .help = "prefix of the group under which interest offsets are committed, for lag "
-						   "monitors; the node id follows" },
+	{"ttl", LC_SET_DURATION, offsetof(struct lc_interest_config, ttl), .fallback = "0",
+		.min = 0, .max = 3.2e10, .apply = LC_APPLY_LIVE,
+		.help = "drop portfolios that said nothing for so long; 0: never"},
+	{"group", LC_SET_STRING, offsetof(struct lc_interest_config, group),
+		.fallback = "data_manager_interest_", .apply = LC_APPLY_RESTART,
+		.help = "prefix of the group under which interest offsets are committed, for lag "
+			"monitors; the node id follows"},
 };
 static const struct lc_setting control_settings[] = {
-	{ "max_age", LC_SET_DURATION, offsetof(struct lc_control_config, max_age), .fallback = "10m", .min = 1000, .max = 8.64e8,
-		.apply = LC_APPLY_LIVE, .help = "commands older than this are answered expired and not done" },
-	{ "group", LC_SET_STRING, offsetof(struct lc_control_config, group), .fallback = "data_manager_control_",
-		.apply = LC_APPLY_RESTART,
-		.help = "prefix of the group under which command offsets are committed; the node id follows" },
+	{"max_age", LC_SET_DURATION, offsetof(struct lc_control_config, max_age), .fallback = "10m",
+		.min = 1000, .max = 8.64e8, .apply = LC_APPLY_LIVE,
+		.help = "commands older than this are answered expired and not done"},
+	{"group", LC_SET_STRING, offsetof(struct lc_control_config, group),
+		.fallback = "data_manager_control_", .apply = LC_APPLY_RESTART,
+		.help = "prefix of the group under which command offsets are committed; the node "
+			"id follows"},
 };
 static const struct lc_setting shutdown_settings[] = {
-	{ "timeout", LC_SET_DURATION, offsetof(struct lc_shutdown_config, timeout), .fallback = "30s", .min = 0, .max = 3.6e6,
-		.apply = LC_APPLY_LIVE, .help = "how long stopping may wait for Kafka to acknowledge what was accepted" },
+	{"timeout", LC_SET_DURATION, offsetof(struct lc_shutdown_config, timeout),
+		.fallback = "30s", .min = 0, .max = 3.6e6, .apply = LC_APPLY_LIVE,
+		.help = "how long stopping may wait for Kafka to acknowledge what was accepted"},
 };
 static const struct lc_setting calendar_settings[] = {
-	{ "always_open", LC_SET_BOOL, offsetof(struct lc_calendar_config, always_open), .fallback = "false",
-		.apply = LC_APPLY_RESTART, .help = "treat every instant as in session: for the demo and for tests" },
-	{ "dir", LC_SET_STRING, offsetof(struct lc_calendar_config, dir), .fallback = "", .apply = LC_APPLY_RESTART,
-		.help = "folder of cn.csv, hk.csv and us.csv, which add days to the built-in calendars (livecore calendar); empty: "
-			"none" },
+	{"always_open", LC_SET_BOOL, offsetof(struct lc_calendar_config, always_open),
+		.fallback = "false", .apply = LC_APPLY_RESTART,
+		.help = "treat every instant as in session: for the demo and for tests"},
+	{"dir", LC_SET_STRING, offsetof(struct lc_calendar_config, dir), .fallback = "",
+		.apply = LC_APPLY_RESTART,
+		.help = "folder of cn.csv, hk.csv and us.csv, which add days to the built-in "
+			"calendars (livecore calendar); empty: "
+			"none"},
 };
 static const struct lc_setting bars_settings[] = {
-	{ "enabled", LC_SET_BOOL, offsetof(struct lc_bars_config, enabled), .fallback = "true", .apply = LC_APPLY_RESTART,
-		.help = "make bars from the ticks: for Kafka, the bar store and bar_snapshot" },
-	{ "periods", LC_SET_LIST, offsetof(struct lc_bars_config, periods), .fallback = "1m,5m,15m,30m,60m,1d",
-		.apply = LC_APPLY_LIVE, .check = check_period, .help = "which bars are published and stored" },
-	{ "grace", LC_SET_DURATION, offsetof(struct lc_bars_config, grace), .fallback = "3s", .min = 0, .max = 60000,
-		.apply = LC_APPLY_LIVE, .help = "a bar closes so long after its end; ticks that come later amend it" },
-	{ "partial_ms", LC_SET_INT, offsetof(struct lc_bars_config, partial_ms), .fallback = "0", .min = 0, .max = 3.6e6,
-		.apply = LC_APPLY_LIVE, .help = "open bars are published so often, in milliseconds; 0: never" },
-	{ "us_extended", LC_SET_BOOL, offsetof(struct lc_bars_config, us_extended), .fallback = "false",
-		.apply = LC_APPLY_RESTART, .help = "US bars before and after the regular session as well; never part of 1d" },
+	{"enabled", LC_SET_BOOL, offsetof(struct lc_bars_config, enabled), .fallback = "true",
+		.apply = LC_APPLY_RESTART,
+		.help = "make bars from the ticks: for Kafka, the bar store and bar_snapshot"},
+	{"periods", LC_SET_LIST, offsetof(struct lc_bars_config, periods),
+		.fallback = "1m,5m,15m,30m,60m,1d", .apply = LC_APPLY_LIVE, .check = check_period,
+		.help = "which bars are published and stored"},
+	{"grace", LC_SET_DURATION, offsetof(struct lc_bars_config, grace), .fallback = "3s",
+		.min = 0, .max = 60000, .apply = LC_APPLY_LIVE,
+		.help = "a bar closes so long after its end; ticks that come later amend it"},
+	{"partial_ms", LC_SET_INT, offsetof(struct lc_bars_config, partial_ms), .fallback = "0",
+		.min = 0, .max = 3.6e6, .apply = LC_APPLY_LIVE,
+		.help = "open bars are published so often, in milliseconds; 0: never"},
+	{"us_extended", LC_SET_BOOL, offsetof(struct lc_bars_config, us_extended),
+		.fallback = "false", .apply = LC_APPLY_RESTART,
+		.help = "US bars before and after the regular session as well; never part of 1d"},
 };
 
 static const struct lc_setting timer_settings[] = {
-	{ "rules", LC_SET_STRING, offsetof(struct lc_timer_config, rules), .fallback = "", .apply = LC_APPLY_LIVE,
-		.help = "file of what is sent when; a relative path is looked for beside the settings file first; empty: run has no "
-			"timer (whether it has one is decided at start)" },
+	{"rules", LC_SET_STRING, offsetof(struct lc_timer_config, rules), .fallback = "",
+		.apply = LC_APPLY_LIVE,
+		.help = "file of what is sent when; a relative path is looked for beside the "
+			"settings file first; empty: run has no "
+			"timer (whether it has one is decided at start)"},
 };
 
 #define SUPERVISOR(field) offsetof(struct lc_supervisor_config, field)
 static const struct lc_setting supervisor_settings[] = {
-	{ "backoff_min", LC_SET_DURATION, SUPERVISOR(backoff_min), .fallback = "500ms", .min = 1, .max = 3.6e6,
-		.apply = LC_APPLY_LIVE, .help = "the first wait before reconnecting is between 0 and this; it doubles" },
-	{ "backoff_max", LC_SET_DURATION, SUPERVISOR(backoff_max), .fallback = "60s", .min = 1, .max = 8.64e7,
-		.apply = LC_APPLY_LIVE, .help = "the longest wait before reconnecting" },
-	{ "healthy", LC_SET_DURATION, SUPERVISOR(healthy), .fallback = "60s", .min = 1, .max = 8.64e7, .apply = LC_APPLY_LIVE,
-		.help = "a session that lives so long resets the backoff" },
-	{ "alert_after", LC_SET_INT, SUPERVISOR(alert_after), .fallback = "5", .min = 1, .max = 1000, .apply = LC_APPLY_LIVE,
-		.help = "failures in a row after which an alert is sent" },
-	{ "connect_rate", LC_SET_DOUBLE, SUPERVISOR(connect_rate), .fallback = "1", .min = 0.01, .max = 1000,
-		.apply = LC_APPLY_LIVE, .help = "connections a second that a feeder may open" },
-	{ "connect_burst", LC_SET_INT, SUPERVISOR(connect_burst), .fallback = "3", .min = 1, .max = 1000,
-		.apply = LC_APPLY_LIVE, .help = "connections that it may open at once after a quiet time" },
-	{ "change_rate", LC_SET_DOUBLE, SUPERVISOR(change_rate), .fallback = "10", .min = 0.1, .max = 10000,
-		.apply = LC_APPLY_LIVE, .help = "subscribe messages a second to a vendor" },
-	{ "change_burst", LC_SET_INT, SUPERVISOR(change_burst), .fallback = "20", .min = 1, .max = 10000,
-		.apply = LC_APPLY_LIVE, .help = "subscribe messages at once after a quiet time" },
+	{"backoff_min", LC_SET_DURATION, SUPERVISOR(backoff_min), .fallback = "500ms", .min = 1,
+		.max = 3.6e6, .apply = LC_APPLY_LIVE,
+		.help = "the first wait before reconnecting is between 0 and this; it doubles"},
+	{"backoff_max", LC_SET_DURATION, SUPERVISOR(backoff_max), .fallback = "60s", .min = 1,
+		.max = 8.64e7, .apply = LC_APPLY_LIVE,
+		.help = "the longest wait before reconnecting"},
+	{"healthy", LC_SET_DURATION, SUPERVISOR(healthy), .fallback = "60s", .min = 1,
+		.max = 8.64e7, .apply = LC_APPLY_LIVE,
+		.help = "a session that lives so long resets the backoff"},
+	{"alert_after", LC_SET_INT, SUPERVISOR(alert_after), .fallback = "5", .min = 1, .max = 1000,
+		.apply = LC_APPLY_LIVE, .help = "failures in a row after which an alert is sent"},
+	{"connect_rate", LC_SET_DOUBLE, SUPERVISOR(connect_rate), .fallback = "1", .min = 0.01,
+		.max = 1000, .apply = LC_APPLY_LIVE,
+		.help = "connections a second that a feeder may open"},
+	{"connect_burst", LC_SET_INT, SUPERVISOR(connect_burst), .fallback = "3", .min = 1,
+		.max = 1000, .apply = LC_APPLY_LIVE,
+		.help = "connections that it may open at once after a quiet time"},
+	{"change_rate", LC_SET_DOUBLE, SUPERVISOR(change_rate), .fallback = "10", .min = 0.1,
+		.max = 10000, .apply = LC_APPLY_LIVE,
+		.help = "subscribe messages a second to a vendor"},
+	{"change_burst", LC_SET_INT, SUPERVISOR(change_burst), .fallback = "20", .min = 1,
+		.max = 10000, .apply = LC_APPLY_LIVE,
+		.help = "subscribe messages at once after a quiet time"},
 };
 
-const struct lc_section lc_supervisor_section =
-	SECTION(supervisor, lc_supervisor_config, "how sessions with vendors are kept up");
+const struct lc_section lc_supervisor_section = SECTION(
+	supervisor, lc_supervisor_config, "how sessions with vendors are kept up");
 
 static const struct lc_section sections_here[] = {
 	SECTION(node, lc_node_config, "this process"),
@@ -226,7 +272,7 @@ const struct lc_section *const *lc_settings_sections(size_t *count)
 
 static const char *default_route(const char *symbol, bool fushu_ready)
 {
-	static const char *const mainland[] = { "*.SH", "*.SZ", "*.BJ" };
+	static const char *const mainland[] = {"*.SH", "*.SZ", "*.BJ"};
 	for (size_t i = 0; i < COUNT(mainland); i++) {
 		if (lc_symbol_match(mainland[i], symbol)) {
 			return "eastmoney";
@@ -238,7 +284,8 @@ static const char *default_route(const char *symbol, bool fushu_ready)
 	return "alpaca";
 }
 
-const char *lc_settings_route(const struct lc_routing_config *routing, const char *symbol, bool fushu_ready)
+const char *lc_settings_route(
+	const struct lc_routing_config *routing, const char *symbol, bool fushu_ready)
 {
 	if (routing->routes.count == 0) {
 		return default_route(symbol, fushu_ready);

@@ -1,5 +1,6 @@
-/* The settings of the process that belong to no adapter and no feeder: plain structs, one a section, filled from the typed tables in
- * settings.c. Adapters and feeders bring their own sections; lc_settings_sections() gives all of them. */
+/* The settings of the process that belong to no adapter and no feeder: plain structs, one a
+ * section, filled from the typed tables in settings.c. Adapters and feeders bring their own
+ * sections; lc_settings_sections() gives all of them. */
 #pragma once
 
 #include "livecore/config.h"
@@ -36,7 +37,7 @@ struct lc_symbols_config {
 };
 
 struct lc_routing_config {
-	struct lc_strings routes; /* "PATTERN=FEEDER", the first that matches */
+	struct lc_strings routes;  /* "PATTERN=FEEDER", the first that matches */
 	struct lc_strings feeders; /* the feeders that run */
 };
 
@@ -66,7 +67,7 @@ struct lc_timer_config {
 struct lc_bars_config {
 	bool enabled;
 	struct lc_strings periods; /* "1m" … "1d" */
-	int64_t grace;		   /* ms */
+	int64_t grace;             /* ms */
 	int64_t partial_ms;
 	bool us_extended;
 };
@@ -76,9 +77,12 @@ struct lc_calendar_config {
 	char *dir;
 };
 
-/* Every section of the program: those above, Kafka's, the supervisor's and each feeder's. Static; *count is set. */
+/* Every section of the program: those above, Kafka's, the supervisor's and each feeder's. Static;
+ * *count is set. */
 const struct lc_section *const *lc_settings_sections(size_t *count);
 
-/* The feeder's name for a symbol by the routing table, or NULL when no pattern matches or a route names "none". fushu_ready: FuShu's
- * URL is set; without it the default routes give Hong Kong to EastMoney. */
-const char *lc_settings_route(const struct lc_routing_config *routing, const char *symbol, bool fushu_ready);
+/* The feeder's name for a symbol by the routing table, or NULL when no pattern matches or a route
+ * names "none". fushu_ready: FuShu's URL is set; without it the default routes give Hong Kong to
+ * EastMoney. */
+const char *lc_settings_route(
+	const struct lc_routing_config *routing, const char *symbol, bool fushu_ready);

@@ -1,10 +1,12 @@
-/* What the manager says of itself: readiness with its reasons, status, totals and the rows of the demo's table. */
+/* What the manager says of itself: readiness with its reasons, status, totals and the rows of the
+ * demo's table. */
 #include "manager/manager_priv.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static void check_json(struct lc_buf *out, bool first, const char *name, bool ok, const char *reason)
+static void check_json(
+	struct lc_buf *out, bool first, const char *name, bool ok, const char *reason)
 {
 	lc_buf_printf(out, "%s\"%s\":{\"ok\":%s", first ? "" : ",", name, ok ? "true" : "false");
 	if (reason && *reason) {
@@ -20,12 +22,13 @@ static bool feeders_json(struct lc_manager *manager, struct lc_buf *out)
 	bool degraded = false;
 	lc_buf_puts(out, ",\"feeders\":{");
 	for (size_t i = 0; i < manager->feed_count; i++) {
-		struct lc_supervisor_status status = lc_supervisor_status(manager->feeds[i].supervisor);
+		struct lc_supervisor_status status = lc_supervisor_status(
+			manager->feeds[i].supervisor);
 		bool needed = status.symbols.wanted > 0;
 		bool fine = !needed || status.state == LC_FEED_CONNECTED;
 		degraded |= !fine;
-		lc_buf_printf(out, "%s\"%s\":{\"ok\":%s,\"state\":\"%s\"", i > 0 ? "," : "", status.name, fine ? "true" : "false",
-			lc_feed_state_name(status.state));
+		lc_buf_printf(out, "%s\"%s\":{\"ok\":%s,\"state\":\"%s\"", i > 0 ? "," : "",
+			status.name, fine ? "true" : "false", lc_feed_state_name(status.state));
 		if (status.reason[0]) {
 			lc_buf_puts(out, ",\"reason\":");
 			lc_buf_json_string(out, status.reason, strlen(status.reason));
@@ -61,11 +64,13 @@ static bool markets_json(struct lc_manager *manager, struct lc_buf *out)
 		if (!(followed & 1u << market)) {
 			continue;
 		}
-		enum lc_session session = lc_session_at(manager->calendar, (enum lc_market)market, now_ns);
+		enum lc_session session = lc_session_at(
+			manager->calendar, (enum lc_market)market, now_ns);
 		bool open = session != LC_SESSION_CLOSED;
 		degraded |= !open;
 		lc_buf_printf(out, "%s\"%s\":{\"ok\":%s,\"session\":\"%s\"}", first ? "" : ",",
-			lc_market_name((enum lc_market)market), open ? "true" : "false", lc_session_name(session));
+			lc_market_name((enum lc_market)market), open ? "true" : "false",
+			lc_session_name(session));
 		first = false;
 	}
 	lc_buf_putc(out, '}');
@@ -74,7 +79,7 @@ static bool markets_json(struct lc_manager *manager, struct lc_buf *out)
 
 enum lc_ready lc_manager_ready(struct lc_manager *manager, struct lc_buf *out)
 {
-	struct lc_interest_sync_status interest = { 0 };
+	struct lc_interest_sync_status interest = {0};
 	if (manager->interest) {
 		interest = lc_interest_sync_status(manager->interest);
 	}
@@ -84,13 +89,15 @@ enum lc_ready lc_manager_ready(struct lc_manager *manager, struct lc_buf *out)
 	lc_buf_init(&checks, 64 * 1024);
 	check_json(&checks, true, "settings", true, NULL);
 	check_json(&checks, false, "interest", interest.ready,
-		interest.ready	    ? NULL
+		interest.ready       ? NULL
 		: interest.reason[0] ? interest.reason
 				     : "the topic has not been read to its end yet");
 	check_json(&checks, false, "kafka", manager->kafka_reachable, manager->kafka_reason);
-	/* Commands sent before this are missed; without the topic there are none, so that does not make it unready. */
+	/* Commands sent before this are missed; without the topic there are none, so that does not
+	 * make it unready. */
 	bool hears = manager->control && lc_control_stats(manager->control).caught_up;
-	check_json(&checks, false, "control", hears, hears ? NULL : "the topic of commands is not being read yet");
+	check_json(&checks, false, "control", hears,
+		hears ? NULL : "the topic of commands is not being read yet");
 	if (stopping) {
 		check_json(&checks, false, "lifecycle", false, "stopping");
 	}
@@ -107,7 +114,10 @@ enum lc_ready lc_manager_ready(struct lc_manager *manager, struct lc_buf *out)
 	degraded |= store[0] != '\0' || state[0] != '\0';
 	degraded |= markets_json(manager, &checks);
 	degraded |= interest.store[0] != '\0' || !hears;
-	lc_buf_printf(out, "{\"status\":\"%s\",\"checks\":{%s}}", !ready ? "not_ready" : degraded ? "degraded" : "ready",
+	lc_buf_printf(out, "{\"status\":\"%s\",\"checks\":{%s}}",
+		!ready     ? "not_ready"
+		: degraded ? "degraded"
+			   : "ready",
 		lc_buf_text(&checks));
 	lc_buf_finish(&checks);
 	return !ready ? LC_NOT_READY : degraded ? LC_DEGRADED : LC_READY;
@@ -116,7 +126,7 @@ enum lc_ready lc_manager_ready(struct lc_manager *manager, struct lc_buf *out)
 struct lc_manager_totals lc_manager_totals(struct lc_manager *manager)
 {
 	if (!manager->outbox.prices) {
-		return (struct lc_manager_totals){ 0 }; /* it could not be made */
+		return (struct lc_manager_totals){0}; /* it could not be made */
 	}
 	struct lc_journal_stats journal = lc_journal_stats(manager->journal);
 	struct lc_manager_totals totals = {
@@ -126,7 +136,9 @@ struct lc_manager_totals lc_manager_totals(struct lc_manager *manager)
 		.refused = manager->refused,
 		.unacknowledged = journal.appended - journal.reported,
 	};
-	totals.followed = manager->interest ? lc_interest_count(lc_interest_sync_registry(manager->interest)) : 0;
+	totals.followed = manager->interest
+				  ? lc_interest_count(lc_interest_sync_registry(manager->interest))
+				  : 0;
 	for (size_t i = 0; i < manager->feed_count; i++) {
 		struct lc_feed *feed = &manager->feeds[i];
 		if (!feed->supervisor) {
@@ -144,7 +156,8 @@ struct lc_manager_totals lc_manager_totals(struct lc_manager *manager)
 	return totals;
 }
 
-void lc_manager_drops(struct lc_manager *manager, void (*each)(void *arg, const char *reason, uint64_t count), void *arg)
+void lc_manager_drops(struct lc_manager *manager,
+	void (*each)(void *arg, const char *reason, uint64_t count), void *arg)
 {
 	for (int reason = LC_DROP_NONE + 1; reason < LC_DROP_REASONS; reason++) {
 		uint64_t count = 0;
@@ -163,25 +176,32 @@ static void feed_json(struct lc_feed *feed, struct lc_buf *out)
 	struct lc_queue_stats queue = lc_queue_stats(feed->queue);
 	int64_t offset_ns;
 	bool skewed;
-	lc_buf_printf(out, "{\"name\":\"%s\",\"state\":\"%s\",\"reason\":", status.name, lc_feed_state_name(status.state));
+	lc_buf_printf(out, "{\"name\":\"%s\",\"state\":\"%s\",\"reason\":", status.name,
+		lc_feed_state_name(status.state));
 	lc_buf_json_string(out, status.reason, strlen(status.reason));
 	lc_buf_printf(out,
-		",\"connects\":%llu,\"reconnects\":%llu,\"failures_in_row\":%llu,\"ticks\":%llu,\"bad_input\":%llu,"
-		"\"symbols\":{\"wanted\":%zu,\"subscribed\":%zu,\"rejected\":%zu,\"over_limit\":%zu},"
-		"\"queue\":{\"length\":%zu,\"capacity\":%zu,\"peak\":%zu,\"merged\":%llu,\"dropped\":%llu,\"paused\":%s}",
+		",\"connects\":%llu,\"reconnects\":%llu,\"failures_in_row\":%llu,\"ticks\":%llu,"
+		"\"bad_input\":%llu,"
+		"\"symbols\":{\"wanted\":%zu,\"subscribed\":%zu,\"rejected\":%zu,\"over_limit\":%"
+		"zu},"
+		"\"queue\":{\"length\":%zu,\"capacity\":%zu,\"peak\":%zu,\"merged\":%llu,"
+		"\"dropped\":%llu,\"paused\":%s}",
 		(unsigned long long)status.connects, (unsigned long long)status.reconnects,
 		(unsigned long long)status.failures_in_row, (unsigned long long)*feed->ticks,
-		(unsigned long long)*feed->bad_input, status.symbols.wanted, status.symbols.subscribed, status.symbols.rejected,
-		status.symbols.over_limit, queue.length, queue.capacity, queue.peak, (unsigned long long)queue.merged,
+		(unsigned long long)*feed->bad_input, status.symbols.wanted,
+		status.symbols.subscribed, status.symbols.rejected, status.symbols.over_limit,
+		queue.length, queue.capacity, queue.peak, (unsigned long long)queue.merged,
 		(unsigned long long)queue.dropped, feed->paused ? "true" : "false");
 	if (lc_quality_offset(feed->manager->quality, feed->index, &offset_ns, &skewed)) {
-		lc_buf_printf(out, ",\"clock_offset_ms\":%lld", (long long)(offset_ns / LC_NS_PER_MS));
+		lc_buf_printf(
+			out, ",\"clock_offset_ms\":%lld", (long long)(offset_ns / LC_NS_PER_MS));
 	}
 	lc_buf_puts(out, ",\"dropped\":{");
 	bool first = true;
 	for (int reason = LC_DROP_NONE + 1; reason < LC_DROP_REASONS; reason++) {
 		if (*feed->dropped[reason] > 0) {
-			lc_buf_printf(out, "%s\"%s\":%llu", first ? "" : ",", lc_drop_name((enum lc_drop)reason),
+			lc_buf_printf(out, "%s\"%s\":%llu", first ? "" : ",",
+				lc_drop_name((enum lc_drop)reason),
 				(unsigned long long)*feed->dropped[reason]);
 			first = false;
 		}
@@ -191,7 +211,7 @@ static void feed_json(struct lc_feed *feed, struct lc_buf *out)
 
 static void kafka_json(struct lc_manager *manager, struct lc_buf *out)
 {
-	struct lc_sender_stats sender = { 0 };
+	struct lc_sender_stats sender = {0};
 	if (manager->sender) {
 		sender = lc_sender_stats(manager->sender);
 	}
@@ -199,29 +219,36 @@ static void kafka_json(struct lc_manager *manager, struct lc_buf *out)
 	lc_buf_puts(out, ",\"kafka\":{\"brokers\":");
 	lc_buf_json_string(out, manager->kafka.brokers, strlen(manager->kafka.brokers));
 	lc_buf_printf(out,
-		",\"reachable\":%s,\"produced\":%llu,\"acknowledged\":%llu,\"refused\":%llu,\"replayed\":%llu,\"resets\":%llu,"
-		"\"in_flight\":%zu,\"in_flight_bytes\":%zu,\"unacknowledged\":%llu,\"buffer_bytes\":%zu,"
+		",\"reachable\":%s,\"produced\":%llu,\"acknowledged\":%llu,\"refused\":%llu,"
+		"\"replayed\":%llu,\"resets\":%llu,"
+		"\"in_flight\":%zu,\"in_flight_bytes\":%zu,\"unacknowledged\":%llu,\"buffer_"
+		"bytes\":%zu,"
 		"\"buffer_capacity_bytes\":%zu}",
 		manager->kafka_reachable ? "true" : "false", (unsigned long long)sender.produced,
 		(unsigned long long)sender.acknowledged, (unsigned long long)sender.refused,
-		(unsigned long long)sender.replayed, (unsigned long long)sender.resets, sender.in_flight_messages,
-		sender.in_flight_bytes, (unsigned long long)(journal.appended - journal.reported), journal.bytes,
+		(unsigned long long)sender.replayed, (unsigned long long)sender.resets,
+		sender.in_flight_messages, sender.in_flight_bytes,
+		(unsigned long long)(journal.appended - journal.reported), journal.bytes,
 		journal.capacity);
 }
 
 void lc_manager_status(struct lc_manager *manager, struct lc_buf *out)
 {
-	static const char *const phases[] = { "loading", "running", "stopping" };
+	static const char *const phases[] = {"loading", "running", "stopping"};
 	struct lc_manager_totals totals = lc_manager_totals(manager);
-	lc_buf_printf(out, "{\"version\":\"%s\",\"role\":\"manager\",\"phase\":\"%s\",\"node_id\":", LC_VERSION,
-		phases[manager->phase]);
+	lc_buf_printf(out, "{\"version\":\"%s\",\"role\":\"manager\",\"phase\":\"%s\",\"node_id\":",
+		LC_VERSION, phases[manager->phase]);
 	lc_buf_json_string(out, manager->node_id, strlen(manager->node_id));
 	lc_buf_printf(out,
-		",\"stream\":\"%s\",\"uptime_seconds\":%lld,\"followed\":%llu,\"portfolios\":%zu,\"published\":%llu,"
+		",\"stream\":\"%s\",\"uptime_seconds\":%lld,\"followed\":%llu,\"portfolios\":%zu,"
+		"\"published\":%llu,"
 		"\"acknowledged\":%llu,\"unacknowledged\":%llu,\"feeders\":[",
-		manager->stream, (long long)((lc_loop_mono_ns(manager->loop) - manager->started_ns) / LC_NS_PER_S),
+		manager->stream,
+		(long long)((lc_loop_mono_ns(manager->loop) - manager->started_ns) / LC_NS_PER_S),
 		(unsigned long long)totals.followed,
-		manager->interest ? lc_interest_portfolios(lc_interest_sync_registry(manager->interest)) : 0,
+		manager->interest
+			? lc_interest_portfolios(lc_interest_sync_registry(manager->interest))
+			: 0,
 		(unsigned long long)totals.published, (unsigned long long)totals.acknowledged,
 		(unsigned long long)totals.unacknowledged);
 	for (size_t i = 0; i < manager->feed_count; i++) {
@@ -240,13 +267,19 @@ void lc_manager_gauges(struct lc_manager *manager)
 	struct lc_journal_stats journal = lc_journal_stats(manager->journal);
 	lc_feeds_gauges(manager);
 	lc_bar_flow_gauges(manager->bars);
-	*lc_metrics_gauge(metrics, "livecore_log_bytes", "", "memory of the log between encoder and Kafka") =
-		(double)journal.bytes;
-	*lc_metrics_gauge(metrics, "livecore_log_unacknowledged_records", "", "records that Kafka has not acknowledged yet") =
-		(double)(journal.appended - journal.reported);
-	*lc_metrics_gauge(metrics, "livecore_symbols_followed", "", "symbols that portfolios follow") =
-		manager->interest ? (double)lc_interest_count(lc_interest_sync_registry(manager->interest)) : 0;
-	*lc_metrics_gauge(metrics, "livecore_kafka_reachable", "", "1 when Kafka answers") = manager->kafka_reachable;
+	*lc_metrics_gauge(metrics, "livecore_log_bytes", "",
+		"memory of the log between encoder and Kafka") = (double)journal.bytes;
+	*lc_metrics_gauge(metrics, "livecore_log_unacknowledged_records", "",
+		"records that Kafka has not acknowledged yet") = (double)(journal.appended -
+									  journal.reported);
+	*lc_metrics_gauge(metrics, "livecore_symbols_followed", "",
+		"symbols that portfolios follow") = manager->interest
+							    ? (double)lc_interest_count(
+								      lc_interest_sync_registry(
+									      manager->interest))
+							    : 0;
+	*lc_metrics_gauge(metrics, "livecore_kafka_reachable", "",
+		"1 when Kafka answers") = manager->kafka_reachable;
 }
 
 size_t lc_manager_feeds(struct lc_manager *manager, struct lc_feed_view *out, size_t max)
@@ -256,10 +289,15 @@ size_t lc_manager_feeds(struct lc_manager *manager, struct lc_feed_view *out, si
 		struct lc_feed *feed = &manager->feeds[n];
 		struct lc_supervisor_status status = lc_supervisor_status(feed->supervisor);
 		struct lc_queue_stats queue = lc_queue_stats(feed->queue);
-		out[n] = (struct lc_feed_view){ .name = status.name, .state = lc_feed_state_name(status.state),
-			.reason = status.reason, .ticks = *feed->ticks, .reconnects = status.reconnects, .queued = queue.length,
-			.queue_capacity = queue.capacity, .wanted = status.symbols.wanted,
-			.subscribed = status.symbols.subscribed };
+		out[n] = (struct lc_feed_view){.name = status.name,
+			.state = lc_feed_state_name(status.state),
+			.reason = status.reason,
+			.ticks = *feed->ticks,
+			.reconnects = status.reconnects,
+			.queued = queue.length,
+			.queue_capacity = queue.capacity,
+			.wanted = status.symbols.wanted,
+			.subscribed = status.symbols.subscribed};
 	}
 	return n;
 }
@@ -267,8 +305,10 @@ size_t lc_manager_feeds(struct lc_manager *manager, struct lc_feed_view *out, si
 static void quote_view(struct lc_manager *manager, uint32_t symbol, struct lc_quote_view *out)
 {
 	const struct lc_last *last = lc_last_value_get(manager->last, symbol);
-	*out = (struct lc_quote_view){ .feeder = manager->feeds[manager->feed_of[symbol]].impl->name };
-	snprintf(out->symbol, sizeof out->symbol, "%s", lc_symbols_get(manager->symbols, symbol)->text);
+	*out = (struct lc_quote_view){
+		.feeder = manager->feeds[manager->feed_of[symbol]].impl->name};
+	snprintf(out->symbol, sizeof out->symbol, "%s",
+		lc_symbols_get(manager->symbols, symbol)->text);
 	if (!last) {
 		return;
 	}
@@ -281,7 +321,8 @@ static void quote_view(struct lc_manager *manager, uint32_t symbol, struct lc_qu
 	out->received_ns = last->received_ns;
 }
 
-size_t lc_manager_quotes(struct lc_manager *manager, size_t from, struct lc_quote_view *out, size_t max)
+size_t lc_manager_quotes(
+	struct lc_manager *manager, size_t from, struct lc_quote_view *out, size_t max)
 {
 	size_t n = 0, seen = 0, count = lc_symbols_count(manager->symbols);
 	for (uint32_t symbol = 0; symbol < count && n < max; symbol++) {

@@ -1,5 +1,6 @@
-/* Stopping: the feeders first, then what is queued, then Kafka until all is acknowledged, then the clients. Each step begins when the one before has
- * ended or time is over. A timer looks where we are, so that no part is freed from inside a callback of its own. */
+/* Stopping: the feeders first, then what is queued, then Kafka until all is acknowledged, then the
+ * clients. Each step begins when the one before has ended or time is over. A timer looks where we
+ * are, so that no part is freed from inside a callback of its own. */
 #include "manager/manager_priv.h"
 
 #include <stdlib.h>
@@ -11,7 +12,8 @@
 static bool feeders_closed(const struct lc_manager *manager)
 {
 	for (size_t i = 0; i < manager->feed_count; i++) {
-		if (manager->feeds[i].supervisor && lc_supervisor_open(manager->feeds[i].supervisor)) {
+		if (manager->feeds[i].supervisor &&
+			lc_supervisor_open(manager->feeds[i].supervisor)) {
 			return false;
 		}
 	}
@@ -59,7 +61,8 @@ static void on_sender_stopped(void *arg, uint64_t unacknowledged)
 	manager->outbox.sender = NULL;
 	manager->unacknowledged = unacknowledged;
 	if (unacknowledged > 0) {
-		lc_log(manager->log, LC_LOG_ERROR, "manager", "not_delivered", LC_U("records", unacknowledged),
+		lc_log(manager->log, LC_LOG_ERROR, "manager", "not_delivered",
+			LC_U("records", unacknowledged),
 			LC_S("reason", "Kafka did not acknowledge them in time"));
 	}
 	lc_stop_soon(manager);
@@ -102,11 +105,13 @@ static int conclude(const struct lc_manager *manager, const char *reason)
 {
 	uint64_t unsent = 0;
 	for (size_t i = 0; i < manager->feed_count; i++) {
-		unsent += manager->feeds[i].dropped[LC_DROP_SHUTDOWN] ? *manager->feeds[i].dropped[LC_DROP_SHUTDOWN] : 0;
+		unsent += manager->feeds[i].dropped[LC_DROP_SHUTDOWN]
+				  ? *manager->feeds[i].dropped[LC_DROP_SHUTDOWN]
+				  : 0;
 	}
 	lc_log(manager->log, reason ? LC_LOG_WARN : LC_LOG_INFO, "manager", "stopped",
-		LC_U("unacknowledged", manager->unacknowledged), LC_U("refused", manager->refused), LC_U("unsent", unsent),
-		LC_S("reason", reason));
+		LC_U("unacknowledged", manager->unacknowledged), LC_U("refused", manager->refused),
+		LC_U("unsent", unsent), LC_S("reason", reason));
 	return manager->unacknowledged + manager->refused + unsent > 0;
 }
 
@@ -117,7 +122,8 @@ static void finish(struct lc_manager *manager)
 	lc_manager_free(manager);
 }
 
-/* Looks where we are, and goes on as far as it can now. The last step frees the manager: only the timer calls this. */
+/* Looks where we are, and goes on as far as it can now. The last step frees the manager: only the
+ * timer calls this. */
 static void advance(struct lc_manager *manager)
 {
 	bool late = left_ms(manager) == 0;
@@ -147,12 +153,14 @@ static void advance(struct lc_manager *manager)
 	stop_sender(manager);
 }
 
-/* librdkafka's threads may go on for a minute when Kafka went away in the middle of a question. All that could be delivered
- * was, and what could not was said: nothing is lost by not waiting for them. */
+/* librdkafka's threads may go on for a minute when Kafka went away in the middle of a question. All
+ * that could be delivered was, and what could not was said: nothing is lost by not waiting for
+ * them. */
 static void leave_clients(const struct lc_manager *manager)
 {
 	bool decided = manager->sender_stopping && !manager->sender;
-	if (decided && lc_loop_mono_ns(manager->loop) > manager->deadline_ns + CLIENTS_MS * LC_NS_PER_MS) {
+	if (decided &&
+		lc_loop_mono_ns(manager->loop) > manager->deadline_ns + CLIENTS_MS * LC_NS_PER_MS) {
 		_Exit(conclude(manager, "Kafka's clients did not end in time and were left"));
 	}
 }
@@ -177,7 +185,8 @@ enum lc_err lc_stop_prepare(struct lc_manager *manager)
 
 static void close_inputs(struct lc_manager *manager)
 {
-	manager->closing += (manager->interest != NULL) + (manager->control != NULL) + manager->topics_running;
+	manager->closing += (manager->interest != NULL) + (manager->control != NULL) +
+			    manager->topics_running;
 	lc_feeds_cancel_reroute(manager);
 	lc_bar_snapshot_cancel(manager->snapshot);
 	manager->snapshot = NULL;
@@ -196,7 +205,8 @@ static void close_inputs(struct lc_manager *manager)
 	}
 }
 
-void lc_manager_stop(struct lc_manager *manager, void (*stopped)(void *arg, int exit_code), void *arg)
+void lc_manager_stop(
+	struct lc_manager *manager, void (*stopped)(void *arg, int exit_code), void *arg)
 {
 	manager->stopped = stopped;
 	manager->stopped_arg = arg;
@@ -212,7 +222,8 @@ void lc_manager_stop(struct lc_manager *manager, void (*stopped)(void *arg, int 
 	manager->stop_ns = now_ns;
 	manager->deadline_ns = now_ns;
 	if (manager->config) {
-		const struct lc_shutdown_config *shutdown = lc_config_section(manager->config, "shutdown");
+		const struct lc_shutdown_config *shutdown = lc_config_section(
+			manager->config, "shutdown");
 		manager->deadline_ns += shutdown->timeout * LC_NS_PER_MS;
 	}
 	if (manager->outbox.sender) {

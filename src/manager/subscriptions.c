@@ -6,7 +6,7 @@
 
 enum {
 	WANTED = 1 << 0,
-	HELD = 1 << 1,	   /* the vendor has it */
+	HELD = 1 << 1,     /* the vendor has it */
 	REJECTED = 1 << 2, /* the vendor refused it: not asked again in this session */
 	LIMITED = 1 << 3,  /* refused for the plan's limit: asked again when a place is free */
 	CHANGING = 1 << 4, /* part of the change under way */
@@ -22,10 +22,12 @@ struct symbols {
 struct lc_subscriptions {
 	uint8_t *state; /* by symbol */
 	size_t max;
-	struct symbols order;	 /* wanted ones in follow order; those left since are passed over and swept out later */
-	struct symbols removals; /* to be given to the vendor, in the order in which they were left */
-	size_t next;		 /* the additions to be looked at start here in order */
-	size_t stale;		 /* entries of order that are no longer wanted */
+	/* wanted ones in follow order; those left since are passed over and swept out later */
+	struct symbols order;
+	struct symbols
+		removals; /* to be given to the vendor, in the order in which they were left */
+	size_t next;      /* the additions to be looked at start here in order */
+	size_t stale;     /* entries of order that are no longer wanted */
 	struct symbols changing; /* the change under way */
 	bool under_way;
 	struct lc_subscription_counts counts;
@@ -46,7 +48,8 @@ static enum lc_err push(struct symbols *list, uint32_t symbol)
 	return LC_OK;
 }
 
-/* Sweeps symbols that were left out of the order, so that it never grows beyond twice the wanted set. */
+/* Sweeps symbols that were left out of the order, so that it never grows beyond twice the wanted
+ * set. */
 static void sweep(struct lc_subscriptions *subs)
 {
 	size_t kept = 0, next = 0;
@@ -74,13 +77,14 @@ static void forget_refusal(struct lc_subscriptions *subs, uint32_t symbol)
 	if (subs->state[symbol] & LIMITED) {
 		subs->counts.over_limit--;
 	}
-	subs->state[symbol] &= (uint8_t)~(REJECTED | LIMITED);
+	subs->state[symbol] &= (uint8_t) ~(REJECTED | LIMITED);
 }
 
 /* Places became free: the earliest of those over the limit are asked for again. */
 static void retry_limited(struct lc_subscriptions *subs, size_t places)
 {
-	for (size_t i = 0; i < subs->order.count && places > 0 && subs->counts.over_limit > 0; i++) {
+	for (size_t i = 0; i < subs->order.count && places > 0 && subs->counts.over_limit > 0;
+		i++) {
 		uint32_t symbol = subs->order.items[i];
 		if (subs->state[symbol] & LIMITED) {
 			forget_refusal(subs, symbol);
@@ -149,11 +153,13 @@ void lc_subscriptions_leave(struct lc_subscriptions *subs, uint32_t symbol)
 	subs->counts.wanted--;
 	subs->stale++;
 	if (!(*state & (HELD | CHANGING | REJECTED | LIMITED))) {
-		retry_limited(subs, 1); /* the place that it was about to ask for is the next one's */
+		retry_limited(
+			subs, 1); /* the place that it was about to ask for is the next one's */
 	}
 	forget_refusal(subs, symbol);
 	if ((*state & (HELD | CHANGING)) && push(&subs->removals, symbol) != LC_OK) {
-		/* Out of memory: it stays subscribed until the next session; its ticks count as not followed. */
+		/* Out of memory: it stays subscribed until the next session; its ticks count as not
+		 * followed. */
 	}
 	if (subs->stale > 64 && subs->stale > subs->counts.wanted) {
 		sweep(subs);
@@ -188,37 +194,42 @@ static bool take(struct lc_subscriptions *subs, uint32_t symbol, uint32_t *out, 
 	return true;
 }
 
-static void take_removals(struct lc_subscriptions *subs, size_t max, uint32_t *remove, size_t *n_remove)
+static void take_removals(
+	struct lc_subscriptions *subs, size_t max, uint32_t *remove, size_t *n_remove)
 {
 	struct symbols *removals = &subs->removals;
 	size_t next = 0;
 	for (; *n_remove < max && next < removals->count; next++) {
 		uint32_t symbol = removals->items[next];
 		uint8_t state = subs->state[symbol];
-		if ((state & HELD) && !(state & (WANTED | CHANGING)) && !take(subs, symbol, remove, n_remove)) {
+		if ((state & HELD) && !(state & (WANTED | CHANGING)) &&
+			!take(subs, symbol, remove, n_remove)) {
 			break;
 		}
 	}
 	removals->count -= next;
 	if (next > 0) {
-		memmove(removals->items, removals->items + next, removals->count * sizeof *removals->items);
+		memmove(removals->items, removals->items + next,
+			removals->count * sizeof *removals->items);
 	}
 }
 
-bool lc_subscriptions_next(struct lc_subscriptions *subs, size_t max, uint32_t *add, size_t *n_add, uint32_t *remove,
-	size_t *n_remove)
+bool lc_subscriptions_next(struct lc_subscriptions *subs, size_t max, uint32_t *add, size_t *n_add,
+	uint32_t *remove, size_t *n_remove)
 {
 	*n_add = *n_remove = 0;
 	if (subs->under_way) {
 		return false;
 	}
 	take_removals(subs, max, remove, n_remove);
-	/* The places that these leave belong to the earliest over the limit, not to who comes behind them. */
+	/* The places that these leave belong to the earliest over the limit, not to who comes
+	 * behind them. */
 	retry_limited(subs, *n_remove);
 	while (*n_add + *n_remove < max && subs->next < subs->order.count) {
 		uint32_t symbol = subs->order.items[subs->next];
 		uint8_t state = subs->state[symbol];
-		if ((state & WANTED) && !(state & (HELD | REJECTED | LIMITED)) && !take(subs, symbol, add, n_add)) {
+		if ((state & WANTED) && !(state & (HELD | REJECTED | LIMITED)) &&
+			!take(subs, symbol, add, n_add)) {
 			break;
 		}
 		subs->next++;

@@ -7,18 +7,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BATCH_MAX 100000      /* symbols in one change of a feeder that takes any number */
+#define BATCH_MAX 100000 /* symbols in one change of a feeder that takes any number */
 
 struct lc_supervisor {
 	const struct lc_feeder_impl *impl;
-	struct lc_feeder *feeder;	  /* owned */
+	struct lc_feeder *feeder;         /* owned */
 	struct lc_subscriptions *symbols; /* owned */
 	const struct lc_supervisor_config *config;
 	const struct lc_supervisor_events *events;
 	void *owner; /* borrowed */
 	struct lc_loop *loop;
-	struct lc_timer *timer;	   /* the next step: connect, or a change */
-	struct lc_timer *pump;	   /* gives changes to the vendor */
+	struct lc_timer *timer;    /* the next step: connect, or a change */
+	struct lc_timer *pump;     /* gives changes to the vendor */
 	struct lc_timer *recovery; /* a session has lived for a healthy while */
 	struct lc_backoff backoff;
 	struct lc_limiter connects, changes;
@@ -26,15 +26,15 @@ struct lc_supervisor {
 	char reason[256];
 	int64_t since_ns;
 	uint64_t sessions, reconnects, failures;
-	bool open;	/* impl->start() was called and down() has not come */
-	bool restart;	/* connect again when the session is closed */
-	bool in_trouble; /* trouble() was raised */
+	bool open;              /* impl->start() was called and down() has not come */
+	bool restart;           /* connect again when the session is closed */
+	bool in_trouble;        /* trouble() was raised */
 	uint32_t *add, *remove; /* scratch for one change, made at need */
 	size_t scratch;
 };
 
-static const char *const state_names[] = { "DISCONNECTED", "CONNECTING", "CONNECTED", "RECONNECTING",
-	"STOPPED" };
+static const char *const state_names[] = {
+	"DISCONNECTED", "CONNECTING", "CONNECTED", "RECONNECTING", "STOPPED"};
 
 static void enter(struct lc_supervisor *feed, enum lc_feed_state state, const char *reason)
 {
@@ -110,7 +110,8 @@ static void on_pump(void *arg)
 		lc_timer_start(feed->pump, wait_ns / LC_NS_PER_MS + 1, 0);
 		return;
 	}
-	if (!lc_subscriptions_next(feed->symbols, max, feed->add, &n_add, feed->remove, &n_remove)) {
+	if (!lc_subscriptions_next(
+		    feed->symbols, max, feed->add, &n_add, feed->remove, &n_remove)) {
 		return;
 	}
 	feed->impl->change(feed->feeder, feed->add, n_add, feed->remove, n_remove);
@@ -166,23 +167,26 @@ static void retry(struct lc_supervisor *feed, const struct lc_down *why)
 static void forget_failures(struct lc_supervisor *feed)
 {
 	feed->failures = 0;
-	lc_backoff_init(&feed->backoff, feed->config->backoff_min * LC_NS_PER_MS, feed->config->backoff_max * LC_NS_PER_MS,
-		feed->config->healthy * LC_NS_PER_MS);
+	lc_backoff_init(&feed->backoff, feed->config->backoff_min * LC_NS_PER_MS,
+		feed->config->backoff_max * LC_NS_PER_MS, feed->config->healthy * LC_NS_PER_MS);
 }
 
 static void use_config(struct lc_supervisor *feed, const struct lc_supervisor_config *config)
 {
 	feed->config = config;
 	forget_failures(feed);
-	lc_limiter_configure(&feed->connects, config->connect_rate, (unsigned)config->connect_burst);
+	lc_limiter_configure(
+		&feed->connects, config->connect_rate, (unsigned)config->connect_burst);
 	lc_limiter_configure(&feed->changes, config->change_rate, (unsigned)config->change_burst);
 }
 
 static void init_limits(struct lc_supervisor *feed, const struct lc_supervisor_config *config)
 {
 	int64_t now_ns = lc_loop_mono_ns(feed->loop);
-	lc_limiter_init(&feed->connects, config->connect_rate, (unsigned)config->connect_burst, now_ns);
-	lc_limiter_init(&feed->changes, config->change_rate, (unsigned)config->change_burst, now_ns);
+	lc_limiter_init(
+		&feed->connects, config->connect_rate, (unsigned)config->connect_burst, now_ns);
+	lc_limiter_init(
+		&feed->changes, config->change_rate, (unsigned)config->change_burst, now_ns);
 }
 
 const char *lc_feed_state_name(enum lc_feed_state state)

@@ -1,5 +1,6 @@
-/* Keeps one feeder's session up: connects, backs off with full jitter, resubscribes the whole set after every reconnect, and gives changes to the
- * vendor no faster than allowed. The same for all vendors; it tries for as long as the process lives. Loop thread. It never parses and never
+/* Keeps one feeder's session up: connects, backs off with full jitter, resubscribes the whole set
+ * after every reconnect, and gives changes to the vendor no faster than allowed. The same for all
+ * vendors; it tries for as long as the process lives. Loop thread. It never parses and never
  * touches a socket. */
 #pragma once
 
@@ -21,9 +22,9 @@ const char *lc_feed_state_name(enum lc_feed_state state); /* "CONNECTED" … */
 /* The section `supervisor`. */
 struct lc_supervisor_config {
 	int64_t backoff_min, backoff_max; /* ms */
-	int64_t healthy;		  /* ms: a session that lived so long resets the backoff */
-	int64_t alert_after;		  /* failures in a row */
-	double connect_rate;		  /* connections a second */
+	int64_t healthy;                  /* ms: a session that lived so long resets the backoff */
+	int64_t alert_after;              /* failures in a row */
+	double connect_rate;              /* connections a second */
 	int64_t connect_burst;
 	double change_rate; /* changes of subscriptions a second */
 	int64_t change_burst;
@@ -32,16 +33,18 @@ extern const struct lc_section lc_supervisor_section;
 
 struct lc_supervisor;
 
-/* What the supervisor tells its owner. The owner must not call back into the supervisor from them. */
+/* What the supervisor tells its owner. The owner must not call back into the supervisor from
+ * them. */
 struct lc_supervisor_events {
 	/* Every change of state; reason is for people, "" when there is none. */
-	void (*state)(void *owner, struct lc_supervisor *feed, enum lc_feed_state from, enum lc_feed_state to,
-		const char *reason);
+	void (*state)(void *owner, struct lc_supervisor *feed, enum lc_feed_state from,
+		enum lc_feed_state to, const char *reason);
 	/* alert_after failures in a row (raised), or a healthy session after them (not raised). */
 	void (*trouble)(void *owner, struct lc_supervisor *feed, bool raised, const char *reason);
 	/* Trying is pointless until a reload or feeder_start: wrong key, feed not in the plan. */
 	void (*gave_up)(void *owner, struct lc_supervisor *feed, const char *reason);
-	void (*rejected)(void *owner, struct lc_supervisor *feed, uint32_t symbol, bool limit, const char *reason);
+	void (*rejected)(void *owner, struct lc_supervisor *feed, uint32_t symbol, bool limit,
+		const char *reason);
 	/* STOPPED, and its session is closed: it may be destroyed. */
 	void (*closed)(void *owner, struct lc_supervisor *feed);
 };
@@ -49,7 +52,8 @@ struct lc_supervisor_events {
 struct lc_supervisor_setup {
 	const struct lc_feeder_impl *impl;
 	struct lc_feeder_env env;
-	const struct lc_supervisor_config *config; /* borrowed; lc_supervisor_configure() gives another */
+	const struct lc_supervisor_config
+		*config; /* borrowed; lc_supervisor_configure() gives another */
 	size_t max_symbols;
 	const struct lc_supervisor_events *events;
 	void *owner;
@@ -60,13 +64,14 @@ enum lc_err lc_supervisor_create(
 /* Only when STOPPED or DISCONNECTED. */
 void lc_supervisor_destroy(struct lc_supervisor *feed);
 
-/* Begins to connect, from any state that is not yet trying. A feeder that is not usable (no URL, no key) becomes STOPPED with the reason. */
+/* Begins to connect, from any state that is not yet trying. A feeder that is not usable (no URL, no
+ * key) becomes STOPPED with the reason. */
 void lc_supervisor_start(struct lc_supervisor *feed);
 /* Ends the session; the state event to STOPPED follows, at once or when the session is closed. */
 void lc_supervisor_stop(struct lc_supervisor *feed, const char *reason);
 /* New settings; with reconnect the session is closed and opened again. */
-void lc_supervisor_configure(
-	struct lc_supervisor *feed, const struct lc_supervisor_config *config, const void *feeder_config, bool reconnect);
+void lc_supervisor_configure(struct lc_supervisor *feed, const struct lc_supervisor_config *config,
+	const void *feeder_config, bool reconnect);
 
 enum lc_err lc_supervisor_follow(struct lc_supervisor *feed, uint32_t symbol);
 void lc_supervisor_leave(struct lc_supervisor *feed, uint32_t symbol);
@@ -76,7 +81,8 @@ void lc_supervisor_pause(struct lc_supervisor *feed, bool paused);
 void lc_supervisor_on_up(struct lc_supervisor *feed);
 void lc_supervisor_on_down(struct lc_supervisor *feed, const struct lc_down *why);
 void lc_supervisor_on_changed(struct lc_supervisor *feed);
-void lc_supervisor_on_rejected(struct lc_supervisor *feed, uint32_t symbol, bool limit, const char *reason);
+void lc_supervisor_on_rejected(
+	struct lc_supervisor *feed, uint32_t symbol, bool limit, const char *reason);
 
 struct lc_supervisor_status {
 	const char *name;

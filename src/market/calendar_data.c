@@ -8,7 +8,8 @@ static const struct market_phase cn_day[] = {
 	{HHMM(11, 30), LC_SESSION_LUNCH},
 	{HHMM(13, 0), LC_SESSION_OPEN},
 	{HHMM(14, 57), LC_SESSION_AUCTION},
-	/* Fixed-price trading is from 15:05; the closing batch is stamped up to some seconds past 15:00. */
+	/* Fixed-price trading is from 15:05; the closing batch is stamped up to some seconds past
+	 * 15:00. */
 	{HHMM(15, 0), LC_SESSION_POST},
 	{HHMM(15, 30), LC_SESSION_CLOSED},
 };

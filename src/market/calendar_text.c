@@ -110,7 +110,8 @@ enum lc_err lc_exceptions_put(struct exceptions *exceptions, const struct except
 	return LC_OK;
 }
 
-/* Cuts a line at its first commas; the last field keeps the rest. Spaces around a field do not count. */
+/* Cuts a line at its first commas; the last field keeps the rest. Spaces around a field do not
+ * count. */
 static int split(char *line, char *fields[FIELDS_MAX], int max)
 {
 	int count = 0;

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-/* Decimal exponents between which a price is plausible; beyond them the arithmetic would overflow. */
+/* Decimal exponents between which a price is plausible; beyond them the arithmetic would
+ * overflow. */
 enum { MIN_EXPONENT = -12, MAX_EXPONENT = 6 };
 
 static const struct {
@@ -16,8 +17,8 @@ static const struct {
 	{LC_VENUE_SH, "510 511 512 513 515 516 517 518 560 561 562 563", LC_BOARD_ETF},
 	{LC_VENUE_SZ, "000 001 002 003", LC_BOARD_MAIN},
 	{LC_VENUE_SZ, "300 301", LC_BOARD_CHINEXT},
-	/* Shenzhen's ETFs share one prefix; ChiNext's own among them may move 20 %, and a limit that
-	 * only flags should rather miss than accuse. */
+	/* Shenzhen's ETFs share one prefix; ChiNext's own among them may move 20 %, and a limit
+	 * that only flags should rather miss than accuse. */
 	{LC_VENUE_SZ, "159", LC_BOARD_ETF_WIDE},
 	{LC_VENUE_BJ, "920", LC_BOARD_BSE},
 	{LC_VENUE_BJ, "43 83 87 88 ", LC_BOARD_BSE},

@@ -1,5 +1,5 @@
-/* A market's exceptional days and ordinary phases, shared by the table, its files and its reader. Loop
- * thread. */
+/* A market's exceptional days and ordinary phases, shared by the table, its files and its reader.
+ * Loop thread. */
 #pragma once
 
 #include "livecore/market.h"
@@ -7,7 +7,8 @@
 enum { DAY_MINUTES = 24 * 60, PHASES_MAX = 10 };
 #define HHMM(hour, minute) ((hour)*60 + (minute))
 
-/* From this minute of the local day on, the market is in this phase. Before the first it is closed. */
+/* From this minute of the local day on, the market is in this phase. Before the first it is
+ * closed. */
 struct market_phase {
 	int16_t minute;
 	uint8_t session;
@@ -46,8 +47,8 @@ const struct exception *lc_exceptions_find(const struct exceptions *exceptions, 
 /* Adds, or takes the place of what was there. LC_ERR_NOMEM. */
 enum lc_err lc_exceptions_put(struct exceptions *exceptions, const struct exception *day);
 
-/* Reads a file's text; every mistake is reported with its line and the rest is read on. LC_ERR_INVALID
- * when there was any, LC_ERR_NOMEM. */
+/* Reads a file's text; every mistake is reported with its line and the rest is read on.
+ * LC_ERR_INVALID when there was any, LC_ERR_NOMEM. */
 enum lc_err lc_calendar_text_read(struct exceptions *exceptions, const char *text, size_t len,
 	bool overlay, const char *name, const struct lc_calendar_report *report);
 

@@ -177,7 +177,8 @@ enum lc_err lc_calendar_reload(struct lc_calendar *calendar, const char *dir,
 	if (rc != LC_OK || !fresh) {
 		return rc;
 	}
-	/* Zones are borrowed by others: they stay. What was remembered was remembered of other days. */
+	/* Zones are borrowed by others: they stay. What was remembered was remembered of other
+	 * days. */
 	for (int market = 0; market < LC_MARKETS; market++) {
 		struct exceptions old = calendar->exceptions[market];
 		calendar->exceptions[market] = fresh->exceptions[market];

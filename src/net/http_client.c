@@ -16,8 +16,8 @@ static char *copy_text(const char *text)
 	return text ? strdup(text) : NULL;
 }
 
-/* A directory of authorities named by hash, of which OpenSSL opens the one it needs. curl would rather read the file
- * with all of them, which takes 50 ms of the loop at the first connection. */
+/* A directory of authorities named by hash, of which OpenSSL opens the one it needs. curl would
+ * rather read the file with all of them, which takes 50 ms of the loop at the first connection. */
 static bool is_hashed(const char *path)
 {
 	DIR *dir = path ? opendir(path) : NULL;

@@ -21,7 +21,8 @@ struct lc_http {
 	struct lc_list ended;   /* requests to be answered, or just freed when cancelled */
 	struct lc_list socks;   /* what curl wants watched */
 	size_t polls;           /* sockets whose poll handle is not closed yet */
-	bool hashed_authorities; /* the system's are in a directory by hash: no need for the big file */
+	/* the system's are in a directory by hash: no need for the big file */
+	bool hashed_authorities;
 	bool destroying;
 	bool multi_gone;
 	void (*on_destroyed)(void *arg);

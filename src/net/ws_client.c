@@ -46,7 +46,8 @@ static void dial(struct lc_ws *ws)
 		.pwsi = &ws->wsi,
 	};
 	ws->state = WS_DIALLING;
-	/* The rest of the time is shared by the addresses that are left, so that a dead one does not use it all. */
+	/* The rest of the time is shared by the addresses that are left, so that a dead one does
+	 * not use it all. */
 	size_t left = ws->address_count - ws->next_address;
 	if (left) {
 		int64_t rest_ms = (ws->deadline_ns - lc_loop_mono_ns(ws->hub->loop)) / LC_NS_PER_MS;

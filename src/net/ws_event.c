@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What lws calls LWS_WRITE_CLOSE in a header that it does not install; 4 in 4.1 and 4.3, and free in its public enum. */
+/* What lws calls LWS_WRITE_CLOSE in a header that it does not install; 4 in 4.1 and 4.3, and free
+ * in its public enum. */
 #define WRITE_CLOSE ((enum lws_write_protocol)4)
 
 /* Seconds, -1 for a date (RFC 9110 10.2.3); at most a day, so that nobody is put off for ever. */
@@ -133,8 +134,8 @@ static void on_peer_close(struct lc_ws *ws, const unsigned char *in, size_t len)
 
 static void on_established(struct lc_ws *ws, struct lws *wsi)
 {
-	/* Also how to learn whether deflate was agreed on. Its default is to hand over 1 KB at a time; 2^16 is our
-	 * read size. */
+	/* Also how to learn whether deflate was agreed on. Its default is to hand over 1 KB at a
+	 * time; 2^16 is our read size. */
 	ws->info.deflate = lws_set_extension_option(
 				   wsi, "permessage-deflate", "rx_buf_size", "16") == 0;
 	lc_ws_opened(ws);
@@ -195,7 +196,8 @@ static int write_message(struct lc_ws *ws, struct lws *wsi)
 	return written < 0 ? -1 : 0;
 }
 
-/* Not by lws_close_reason() and a failing callback: 4.1.6 then closed the socket without sending anything. */
+/* Not by lws_close_reason() and a failing callback: 4.1.6 then closed the socket without sending
+ * anything. */
 static int write_close(struct lc_ws *ws, struct lws *wsi)
 {
 	unsigned char data[LWS_PRE + 2 + sizeof ws->close_reason];
@@ -277,8 +279,8 @@ int lc_ws_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, v
 {
 	(void)user;
 	struct lc_ws *ws = wsi ? lws_get_opaque_user_data(wsi) : NULL;
-	/* Callbacks about the context and its vhosts have no connection, and those of one that we have dropped are of
-	 * no interest. */
+	/* Callbacks about the context and its vhosts have no connection, and those of one that we
+	 * have dropped are of no interest. */
 	if (!ws || (ws->wsi && ws->wsi != wsi)) {
 		return reason == LWS_CALLBACK_CLIENT_RECEIVE ||
 				       reason == LWS_CALLBACK_CLIENT_WRITEABLE

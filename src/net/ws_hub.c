@@ -17,9 +17,10 @@ static const struct lws_protocols protocols[] = {
 };
 
 #if LWS_LIBRARY_VERSION_NUMBER < 4003000
-/* In 4.1.6 an uncompressed message or pong on a connection with deflate is handed over again and again, for ever: the
- * client's parser does not count as consumed what the extension says it leaves alone. (The server's parser does,
- * and so does 4.3.) Many servers leave short messages uncompressed. The two types are the library's private ones. */
+/* In 4.1.6 an uncompressed message or pong on a connection with deflate is handed over again and
+ * again, for ever: the client's parser does not count as consumed what the extension says it leaves
+ * alone. (The server's parser does, and so does 4.3.) Many servers leave short messages
+ * uncompressed. The two types are the library's private ones. */
 #define LEFT_ALONE 5
 struct rx_buffers {
 	struct lws_tokens in, out;
@@ -112,8 +113,9 @@ static void free_hub(struct lc_ws_hub *hub)
 	free(hub);
 }
 
-/* lws needs a second call to free its context, and crashes when it comes before the last of its handles has been
- * closed by the loop: its code is unloaded with the context. Returns true when the context is gone. */
+/* lws needs a second call to free its context, and crashes when it comes before the last of its
+ * handles has been closed by the loop: its code is unloaded with the context. Returns true when the
+ * context is gone. */
 static bool context_gone(struct lc_ws_hub *hub)
 {
 	struct handle_walk walk = {.hub = hub};
@@ -189,8 +191,8 @@ enum lc_err lc_ws_hub_create(struct lc_loop *loop, struct lc_ws_hub **out, struc
 			"libwebsockets cannot start; is the package libwebsockets-evlib-uv "
 			"installed?");
 	}
-	/* Reading the system's authorities takes 50 ms and more: now, and not in a turn of the running loop. Should it fail,
-	 * the connection that needs them says so. */
+	/* Reading the system's authorities takes 50 ms and more: now, and not in a turn of the
+	 * running loop. Should it fail, the connection that needs them says so. */
 	struct lws_vhost *vhost;
 	lc_ws_vhost(hub, true, NULL, &vhost, NULL);
 	*out = hub;
@@ -219,7 +221,8 @@ static bool same_file(const char *a, const char *b)
 
 static struct lws_vhost *create_vhost(struct lc_ws_hub *hub, bool tls, const char *ca_file)
 {
-	/* The system's authorities are loaded unless others are named, and then only those count. */
+	/* The system's authorities are loaded unless others are named, and then only those
+	 * count. */
 	uint64_t no_system = !tls || ca_file ? LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS : 0;
 	const struct lws_context_creation_info info = {
 		.port = CONTEXT_PORT_NO_LISTEN,

@@ -91,8 +91,8 @@ struct lc_ws {
 int lc_ws_event(
 	struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
 
-/* The vhost for plain connections, or for TLS with this file of authorities (NULL: the system's); made at the
- * first call. */
+/* The vhost for plain connections, or for TLS with this file of authorities (NULL: the system's);
+ * made at the first call. */
 enum lc_err lc_ws_vhost(struct lc_ws_hub *hub, bool tls, const char *ca_file,
 	struct lws_vhost **out, struct lc_error *err);
 /* lws sees what was changed from outside its callbacks only when it is woken. */
@@ -101,7 +101,8 @@ void lc_ws_wake_lws(struct lc_ws_hub *hub);
 /* Ends the connection with this reason; the first reason stays. on_close follows from the drain. */
 void lc_ws_finish(struct lc_ws *ws, enum lc_err code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* A dial failed before the upgrade was sent: the next address, or the end. lws has let go of the wsi. */
+/* A dial failed before the upgrade was sent: the next address, or the end. lws has let go of the
+ * wsi. */
 void lc_ws_dial_failed(struct lc_ws *ws, enum lc_err code, const char *text);
 void lc_ws_opened(struct lc_ws *ws);
 void lc_ws_free(struct lc_ws *ws);

@@ -86,8 +86,8 @@ static void widen(struct lc_last *last, const struct lc_tick *tick)
 	last->has |= LC_HAS_HIGH | LC_HAS_LOW;
 }
 
-/* Trades make the session's open, high and low only where all of the session was seen, or a reference
- * told what had been before. */
+/* Trades make the session's open, high and low only where all of the session was seen, or a
+ * reference told what had been before. */
 static void take_session(
 	struct lc_last_value *values, struct lc_last *last, const struct lc_tick *tick)
 {

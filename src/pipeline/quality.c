@@ -177,8 +177,8 @@ static void remember(struct symbol_state *state, const struct lc_tick *tick, uin
 		return;
 	}
 	if (!state->repeats) {
-		/* Once a symbol. Without memory a repeat may pass, which its seq cannot tell, but its
-		 * trade id can. */
+		/* Once a symbol. Without memory a repeat may pass, which its seq cannot tell, but
+		 * its trade id can. */
 		state->repeats = aligned_alloc(_Alignof(struct repeats), sizeof *state->repeats);
 		if (state->repeats) {
 			memset(state->repeats, 0, sizeof *state->repeats);
@@ -262,7 +262,8 @@ static enum lc_drop check_content(
 	enum lc_drop why = lc_check_limits(state, tick);
 	if (why == LC_DROP_NONE && tick->kind == LC_TICK_SNAPSHOT) {
 		why = lc_check_snapshot(state, tick);
-		/* What was traded between two sessions belongs to no moment: bars must see it alone. */
+		/* What was traded between two sessions belongs to no moment: bars must see it
+		 * alone. */
 		tick->traded = first ? LC_TRADED_FIRST : tick->traded;
 		state->session = quality->sessions[tick->source];
 	}

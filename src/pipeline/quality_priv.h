@@ -1,5 +1,5 @@
-/* The parts of quality: a feed's clock, the detection of repeats, and one symbol's state. Loop thread;
- * nothing here calls back. */
+/* The parts of quality: a feed's clock, the detection of repeats, and one symbol's state. Loop
+ * thread; nothing here calls back. */
 #pragma once
 
 #include "livecore/quality.h"
@@ -71,8 +71,8 @@ struct symbol_state {
 	uint32_t session;                       /* of the source that gave volume */
 } __attribute__((aligned(64)));
 
-/* The rules that look at one tick and its symbol; LC_DROP_NONE when it passes. They clear fields that
- * say nothing (a price of 0 for "none"). */
+/* The rules that look at one tick and its symbol; LC_DROP_NONE when it passes. They clear fields
+ * that say nothing (a price of 0 for "none"). */
 enum lc_drop lc_check_values(struct lc_tick *tick, uint8_t market);
 enum lc_drop lc_check_snapshot(struct symbol_state *state, struct lc_tick *tick);
 /* Vendor limits drop; computed ones set LC_FLAG_BEYOND_LIMIT. */

@@ -10,8 +10,8 @@ enum {
 	SLACK = 4096,
 	BLOCK_TICKS = 32,
 	SPARE_BLOCKS = 8, /* kept for the next burst; more are given back */
-	/* Under drop_oldest this many corrections, cancels and statuses are stepped over to find a tick
-	 * that may go; behind more of them the feeder waits instead. */
+	/* Under drop_oldest this many corrections, cancels and statuses are stepped over to find a
+	 * tick that may go; behind more of them the feeder waits instead. */
 	PROTECTED_RUN = 64,
 	MERGED_KINDS = LC_TICK_SNAPSHOT + 1,
 };
@@ -21,8 +21,8 @@ struct block {
 	struct lc_tick ticks[BLOCK_TICKS];
 };
 
-/* Where the newest queued tick of each kind of a symbol is, plus 1; valid while it is at or behind the
- * head. */
+/* Where the newest queued tick of each kind of a symbol is, plus 1; valid while it is at or behind
+ * the head. */
 struct newest {
 	uint64_t at[MERGED_KINDS];
 };
@@ -68,8 +68,8 @@ static size_t length(const struct lc_queue *queue)
 
 static size_t blocks_for(const struct lc_queue_options *options)
 {
-	/* Twice the slack, because protected ticks may go on where others are refused; one block more
-	 * because head and tail need not be aligned. */
+	/* Twice the slack, because protected ticks may go on where others are refused; one block
+	 * more because head and tail need not be aligned. */
 	return (options->capacity + 2 * options->slack) / BLOCK_TICKS + 2;
 }
 

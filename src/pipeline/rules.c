@@ -2,7 +2,8 @@
 
 #include <stddef.h>
 
-/* After so many snapshots in a row that agree on a lower volume, the vendor has corrected itself. */
+/* After so many snapshots in a row that agree on a lower volume, the vendor has corrected
+ * itself. */
 enum { ACCEPTED_DECREASES = 3 };
 
 static const struct lc_decimal *field_at(const struct lc_tick *tick, size_t offset)
@@ -69,8 +70,8 @@ static bool inconsistent(const struct lc_tick *tick, uint8_t market)
 	       (tick->has & LC_HAS_OPEN && outside(tick->open, tick->low, tick->high));
 }
 
-/* Amount / (volume x price) of a full snapshot is the average price over the last one: near 1. A lot
- * taken for a share, or a share for a lot, makes it 100 or 0.01. */
+/* Amount / (volume x price) of a full snapshot is the average price over the last one: near 1. A
+ * lot taken for a share, or a share for a lot, makes it 100 or 0.01. */
 static bool unit_is_wrong(const struct symbol_state *state, const struct lc_tick *tick)
 {
 	uint32_t needed = LC_HAS_PRICE | LC_HAS_VOLUME | LC_HAS_AMOUNT;

@@ -1,5 +1,5 @@
-/* The file behind the bars' state, DIR/bar_state.db: all that touches SQLite. Every function blocks:
- * pool threads only, one at a time for each struct. It never logs and never reads time. */
+/* The file behind the bars' state, DIR/bar_state.db: all that touches SQLite. Every function
+ * blocks: pool threads only, one at a time for each struct. It never logs and never reads time. */
 #pragma once
 
 #include "livecore/bar_state.h"

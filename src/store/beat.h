@@ -1,4 +1,5 @@
-/* When a heartbeat is due, what it says, and what another's says. Pure: any one thread, no I/O, times are passed in. */
+/* When a heartbeat is due, what it says, and what another's says. Pure: any one thread, no I/O,
+ * times are passed in. */
 #pragma once
 
 #include "livecore/heartbeat.h"
@@ -26,8 +27,8 @@ void beat_failed(struct beat *beat);
 void beat_write(const struct beat *beat, enum lc_heartbeat_state state, int64_t wall_ns,
 	const char *members, struct lc_buf *out);
 
-/* Who wrote what the key held, when that is not us. A beat that was there before our first is what an earlier life of this node left behind; one
- * that says STOPPED is no twin either. */
+/* Who wrote what the key held, when that is not us. A beat that was there before our first is what
+ * an earlier life of this node left behind; one that says STOPPED is no twin either. */
 bool beat_is_twin(
 	const struct beat *beat, const struct lc_value *found, struct lc_heartbeat_twin *out);
 /* May it be reported? Once a minute. True counts as done. */

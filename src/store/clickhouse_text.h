@@ -15,7 +15,8 @@ struct clickhouse_version {
 /* "18.16.1" or "26.9.1.1-testing". LC_ERR_INVALID. */
 enum lc_err clickhouse_version_parse(const char *text, size_t len, struct clickhouse_version *out);
 
-/* Statements that make what is missing, and `INSERT …` for rows as clickhouse_put_row() has them. */
+/* Statements that make what is missing, and `INSERT …` for rows as clickhouse_put_row() has
+ * them. */
 void clickhouse_create_schema(struct lc_buf *out, const char *database);
 void clickhouse_create_bars(struct lc_buf *out, const char *database);
 void clickhouse_insert_bars(struct lc_buf *out, const char *database);

@@ -32,8 +32,8 @@ struct lc_heartbeat {
 
 static void begin(struct lc_heartbeat *heartbeat);
 
-/* After a beat when we are to stop: what was under way may have been an ordinary one. It ends from a timer, since a callback must not free
- * its caller. */
+/* After a beat when we are to stop: what was under way may have been an ordinary one. It ends from
+ * a timer, since a callback must not free its caller. */
 static void go_on_stopping(struct lc_heartbeat *heartbeat, bool failed)
 {
 	if (failed || heartbeat->said_last) {

@@ -17,7 +17,8 @@
 #define SCHEMA_VERSION 1
 #define BUSY_MS 2000 /* someone looks into the file with another program */
 
-/* NORMAL is enough with a WAL: a power cut may lose the last save, but sets and offsets go back together. */
+/* NORMAL is enough with a WAL: a power cut may lose the last save, but sets and offsets go back
+ * together. */
 static const char settings_sql[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;";
 
 static const char schema_sql[] = "BEGIN IMMEDIATE;"
@@ -156,7 +157,8 @@ static int open_file(struct interest_db *db, struct lc_error *err)
 {
 	char path[PATH_MAX];
 	path_of(db, "interest.db", path);
-	/* SQLite would make it readable for everyone; who follows what is nobody else's business. */
+	/* SQLite would make it readable for everyone; who follows what is nobody else's
+	 * business. */
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd >= 0) {
 		close(fd);
@@ -201,7 +203,8 @@ static enum lc_err start_afresh(struct interest_db *db, int64_t wall_ns, struct 
 
 /* --- loading --- */
 
-/* Makes room for one more of `size` bytes each, in steps, and returns it zeroed; NULL: out of memory. */
+/* Makes room for one more of `size` bytes each, in steps, and returns it zeroed; NULL: out of
+ * memory. */
 static void *grow(void **items, size_t count, size_t size)
 {
 	if ((count & (count - 1)) == 0) {

@@ -110,7 +110,8 @@ static void answer(struct lc_redis *redis, struct command *command, const redisR
 	free(command);
 }
 
-/* hiredis answers everything in flight with nothing when a context goes; by then the context does not know us any more. */
+/* hiredis answers everything in flight with nothing when a context goes; by then the context does
+ * not know us any more. */
 static void let_go(struct lc_redis *redis)
 {
 	redisAsyncContext *ac = redis->ac;
@@ -302,7 +303,8 @@ static void on_selected(void *arg, const struct lc_redis_reply *reply, const str
 	}
 }
 
-/* Some servers say a command that they do not know with its words, so the answer to AUTH is not repeated. */
+/* Some servers say a command that they do not know with its words, so the answer to AUTH is not
+ * repeated. */
 static void on_login(void *arg, const struct lc_redis_reply *reply, const struct lc_error *err)
 {
 	struct lc_redis *redis = arg;

@@ -30,7 +30,8 @@ static void on_event(uv_poll_t *handle, int status, int events)
 {
 	struct redis_poll *poll = handle->data;
 	if (status != 0) {
-		/* A connection that failed: hiredis asks the socket why. libuv has stopped the poll. */
+		/* A connection that failed: hiredis asks the socket why. libuv has stopped the
+		 * poll. */
 		if (poll->ac->c.flags & REDIS_CONNECTED) {
 			redisAsyncHandleRead(poll->ac);
 		} else {

@@ -1,5 +1,6 @@
-/* The control topic as a timer that runs alone hears it: `reload`, and nothing else. Each is answered with a command_result event, role
- * "timer". (Inside `livecore run` the manager hears it for both.) Loop thread. */
+/* The control topic as a timer that runs alone hears it: `reload`, and nothing else. Each is
+ * answered with a command_result event, role "timer". (Inside `livecore run` the manager hears it
+ * for both.) Loop thread. */
 #pragma once
 
 #include "livecore/messages.h"

@@ -19,7 +19,8 @@ static int64_t scheduled_after(
 	return next_ns;
 }
 
-/* The day is the market's own at that instant: what runs at 05:00 in Shanghai belongs to New York's day before. */
+/* The day is the market's own at that instant: what runs at 05:00 in Shanghai belongs to New York's
+ * day before. */
 static bool trades(const struct timer_rule *rule, const struct lc_calendar *calendar, int64_t ns)
 {
 	if (rule->market < 0) {
@@ -69,7 +70,8 @@ static int64_t begin_of_missed(
 	return high;
 }
 
-/* The newest time that is due and on a trading day: when missed times are coalesced, the one that fires. INT64_MIN: none. */
+/* The newest time that is due and on a trading day: when missed times are coalesced, the one that
+ * fires. INT64_MIN: none. */
 static int64_t newest_due(const struct timer_plan *plan, const struct timer_plan_rule *item,
 	int64_t begin_ns, int64_t now_ns)
 {

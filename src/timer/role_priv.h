@@ -1,4 +1,5 @@
-/* What the files of the role share: deciding (task_timer.c), sending (sending.c), remembering (memory.c). */
+/* What the files of the role share: deciding (task_timer.c), sending (sending.c), remembering
+ * (memory.c). */
 #pragma once
 
 #include "livecore/courier.h"
@@ -45,7 +46,8 @@ void timer_count(struct lc_task_timer *timer, const char *rule, const char *outc
 void timer_request_id(const char *name, int64_t scheduled_ns, char *out, size_t size);
 /* Hands a command to Kafka, with what is left of its grace as its time. */
 void timer_send(struct lc_task_timer *timer, const struct timer_rule *rule, int64_t scheduled_ns);
-/* Tries again what Kafka refused, and tells of what waits for longer than it should. Once a second at least. */
+/* Tries again what Kafka refused, and tells of what waits for longer than it should. Once a second
+ * at least. */
 void timer_sendings_tend(struct lc_task_timer *timer);
 /* The oldest scheduled time of a rule that is still on its way; INT64_MAX: none. */
 int64_t timer_sendings_oldest(const struct lc_task_timer *timer, const char *name);

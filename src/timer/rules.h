@@ -1,5 +1,6 @@
-/* The timer's rules, as its file says them: which command is sent when. Reading touches the file and zones (at start, reload and in tools);
- * after that everything here is constant. Loop thread. */
+/* The timer's rules, as its file says them: which command is sent when. Reading touches the file
+ * and zones (at start, reload and in tools); after that everything here is constant. Loop
+ * thread. */
 #pragma once
 
 #include "livecore/cron.h"
@@ -19,8 +20,8 @@ enum { TIMER_ID_MAX = TIMER_NAME_MAX + 40 }; /* of a request id */
 struct timer_rule {
 	char *name, *description, *cron_text, *command; /* owned; description "" when absent */
 	char *params;                                   /* owned; a JSON object, for people */
-	struct lc_field *
-		fields; /* the same for a message: keys and JSON texts, all owned; ends with LC_FIELD_END */
+	/* the same for a message: keys and JSON texts, all owned; ends with LC_FIELD_END */
+	struct lc_field *fields;
 	struct lc_cron cron;
 	bool enabled;
 	int market; /* only on trading days of this enum lc_market; -1: on all days */
@@ -38,7 +39,8 @@ struct timer_rules {
 	size_t count;
 };
 
-/* Every mistake is a line in errors, `file:line:column: message`, and *out stays NULL: LC_ERR_INVALID or LC_ERR_NOMEM. */
+/* Every mistake is a line in errors, `file:line:column: message`, and *out stays NULL:
+ * LC_ERR_INVALID or LC_ERR_NOMEM. */
 enum lc_err timer_rules_load(const char *path, struct timer_rules **out, struct lc_buf *errors);
 /* The same of bytes. */
 enum lc_err timer_rules_parse(const char *name, const char *data, size_t size,
@@ -50,6 +52,7 @@ const struct timer_rule *timer_rules_find(const struct timer_rules *rules, const
 /* How weekdays are numbered and days matched, for people; static. */
 const char *timer_rules_numbering(const struct timer_rules *rules);
 
-/* A YAML value as JSON. Plain scalars are what YAML says they are (numbers, true/false as well as yes/no and on/off, null), but under a
- * key whose values are always text (code, codes, *_date) they stay text; quoted ones are text. */
+/* A YAML value as JSON. Plain scalars are what YAML says they are (numbers, true/false as well as
+ * yes/no and on/off, null), but under a key whose values are always text (code, codes, *_date) they
+ * stay text; quoted ones are text. */
 void timer_params_json(const struct lc_yaml_node *node, const char *key, struct lc_buf *out);

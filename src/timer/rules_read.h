@@ -17,7 +17,8 @@ struct reading {
 /* A copy of text; on no memory nomem is set. */
 char *reading_copy(struct reading *reading, const char *text);
 
-/* Complains about a key or a scalar that is none of names (ends with NULL), with the one that was meant. what: "key", "command". */
+/* Complains about a key or a scalar that is none of names (ends with NULL), with the one that was
+ * meant. what: "key", "command". */
 void reading_unknown_key(struct reading *reading, const struct lc_yaml_node *node,
 	const char *where, const char *const *names);
 void reading_unknown_value(struct reading *reading, const struct lc_yaml_node *node,

@@ -185,7 +185,8 @@ static bool write_all(int fd, const char *data, size_t len)
 	return fsync(fd) == 0;
 }
 
-/* The rename itself must reach the disk too; where directories cannot be synced, that is as good as it gets. */
+/* The rename itself must reach the disk too; where directories cannot be synced, that is as good as
+ * it gets. */
 static void sync_directory(const char *path)
 {
 	char directory[4096];

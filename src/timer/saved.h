@@ -1,5 +1,6 @@
-/* The timer's memory between two runs: up to which scheduled time each rule is done. One small file, replaced atomically. What it says
- * counts only for a rule whose schedule is still the same. Reading and writing block: at start, and in the pool. */
+/* The timer's memory between two runs: up to which scheduled time each rule is done. One small
+ * file, replaced atomically. What it says counts only for a rule whose schedule is still the same.
+ * Reading and writing block: at start, and in the pool. */
 #pragma once
 
 #include "livecore/buf.h"
@@ -18,7 +19,8 @@ struct timer_saved {
 	size_t count;
 };
 
-/* LC_ERR_NOT_FOUND: there is no file yet. LC_ERR_INVALID: it cannot be read, err says why; it is to be passed over. */
+/* LC_ERR_NOT_FOUND: there is no file yet. LC_ERR_INVALID: it cannot be read, err says why; it is to
+ * be passed over. */
 enum lc_err timer_saved_read(const char *path, struct timer_saved *out, struct lc_error *err);
 enum lc_err timer_saved_parse(
 	const char *data, size_t len, struct timer_saved *out, struct lc_error *err);

@@ -1,4 +1,5 @@
-/* Commands on their way to Kafka: each until it is acknowledged, refused for good, or its grace is over. */
+/* Commands on their way to Kafka: each until it is acknowledged, refused for good, or its grace is
+ * over. */
 #include "timer/role_priv.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* Any bytes through the parser of server-sent events, whole and in small pieces: the events are the same, none is
- * longer than the bound. */
+/* Any bytes through the parser of server-sent events, whole and in small pieces: the events are the
+ * same, none is longer than the bound. */
 #include "livecore/sse.h"
 
 #include <stdint.h>

@@ -1,5 +1,6 @@
-/* A symbol as a stranger writes it, and the same bytes as a routing pattern. What is accepted is found again under the same
- * index, is what was given, and matches itself; what is not accepted leaves the table alone. */
+/* A symbol as a stranger writes it, and the same bytes as a routing pattern. What is accepted is
+ * found again under the same index, is what was given, and matches itself; what is not accepted
+ * leaves the table alone. */
 #include "livecore/symbol.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* Any text through the URL parser: what it accepts has a host, a port and a path that cannot break a request line. */
+/* Any text through the URL parser: what it accepts has a host, a port and a path that cannot break
+ * a request line. */
 #include "livecore/url.h"
 
 #include <stdint.h>

@@ -1,5 +1,6 @@
-/* Answers questions about cron expressions, for cron_test.py: a line "cron|monday TAB zone TAB seconds since 1970 TAB expression" on stdin
- * gives a line with the next five times in seconds, or "invalid". */
+/* Answers questions about cron expressions, for cron_test.py: a line "cron|monday TAB zone TAB
+ * seconds since 1970 TAB expression" on stdin gives a line with the next five times in seconds, or
+ * "invalid". */
 #include "livecore/clock.h"
 #include "livecore/cron.h"
 

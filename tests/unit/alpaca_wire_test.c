@@ -530,8 +530,7 @@ static const struct {
 	{"{\"T\":\"n\",\"headline\":\"x\"}", LC_ERR_UNSUPPORTED, "unknown_type"},
 	{"{\"T\":\"t\"}", LC_ERR_INVALID, "no_time"},
 	{"{\"T\":\"t\",\"S\":\"A\",\"p\":1,\"s\":1}", LC_ERR_INVALID, "no_time"},
-	{"{\"T\":\"t\",\"S\":\"A\",\"p\":1,\"s\":1,\"t\":1772638200}", LC_ERR_INVALID,
-		"malformed"},
+	{"{\"T\":\"t\",\"S\":\"A\",\"p\":1,\"s\":1,\"t\":1772638200}", LC_ERR_INVALID, "malformed"},
 	{"{\"T\":\"t\",\"S\":\"A\",\"p\":1,\"s\":1,\"t\":\"yesterday\"}", LC_ERR_INVALID,
 		"malformed"},
 	{"{\"T\":\"t\",\"S\":\"A\",\"s\":1,\"t\":\"2026-03-04T15:30:00Z\"}", LC_ERR_INVALID,
@@ -540,8 +539,8 @@ static const struct {
 		"malformed"},
 	{"{\"T\":\"t\",\"p\":1,\"s\":1,\"t\":\"2026-03-04T15:30:00Z\"}", LC_ERR_INVALID,
 		"malformed"},
-	{"{\"T\":\"t\",\"S\":5,\"p\":1,\"s\":1,\"t\":\"2026-03-04T15:30:00Z\"}",
-		LC_ERR_INVALID, "malformed"},
+	{"{\"T\":\"t\",\"S\":5,\"p\":1,\"s\":1,\"t\":\"2026-03-04T15:30:00Z\"}", LC_ERR_INVALID,
+		"malformed"},
 	{"{\"T\":\"t\",\"S\":\"A\",\"p\":\"1\",\"s\":1,\"t\":\"2026-03-04T15:30:00Z\"}",
 		LC_ERR_INVALID, "malformed"},
 	{"{\"T\":\"t\",\"S\":\"A\",\"p\":1,\"s\":1,\"i\":-1,\"t\":\"2026-03-04T15:30:"
@@ -555,12 +554,12 @@ static const struct {
 		LC_ERR_INVALID, "malformed"},
 	{"{\"T\":\"t\",\"S\":\"A\",\"p\":1e99,\"s\":1,\"t\":\"2026-03-04T15:30:00Z\"}",
 		LC_ERR_INVALID, "malformed"},
-	{"{\"T\":\"q\",\"S\":\"A\",\"bp\":[],\"t\":\"2026-03-04T15:30:00Z\"}",
-		LC_ERR_INVALID, "malformed"},
-	{"{\"T\":\"x\",\"S\":\"A\",\"p\":1,\"s\":1,\"t\":\"2026-03-04T15:30:00Z\"}",
-		LC_ERR_INVALID, "malformed"},
-	{"{\"T\":\"s\",\"S\":\"A\",\"sc\":2,\"t\":\"2026-03-04T15:30:00Z\"}",
-		LC_ERR_INVALID, "malformed"},
+	{"{\"T\":\"q\",\"S\":\"A\",\"bp\":[],\"t\":\"2026-03-04T15:30:00Z\"}", LC_ERR_INVALID,
+		"malformed"},
+	{"{\"T\":\"x\",\"S\":\"A\",\"p\":1,\"s\":1,\"t\":\"2026-03-04T15:30:00Z\"}", LC_ERR_INVALID,
+		"malformed"},
+	{"{\"T\":\"s\",\"S\":\"A\",\"sc\":2,\"t\":\"2026-03-04T15:30:00Z\"}", LC_ERR_INVALID,
+		"malformed"},
 	{"{\"T\":\"c\",\"S\":\"A\",\"op\":1,\"os\":1,\"cp\":1,\"t\":\"2026-03-04T15:30:"
 	 "00Z\"}",
 		LC_ERR_INVALID, "malformed"},
@@ -577,7 +576,8 @@ Test(alpaca_wire, malformed_elements)
 	for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++) {
 		struct lc_alpaca_msg msg;
 		const char *reason = "";
-		const struct lc_value *root = parse_json(malformed[i].text, strlen(malformed[i].text));
+		const struct lc_value *root = parse_json(
+			malformed[i].text, strlen(malformed[i].text));
 		cr_assert_eq(lc_alpaca_parse(root, &seen, &msg, &reason), malformed[i].code, "%s",
 			malformed[i].text);
 		cr_assert_str_eq(reason, malformed[i].reason, "%s", malformed[i].text);

@@ -1,5 +1,6 @@
-/* A bar store for a test, calls that wait for their answer, and bars to write. The backend is the one that LIVECORE_TEST_BARS names
- * (sqlite when it is not set), so that one suite runs against every backend; ClickHouse is at LIVECORE_TEST_CLICKHOUSE. */
+/* A bar store for a test, calls that wait for their answer, and bars to write. The backend is the
+ * one that LIVECORE_TEST_BARS names (sqlite when it is not set), so that one suite runs against
+ * every backend; ClickHouse is at LIVECORE_TEST_CLICKHOUSE. */
 #pragma once
 
 #include "livecore/bar_store.h"

@@ -145,8 +145,8 @@ Test(bars_cn, short_breaks_are_no_holes)
 	fixture_close(&f);
 }
 
-/* Followed in the middle: the minute in which that was is not complete, nor the longer ones; the day is
- * the vendor's own and is. */
+/* Followed in the middle: the minute in which that was is not complete, nor the longer ones; the
+ * day is the vendor's own and is. */
 Test(bars_cn, late_start)
 {
 	struct bars_fixture f;

@@ -1,5 +1,6 @@
-/* Real days: what we make of a vendor's ticks and minutes against the vendor's own bars, field by field.
- * Where they differ the test says why. Snapshots and trades are given as a feeder gives them. */
+/* Real days: what we make of a vendor's ticks and minutes against the vendor's own bars, field by
+ * field. Where they differ the test says why. Snapshots and trades are given as a feeder gives
+ * them. */
 #include "bars_fixture.h"
 
 enum { ROW_FIELDS = 40 };
@@ -295,8 +296,8 @@ Test(bars_days, us_minutes)
 	cr_assert_eq(
 		us_day(&f, "AAPL", "day-us-aapl-20140605-minute-trade.csv", "2014-06-05", &day),
 		390);
-	/* The day row but for its high, 649.35: the minutes have a print at 649.37 that this vendor's day
-	 * leaves out. */
+	/* The day row but for its high, 649.35: the minutes have a print at 649.37 that this
+	 * vendor's day leaves out. */
 	assert_prices(&day, "646.25", "649.37", "642.61", "647.35");
 	assert_equal(day.volume, "10445282", "volume");
 	/* 390 minutes: the seventh hour is half an hour. */
@@ -346,7 +347,8 @@ Test(bars_days, goog_20151224_closes_early)
 	cr_assert_eq(placed, 210);
 	finish(&f, from + 13 * 60 * MINUTE + 3 * SECOND);
 	struct lc_bar day;
-	/* The day row has 517,084, 1,512 more: prints after the close, which no regular minute has; and
+	/* The day row has 517,084, 1,512 more: prints after the close, which no regular minute has;
+	 * and
 	 * 751.30 and 746.56 as high and low, since it leaves out prints that its minutes have. */
 	assert_day(&f, from + 14 * 60 * MINUTE, "515572", &day);
 	assert_prices(&day, "749.55", "751.35", "746.34", "748.4");
@@ -383,11 +385,12 @@ Test(bars_days, ibm_20131011_trades)
 	finish(&f, from + 21 * 60 * MINUTE);
 	struct lc_bar day;
 	cr_assert_eq(lc_bars_day(f.bars, f.symbol, from + 21 * 60 * MINUTE, &day), LC_OK);
-	/* High, low and close are the day row's. Its open, 185.28, is the listing exchange's opening
-	 * print, which came after trades elsewhere at 185.25: ours is the first eligible trade. */
+	/* High, low and close are the day row's. Its open, 185.28, is the listing exchange's
+	 * opening print, which came after trades elsewhere at 185.25: ours is the first eligible
+	 * trade. */
 	assert_prices(&day, "185.25", "186.23", "184.12", "186.16");
-	/* The minutes have 2,965,482 and the closing print 181,242. The day row's 3,152,497 have 5,773
-	 * more, of what was reported after the close: those make no bars. */
+	/* The minutes have 2,965,482 and the closing print 181,242. The day row's 3,152,497 have
+	 * 5,773 more, of what was reported after the close: those make no bars. */
 	assert_equal(day.volume, "3146724", "volume");
 	cr_assert_geq(after_close, 5773);
 	size_t count;

@@ -1,4 +1,5 @@
-/* What must hold of any tape: the sums, that conflation changes nothing, that a restart changes nothing. */
+/* What must hold of any tape: the sums, that conflation changes nothing, that a restart changes
+ * nothing. */
 #include "bars_fixture.h"
 #include "livecore/queue.h"
 
@@ -174,7 +175,8 @@ static struct lc_decimal sum_of(const struct result *result, enum lc_period peri
 
 /* --- the sums --- */
 
-/* Every period has the same volume; with the hole and what is outside of the minutes, it is the day's. */
+/* Every period has the same volume; with the hole and what is outside of the minutes, it is the
+ * day's. */
 static void assert_sums(const struct bars_fixture *f, const struct result *result,
 	struct lc_decimal outside, uint64_t seed)
 {
@@ -254,8 +256,8 @@ Test(bars_property, sums_with_holes)
 		if (result.count > 0 && !first) {
 			struct lc_bar day;
 			cr_assert_eq(lc_bars_day(f.bars, f.symbol, tape.end_ns, &day), LC_OK);
-			/* A hole that reaches past 15:05 may be outside or in the gap: both are in no
-			 * minute. */
+			/* A hole that reaches past 15:05 may be outside or in the gap: both are in
+			 * no minute. */
 			struct lc_decimal minutes = sum_of(&result, LC_PERIOD_1M);
 			struct lc_decimal rest = lc_decimal_sub(day.volume, minutes);
 			cr_assert_geq(lc_decimal_compare(rest, day.gap_volume), 0);

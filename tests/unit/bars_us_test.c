@@ -106,8 +106,8 @@ Test(bars_us, late_trade)
 	fixture_close(&f);
 }
 
-/* A cancel takes volume and amount away; a price that may have made the bar is in doubt until the vendor
- * has told the minute. */
+/* A cancel takes volume and amount away; a price that may have made the bar is in doubt until the
+ * vendor has told the minute. */
 Test(bars_us, cancel)
 {
 	struct bars_fixture f;
@@ -181,8 +181,8 @@ Test(bars_us, late_start_with_a_reference)
 	fixture_close(&f);
 }
 
-/* Lost trades: the bars they may have been in are not complete, nor is the day until it is told; ticks
- * that come after all make them whole. */
+/* Lost trades: the bars they may have been in are not complete, nor is the day until it is told;
+ * ticks that come after all make them whole. */
 Test(bars_us, gap_and_backfill)
 {
 	struct bars_fixture f;
@@ -209,7 +209,8 @@ Test(bars_us, gap_and_backfill)
 	fixture_close(&f);
 }
 
-/* With bars.us.extended, Form T makes prices in bars of their own segments; the day stays regular. */
+/* With bars.us.extended, Form T makes prices in bars of their own segments; the day stays
+ * regular. */
 Test(bars_us, extended_hours)
 {
 	struct bars_fixture f;

@@ -53,29 +53,24 @@ static const struct mistake wrong_types[] = {
 		"t.yaml:1:21: kafka.partitions: \"ten\" is not a whole number\n"},
 	{"kafka: {partitions: 1.5}",
 		"t.yaml:1:21: kafka.partitions: \"1.5\" is not a whole number\n"},
-	{"kafka: {partitions: ''}",
-		"t.yaml:1:21: kafka.partitions: \"\" is not a whole number\n"},
-	{"kafka: {partitions: 0}",
-		"t.yaml:1:21: kafka.partitions: 0 is out of range: 1 to 1000\n"},
+	{"kafka: {partitions: ''}", "t.yaml:1:21: kafka.partitions: \"\" is not a whole number\n"},
+	{"kafka: {partitions: 0}", "t.yaml:1:21: kafka.partitions: 0 is out of range: 1 to 1000\n"},
 	{"kafka: {partitions: 1001}",
 		"t.yaml:1:21: kafka.partitions: 1001 is out of range: 1 to 1000\n"},
 	{"kafka: {partitions: 99999999999999999999}",
 		"t.yaml:1:21: kafka.partitions: 99999999999999999999 is out of range: 64 "
 		"bits\n"},
 	{"kafka: {ratio: half}", "t.yaml:1:16: kafka.ratio: \"half\" is not a number\n"},
-	{"kafka: {ratio: 1.01}",
-		"t.yaml:1:16: kafka.ratio: 1.01 is out of range: -1 to 1\n"},
+	{"kafka: {ratio: 1.01}", "t.yaml:1:16: kafka.ratio: 1.01 is out of range: -1 to 1\n"},
 	{"kafka: {ratio: nan}", "t.yaml:1:16: kafka.ratio: \"nan\" is not a number\n"},
 	{"kafka: {enabled: maybe}",
 		"t.yaml:1:18: kafka.enabled: \"maybe\" is neither true nor false\n"},
 	{"kafka: {linger: 5}", "t.yaml:1:17: kafka.linger: \"5\" has no unit: write a "
 			       "duration, as 500ms, 5s, 2m, 24h or 0\n"},
-	{"kafka: {linger: 5 years}",
-		"t.yaml:1:17: kafka.linger: \"5 years\" has an unknown "
-		"unit: write a duration, as 500ms, 5s, 2m, 24h or 0\n"},
-	{"kafka: {linger: soon}",
-		"t.yaml:1:17: kafka.linger: \"soon\" is not a duration, as "
-		"500ms, 5s, 2m, 24h or 0\n"},
+	{"kafka: {linger: 5 years}", "t.yaml:1:17: kafka.linger: \"5 years\" has an unknown "
+				     "unit: write a duration, as 500ms, 5s, 2m, 24h or 0\n"},
+	{"kafka: {linger: soon}", "t.yaml:1:17: kafka.linger: \"soon\" is not a duration, as "
+				  "500ms, 5s, 2m, 24h or 0\n"},
 	{"kafka: {linger: -5s}", "t.yaml:1:17: kafka.linger: \"-5s\" is not a duration, as "
 				 "500ms, 5s, 2m, 24h or 0\n"},
 	{"kafka: {linger: 0.5ms}",
@@ -85,17 +80,15 @@ static const struct mistake wrong_types[] = {
 		"t.yaml:1:17: kafka.linger: 9999999999999999d is too large\n"},
 	{"kafka: {buffer: 1TB}", "t.yaml:1:17: kafka.buffer: \"1TB\" has an unknown unit: "
 				 "write a size, as 64MB, 4KB or plain bytes\n"},
-	{"kafka: {buffer: 2GB}",
-		"t.yaml:1:17: kafka.buffer: 2GB is out of range: 1KB to 1GB\n"},
+	{"kafka: {buffer: 2GB}", "t.yaml:1:17: kafka.buffer: 2GB is out of range: 1KB to 1GB\n"},
 	{"kafka: {partitions: [1]}",
 		"t.yaml:1:21: kafka.partitions: must be a single value, found a list\n"},
 	{"kafka: {brokers: {a: b}}",
 		"t.yaml:1:18: kafka.brokers: must be a list, found a mapping\n"},
 	{"kafka: {brokers: [a, [b]]}", "t.yaml:1:22: kafka.brokers: an item of the list "
 				       "must be a text or a number\n"},
-	{"kafka: {brokers: '\"a'}",
-		"t.yaml:1:18: kafka.brokers: a quoted item must end with "
-		"a quote and a comma\n"},
+	{"kafka: {brokers: '\"a'}", "t.yaml:1:18: kafka.brokers: a quoted item must end with "
+				    "a quote and a comma\n"},
 	{"kafka: {properties: a=b}",
 		"t.yaml:1:21: kafka.properties: must be a mapping, found a text\n"},
 	{"kafka: {properties: {a: [b], c=: d}}",
@@ -104,8 +97,7 @@ static const struct mistake wrong_types[] = {
 		"t.yaml:1:34: kafka.properties: must map names (without =) to texts or "
 		"numbers\n"},
 	{"kafka: 5", "t.yaml:1:8: kafka is a section: it must hold \"key: value\" lines\n"},
-	{"kafka: [linger]",
-		"t.yaml:1:8: kafka is a section: it must hold \"key: value\" lines\n"},
+	{"kafka: [linger]", "t.yaml:1:8: kafka is a section: it must hold \"key: value\" lines\n"},
 	{"secrets_file: [a]", "t.yaml:1:15: secrets_file must be a path\n"},
 	{"- a", "t.yaml:1:1: the file must hold sections, as \"kafka:\" with indented "
 		"\"key: value\" lines\n"},

@@ -304,7 +304,8 @@ Test(cron, next_lies_ahead_matches_and_never_goes_back)
 			cr_assert_gt(next, t, "%s", text);
 			cr_assert(belongs(&cron, zone, next), "%s in %s after %lld", text, names[z],
 				(long long)t);
-			/* Nothing lies between: one ns earlier than the answer has the same answer. */
+			/* Nothing lies between: one ns earlier than the answer has the same
+			 * answer. */
 			cr_assert_eq(lc_cron_next(&cron, zone, next - 1, &again), LC_OK);
 			cr_assert_eq(again, next, "%s", text);
 			cr_assert_eq(lc_cron_next(&cron, zone, later, &again), LC_OK);

@@ -550,7 +550,8 @@ Test(eastmoney_session, a_lost_stream_is_opened_again_and_starts_anew)
 	wait_streams(&t, 2);
 	cr_assert(!t.down);
 	cr_assert_eq(counter(&t, "livecore_eastmoney_streams_lost_total"), 1);
-	/* before the first full event of a connection nothing is merged, though it names its symbol */
+	/* before the first full event of a connection nothing is merged, though it names its
+	 * symbol */
 	conn_puts(stream_conns[1], EVENT(0, "\"0\":" PINGAN(1070)));
 	conn_puts(stream_conns[1], EVENT(1, "\"0\":" PINGAN(1071)));
 	wait_ticks(&t, 2);

@@ -27,8 +27,9 @@ static const struct lc_value *parse(struct lc_json_parser *parser, const char *t
 Test(heartbeat, message)
 {
 	static const char *const names[] = {"STOPPED", "STARTING", "RUNNING", "STOPPING", "ERROR"};
-	static const char *const texts[] = {"component_type", "data_manager", "component_id", "node-1",
-		"host", "h\"1", "stream", "s1", "timestamp", "2026-01-09T01:30:00.000000Z"};
+	static const char *const texts[] = {"component_type", "data_manager", "component_id",
+		"node-1", "host", "h\"1", "stream", "s1", "timestamp",
+		"2026-01-09T01:30:00.000000Z"};
 	struct beat beat = make();
 	struct lc_json_parser *parser;
 	struct lc_buf out;
@@ -37,7 +38,8 @@ Test(heartbeat, message)
 	lc_buf_init(&out, BEAT_MAX);
 	for (int state = 0; state < 5; state++) {
 		lc_buf_clear(&out);
-		beat_write(&beat, (enum lc_heartbeat_state)state, WALL_NS, "\"a\":1,\"b\":22", &out);
+		beat_write(
+			&beat, (enum lc_heartbeat_state)state, WALL_NS, "\"a\":1,\"b\":22", &out);
 		const struct lc_value *root = parse(parser, lc_buf_text(&out));
 		for (size_t i = 0; i < sizeof texts / sizeof *texts; i += 2) {
 			cr_assert(lc_value_is(lc_value_find(root, texts[i]), texts[i + 1]), "%s",
@@ -45,12 +47,15 @@ Test(heartbeat, message)
 		}
 		const struct lc_value *status = lc_value_find(root, "status");
 		cr_assert(lc_value_is(lc_value_find(status, "name"), names[state]));
-		cr_assert(lc_value_int(lc_value_find(status, "code"), &number) == LC_OK && number == state);
-		cr_assert(lc_value_int(lc_value_find(root, "pid"), &number) == LC_OK && number == 42);
+		cr_assert(lc_value_int(lc_value_find(status, "code"), &number) == LC_OK &&
+			  number == state);
+		cr_assert(
+			lc_value_int(lc_value_find(root, "pid"), &number) == LC_OK && number == 42);
 		/* the counters stand in both places */
 		const struct lc_value *places[] = {root, lc_value_find(root, "stats")};
 		for (int i = 0; i < 2; i++) {
-			cr_assert(lc_value_int(lc_value_find(places[i], "b"), &number) == LC_OK && number == 22);
+			cr_assert(lc_value_int(lc_value_find(places[i], "b"), &number) == LC_OK &&
+				  number == 22);
 		}
 	}
 	lc_buf_clear(&out);
@@ -103,11 +108,13 @@ Test(heartbeat, twins)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct beat beat = make();
 		const struct lc_value *root = parse(parser, cases[i].text);
-		cr_assert_not(beat_is_twin(&beat, root, &twin), "left by an earlier life: %s", cases[i].text);
+		cr_assert_not(beat_is_twin(&beat, root, &twin), "left by an earlier life: %s",
+			cases[i].text);
 		beat.written = true;
 		cr_assert_eq(beat_is_twin(&beat, root, &twin), cases[i].twin, "%s", cases[i].text);
 		if (i == 1) {
-			cr_assert(!strcmp(twin.stream, "s2") && !strcmp(twin.host, "h2") && twin.pid == 7);
+			cr_assert(!strcmp(twin.stream, "s2") && !strcmp(twin.host, "h2") &&
+				  twin.pid == 7);
 		}
 	}
 	struct beat beat = make();

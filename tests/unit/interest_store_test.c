@@ -375,7 +375,8 @@ Test(interest_store, a_second_opener_is_told_who_has_it)
 	snprintf(pid, sizeof pid, "process %ld)", (long)getpid());
 	cr_assert(strstr(second.err.text, pid), "%s", second.err.text);
 	close_store(&second);
-	/* Closing the refused one took nothing from the first; closing the first frees the directory. */
+	/* Closing the refused one took nothing from the first; closing the first frees the
+	 * directory. */
 	struct lc_saved_interest *saved = make_saved(1, 1);
 	add_portfolio(saved, "p", 1);
 	save(&b, saved);
@@ -444,7 +445,8 @@ Test(interest_store, a_save_may_follow_and_a_close_may_come_inside_done)
 	bench_close(&b);
 }
 
-/* The file goes bad under a process that runs: the save fails and says so, and the next one finds a file that works. */
+/* The file goes bad under a process that runs: the save fails and says so, and the next one finds a
+ * file that works. */
 Test(interest_store, damage_found_by_a_save_is_set_aside)
 {
 	static char noise[65536];

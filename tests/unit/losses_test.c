@@ -88,7 +88,8 @@ static uint32_t next_random(uint32_t *state)
 	return *state;
 }
 
-/* Any stream that is conflated, dropped from and repeated: what is counted lost is exactly what was dropped. */
+/* Any stream that is conflated, dropped from and repeated: what is counted lost is exactly what was
+ * dropped. */
 Test(losses, what_is_dropped_is_what_is_counted)
 {
 	for (uint32_t seed = 1; seed <= 50; seed++) {

@@ -1,4 +1,5 @@
-/* A whole manager against the embedded broker and a FuShu server of our own, and what consumers read of it. */
+/* A whole manager against the embedded broker and a FuShu server of our own, and what consumers
+ * read of it. */
 #pragma once
 
 #include "livecore/embedded_broker.h"
@@ -359,10 +360,9 @@ static inline void rig_stop_reader(struct rig *rig, struct lc_reader *reader)
 
 static inline void rig_forget_state(struct rig *rig)
 {
-	static const char *const names[] = {
-		"interest.db", "interest.db-wal", "interest.db-shm", "lock", "interest.lock",
-		"bars.db", "bars.db-wal", "bars.db-shm", "bar_state.db", "bar_state.db-wal",
-		"bar_state.db-shm", "bar_state.lock", "bars.spool/lock"};
+	static const char *const names[] = {"interest.db", "interest.db-wal", "interest.db-shm",
+		"lock", "interest.lock", "bars.db", "bars.db-wal", "bars.db-shm", "bar_state.db",
+		"bar_state.db-wal", "bar_state.db-shm", "bar_state.lock", "bars.spool/lock"};
 	char path[160];
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		snprintf(path, sizeof path, "%s/%s", rig->dir, names[i]);

@@ -269,7 +269,8 @@ Test(manager, a_second_stop_ends_the_waiting)
 	rig_close(&rig);
 }
 
-/* Stops after n turns of the loop: in the middle of loading, connecting, handing over 3,000 symbols, publishing. */
+/* Stops after n turns of the loop: in the middle of loading, connecting, handing over 3,000
+ * symbols, publishing. */
 Test(manager, stops_at_any_moment)
 {
 	struct rig rig;

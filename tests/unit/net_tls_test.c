@@ -1,5 +1,6 @@
-/* That both clients verify certificates: against `openssl s_server`, with a certificate for "localhost" made by the
- * test. The server speaks HTTP and not WebSocket, so an upgrade that is answered with 200 shows that TLS was fine. */
+/* That both clients verify certificates: against `openssl s_server`, with a certificate for
+ * "localhost" made by the test. The server speaks HTTP and not WebSocket, so an upgrade that is
+ * answered with 200 shows that TLS was fine. */
 #include "livecore/http_client.h"
 #include "livecore/ws_client.h"
 

@@ -133,7 +133,8 @@ Test(outbox, prices_leave_room_for_events)
 		cr_assert_lt(i, 100000);
 	}
 	for (int i = 0; i < 300; i++) {
-		lc_event(&out.outbox, "halt", LC_S("symbol", "AAPL"), LC_S("reason", "Halt News Pending"));
+		lc_event(&out.outbox, "halt", LC_S("symbol", "AAPL"),
+			LC_S("reason", "Halt News Pending"));
 	}
 	cr_assert_eq(*out.outbox.events_appended, 300);
 	cr_assert_eq(*out.outbox.events_dropped, 0);

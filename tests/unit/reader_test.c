@@ -108,7 +108,8 @@ static void finish(struct scene *scene)
 	bus_tear_down(&scene->bus);
 }
 
-/* Writes the numbers first … first + count - 1, spread over the partitions, and waits until they are there. */
+/* Writes the numbers first … first + count - 1, spread over the partitions, and waits until they
+ * are there. */
 static void fill(struct scene *scene, const char *topic, int partitions, int first, int count)
 {
 	char text[200];
@@ -302,7 +303,8 @@ static void open_again(struct scene *scene)
 	bus_run(&scene->bus, "not caught up");
 }
 
-/* A restart goes on where the last life ended: nothing twice, and nothing left out that came in between. */
+/* A restart goes on where the last life ended: nothing twice, and nothing left out that came in
+ * between. */
 Test(reader, what_was_committed_is_where_a_restart_begins)
 {
 	struct scene scene;

@@ -12,7 +12,8 @@ struct rig {
 	int downs, answers;
 	char why[256], text[64];
 	enum lc_err code;
-	const char *replies[8]; /* what the server says to the nth command of a connection; NULL: nothing */
+	const char *replies
+		[8]; /* what the server says to the nth command of a connection; NULL: nothing */
 };
 
 static void on_state(void *arg, bool up, const char *why)
@@ -62,7 +63,8 @@ static void rig_open(struct rig *rig, const char *password, int64_t db)
 	const struct lc_redis_config config = {
 		.address = address, .username = user, .password = word, .db = db, .timeout = 300};
 	struct lc_error err;
-	cr_assert_eq(lc_redis_create(rig->loop.loop, &config, on_state, rig, &rig->redis, &err), LC_OK);
+	cr_assert_eq(
+		lc_redis_create(rig->loop.loop, &config, on_state, rig, &rig->redis, &err), LC_OK);
 }
 
 static void rig_close(struct rig *rig)
@@ -108,8 +110,10 @@ Test(redis_client, greetings_that_fail)
 		const char *password, *replies[4], *why;
 		int64_t db;
 	} cases[] = {
-		{"not-a-secret", {"-ERR unknown command 'AUTH' 'not-a-secret'\r\n", "+PONG\r\n"}, "refuses redis.username"},
-		{"", {"-NOAUTH Authentication required.\r\n"}, "set redis.username and redis.password"},
+		{"not-a-secret", {"-ERR unknown command 'AUTH' 'not-a-secret'\r\n", "+PONG\r\n"},
+			"refuses redis.username"},
+		{"", {"-NOAUTH Authentication required.\r\n"},
+			"set redis.username and redis.password"},
 		{"", {"-ERR DB index is out of range\r\n", "+PONG\r\n"}, "redis.db", 99},
 		{"", {"-LOADING Redis is loading\r\n"}, "LOADING"},
 		{"", {NULL}, "no answer within 300 ms"},
@@ -187,13 +191,15 @@ Test(redis_client, destroyed_at_any_time)
 Test(redis_client, addresses)
 {
 	static const char *const good[] = {"h", "h:1", "10.0.0.1:6379", "[::1]:6379", "[::1]"};
-	static const char *const bad[] = {":6379", "h:0", "h:65536", "h:x", "::1", "[::1", "[::1]x", "a b",
-		"redis://h:1", "u@h", "h:"};
+	static const char *const bad[] = {":6379", "h:0", "h:65536", "h:x", "::1", "[::1", "[::1]x",
+		"a b", "redis://h:1", "u@h", "h:"};
 	struct lc_error err;
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-		cr_assert_eq(lc_redis_section.settings[0].check(good[i], &err), LC_OK, "%s", good[i]);
+		cr_assert_eq(
+			lc_redis_section.settings[0].check(good[i], &err), LC_OK, "%s", good[i]);
 	}
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		cr_assert_neq(lc_redis_section.settings[0].check(bad[i], &err), LC_OK, "%s", bad[i]);
+		cr_assert_neq(
+			lc_redis_section.settings[0].check(bad[i], &err), LC_OK, "%s", bad[i]);
 	}
 }

@@ -102,8 +102,8 @@ static void every_ms(struct scene *scene, lc_timer_cb cb)
 	lc_timer_start(scene->step, 1, 1);
 }
 
-/* Reads the market topic and checks that nothing is missing and that each key's order is kept; repeats are allowed only when
- * marked. Returns the number of repeats. */
+/* Reads the market topic and checks that nothing is missing and that each key's order is kept;
+ * repeats are allowed only when marked. Returns the number of repeats. */
 static size_t check_complete(struct scene *scene, unsigned keys)
 {
 	seen = calloc(MAX_SEEN, sizeof *seen);
@@ -392,7 +392,8 @@ Test(sender, a_record_that_is_too_large_alone_is_refused)
 	finish(&scene);
 }
 
-/* Errors that go away, and a leader that moves, are librdkafka's to mend: no reset, no repeat, no loss. */
+/* Errors that go away, and a leader that moves, are librdkafka's to mend: no reset, no repeat, no
+ * loss. */
 Test(sender, passing_errors_are_retried_in_order)
 {
 	struct scene scene;

@@ -306,8 +306,8 @@ static void check(const struct vendor *vendor, const struct model *model,
 	}
 }
 
-/* After quiescence the vendor has the first PLACES wanted. With exact, a symbol that was left is not followed again before
- * the vendor has heard of it: else it keeps the place that it has. */
+/* After quiescence the vendor has the first PLACES wanted. With exact, a symbol that was left is
+ * not followed again before the vendor has heard of it: else it keeps the place that it has. */
 static void walk(uint64_t seed, bool exact)
 {
 	struct lc_subscriptions *subs = make();

@@ -7,7 +7,8 @@
 
 #define SYMBOLS 64
 
-/* A vendor's feeder that does what the test says. It answers from timers only, as the interface wants. */
+/* A vendor's feeder that does what the test says. It answers from timers only, as the interface
+ * wants. */
 struct fake {
 	struct lc_feeder base;
 	struct fixture loop;

@@ -168,7 +168,8 @@ Test(timer_plan, a_clock_set_back_repeats_nothing_and_silences_nothing)
 Test(timer_plan, trading_days_are_the_markets_own)
 {
 	struct scene scene;
-	/* 2026-10-01 is the mainland's National Day (a Thursday); Hong Kong is closed on it, New York is not. */
+	/* 2026-10-01 is the mainland's National Day (a Thursday); Hong Kong is closed on it, New
+	 * York is not. */
 	set_up(&scene, ON("cn", "0 16 * * *"), "2026-09-30T00:00:00Z");
 	step(&scene, "2026-09-30T08:00:00Z", "a fire 2026-09-30T08:00:00;");
 	step(&scene, "2026-10-01T08:00:00Z", "a closed 2026-10-01T08:00:00;");
