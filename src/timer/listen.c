@@ -98,6 +98,14 @@ static void on_message(void *arg, const struct lc_reader_message *message)
 	}
 }
 
+/* From here on a command is heard: who sends one at a start waits for this line. */
+static void on_caught_up(void *arg)
+{
+	struct timer_listen *listen = arg;
+	lc_log(lc_loop_log(listen->loop), LC_LOG_INFO, "timer", "hears_commands",
+		LC_S("topic", listen->options.control));
+}
+
 static void end(struct timer_listen *listen)
 {
 	void (*done)(void *) = listen->done;
@@ -120,7 +128,8 @@ static void on_part_gone(void *arg)
 enum lc_err timer_listen_create(struct lc_loop *loop, const struct timer_listen_options *options,
 	struct timer_listen **out, struct lc_error *err)
 {
-	static const struct lc_reader_handlers handlers = {.message = on_message};
+	static const struct lc_reader_handlers handlers = {
+		.message = on_message, .caught_up = on_caught_up};
 	const struct lc_reader_options reader = {
 		.topic = options->control, .start = LC_START_LATEST};
 	struct timer_listen *listen = calloc(1, sizeof *listen);

@@ -199,10 +199,10 @@ class Delivery(livecore.Case):
                 if message["T"] == "t":
                     price = message["p"] if str(message["i"]) in moved else price
                     continue
-                same = value and value["timestamp"] == micros(message["t"])
-                if not same or value["bid_price"] != message["bp"] or value["ask_price"] != message["ap"]:
-                    continue  # one that was dropped
-                self.assertEqual((value["bid_volume"], value["ask_volume"]), (message["bs"], message["as"]))
+                wanted = (micros(message["t"]), message["bp"], message["bs"], message["ap"], message["as"])
+                fields = ("timestamp", "bid_price", "bid_volume", "ask_price", "ask_volume")
+                if not value or tuple(value[field] for field in fields) != wanted:
+                    continue  # one that was dropped; a quote that differs is left over in the end
                 self.assertEqual((value["volume"], value["amount"]), (0, 0))
                 self.assertIn(price, (value["price"], None))
                 value, seen = next(quotes, None), seen + 1

@@ -134,6 +134,7 @@ class Timer(Case):
         timer = self.start()
         topic, mine = self.commands("tick")
         topic.wait(mine, "commands")
+        timer.expect("timer hears_commands")
         self.rules(EVERY_SECOND.replace("cron", "crom"))
         timer.send(signal.SIGHUP)
         timer.expect(r"reload_failed .*rules.yaml:3:16: unknown key .*did you mean cron")
