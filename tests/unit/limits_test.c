@@ -1,6 +1,5 @@
 #include "manager/limits.h"
 
-#include "manager/gaps.h"
 #include "outbox_fixture.h"
 
 #define MANY 60000
@@ -187,34 +186,4 @@ Test(limits, nobody_is_told_when_nobody_wants_it_or_we_are_ending)
 	lc_limits_add(rig.limits, "alpaca", LC_LIMITS_OVER, "full", symbol(&rig, "MSFT"));
 	rig_close(&rig);
 	lc_limits_destroy(NULL);
-}
-
-Test(limits, refused_records_are_one_gap)
-{
-	struct rig rig;
-	struct lc_gaps *gaps;
-	rig_open(&rig);
-	want(&rig, "p1", (const char *const[]){"AAPL", "MSFT"}, 2);
-	cr_assert_eq(
-		lc_gaps_create(rig.out.f.loop, rig.symbols, MANY, &rig.out.outbox, &gaps), LC_OK);
-	for (int64_t i = 0; i < 1000; i++) {
-		const char *key = i % 2 ? "AAPL" : "MSFT";
-		lc_gaps_refused(
-			gaps, key, 4, (1700000000 + i) * LC_NS_PER_S, "Topic authorization failed");
-	}
-	lc_gaps_refused(gaps, "stranger", 8, 1700000000 * LC_NS_PER_S, "another");
-	until(&rig, 1);
-	cr_assert(out_next(&rig.out));
-	cr_assert(out_is(&rig.out, "type", "gap_opened") &&
-		  out_is(&rig.out, "data.cause", "refused"));
-	cr_assert(out_is(&rig.out, "data.records", "1001") && out_is(&rig.out, "data.count", "2"));
-	cr_assert(out_is(&rig.out, "data.evidence", "Topic authorization failed"));
-	cr_assert(out_is(&rig.out, "data.from", "2023-11-14T22:13:20.000000Z"));
-	cr_assert(out_is(&rig.out, "data.until", "2023-11-14T22:29:59.000000Z"));
-	cr_assert(value_holds(&rig, "[\"MSFT\",\"AAPL\"]"));
-	lc_gaps_refused(gaps, "AAPL", 4, 1700000000 * LC_NS_PER_S, "again");
-	until(&rig, 2);
-	lc_gaps_destroy(gaps);
-	lc_gaps_destroy(NULL);
-	rig_close(&rig);
 }
