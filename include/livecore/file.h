@@ -17,3 +17,13 @@ enum lc_err lc_file_replace(const char *path, const char *data, size_t len, stru
 bool lc_file_is_folder(const char *path);
 /* Makes a folder, when it is missing; its parent must be there. LC_ERR_IO. */
 enum lc_err lc_file_make_folder(const char *path, struct lc_error *err);
+/* Makes a directory with all above it, mode 0700 (it is nobody else's business). 0, or -1 with
+ * errno when it is not there afterwards. */
+int lc_make_directories(const char *dir);
+
+/* Makes DIR when it is missing and takes DIR/lock for this process: the kernel lets go of it
+ * however the process ends. what names the directory in errors ("state directory").
+ * LC_ERR_EXISTS: another process holds it, err says which; LC_ERR_IO: it cannot be written. The
+ * lock is *fd's: lc_file_unlock(), which takes -1 too. */
+enum lc_err lc_file_lock(const char *dir, const char *what, int *fd, struct lc_error *err);
+void lc_file_unlock(int fd);

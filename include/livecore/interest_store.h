@@ -42,8 +42,8 @@ struct lc_interest_store;
 /* Opens (and makes) DIR/interest.db, with the directory (mode 0700), and loads it. loaded is called
  * exactly once, later: with saved (the callee's to free; empty when nothing is stored), or with err
  * set when the file cannot be used (it says what to do); a damaged file is set aside as
- * interest.db.damaged-TIME, said in the log, and counts as empty: the topic has everything. A
- * second process on the same directory is an error. */
+ * interest.db.damaged-TIME, said in the log, and counts as empty: the topic has everything. That
+ * one process alone uses the directory is its owner's care (lc_file_lock()). */
 enum lc_err lc_interest_store_open(struct lc_loop *loop, const char *dir,
 	void (*loaded)(void *arg, struct lc_saved_interest *saved, const struct lc_error *err),
 	void *arg, struct lc_interest_store **out);

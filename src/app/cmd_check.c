@@ -4,6 +4,7 @@
 #include "app/timer_part.h"
 #include "livecore/bar_store.h"
 #include "livecore/feeder.h"
+#include "livecore/file.h"
 #include "livecore/http_client.h"
 #include "livecore/interest_store.h"
 #include "livecore/redis.h"
@@ -42,6 +43,7 @@ struct check {
 	struct lc_symbols *symbols;
 	struct lc_interest_store *store;
 	struct lc_bar_store *bars;
+	int state_lock; /* -1: not held */
 	struct trial trials[FEEDERS_MAX];
 	size_t trial_count;
 	int waiting; /* things that have not answered yet */
@@ -235,12 +237,28 @@ static void on_store_loaded(void *arg, struct lc_saved_interest *saved, const st
 	lc_interest_store_close(check->store, on_store_closed, check);
 }
 
+/* The directory is ours while we look, unless a process that runs has it: then it is in order. */
+static bool take_state_dir(struct check *check, const char *dir)
+{
+	struct lc_error err;
+	enum lc_err rc = lc_file_lock(dir, "state directory", &check->state_lock, &err);
+	if (rc == LC_ERR_EXISTS) {
+		report(check, "store", true, check->store_started_ns, err.text);
+	} else if (rc != LC_OK) {
+		report(check, "store", false, check->store_started_ns, err.text);
+	}
+	return rc == LC_OK;
+}
+
 static void try_store(struct check *check)
 {
 	const struct lc_state_config *state = lc_config_section(check->process.config, "state");
 	check->store_started_ns = lc_clock_mono_ns();
 	if (state->dir[0] == '\0' || access(state->dir, F_OK) != 0) {
 		printf("%-10s %-6s %11s  it is made at the first start\n", "store", "new", "");
+		return;
+	}
+	if (!take_state_dir(check, state->dir)) {
 		return;
 	}
 	check->waiting++;
@@ -400,6 +418,7 @@ static int connect_all(struct check *check)
 	lc_loop_run(loop);
 	lc_redis_destroy(check->redis);
 	lc_symbols_destroy(check->symbols);
+	lc_file_unlock(check->state_lock);
 	return check->failed ? LC_EXIT_FAILED : LC_EXIT_OK;
 }
 
@@ -439,7 +458,7 @@ static int check_rules(struct check *check)
 
 int lc_command_check(int argc, char **argv)
 {
-	struct check check = {.symbols_text = "5000"};
+	struct check check = {.symbols_text = "5000", .state_lock = -1};
 	bool connect = false;
 	const struct lc_option options[] = {
 		LC_PROCESS_OPTIONS(&check.process),

@@ -100,7 +100,7 @@ int lc_service_start(
 	if (rc != LC_OK) {
 		fprintf(stderr, "livecore: %s\n", err.text);
 		service->exit_code = LC_EXIT_FAILED;
-		return rc == LC_ERR_INVALID ? LC_EXIT_USAGE : LC_EXIT_FAILED;
+		return rc == LC_ERR_INVALID || rc == LC_ERR_EXISTS ? LC_EXIT_USAGE : LC_EXIT_FAILED;
 	}
 	process->config = NULL; /* the manager's now */
 	if (http->enabled && lc_api_create(process->loop, http->address, service->manager,

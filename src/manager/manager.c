@@ -1,5 +1,6 @@
 #include "livecore/manager.h"
 
+#include "livecore/file.h"
 #include "livecore/topics.h"
 #include "manager/manager_priv.h"
 
@@ -57,11 +58,26 @@ static enum lc_err find_state_dir(struct lc_manager *manager, struct lc_error *e
 	return LC_OK;
 }
 
+/* Two processes on one directory would overwrite each other's state. A directory that cannot be
+ * used at all is no reason to stay away from the market: the stores say so and do without. */
+static enum lc_err lock_state_dir(struct lc_manager *manager, struct lc_error *err)
+{
+	enum lc_err rc = lc_file_lock(
+		manager->state_dir, "state directory", &manager->state_lock, err);
+	if (rc == LC_ERR_IO) {
+		lc_log(manager->log, LC_LOG_ERROR, "manager", "state_dir_unusable",
+			LC_S("error", err->text));
+		rc = LC_OK;
+	}
+	return rc;
+}
+
 static enum lc_err identify(struct lc_manager *manager, struct lc_error *err)
 {
 	const struct lc_time_config *time = lc_config_section(manager->config, "time");
 	enum lc_err rc = name_node(manager, err);
 	rc = rc ? rc : find_state_dir(manager, err);
+	rc = rc ? rc : lock_state_dir(manager, err);
 	name_stream(manager);
 	return rc ? rc : lc_zone_load(time->naive_zone, &manager->naive_zone, err);
 }
@@ -455,6 +471,7 @@ enum lc_err lc_manager_create(struct lc_loop *loop, struct lc_config *config,
 	}
 	manager->loop = loop;
 	manager->log = lc_loop_log(loop);
+	manager->state_lock = -1;
 	manager->options = *options;
 	manager->config = manager->first_config = config;
 	manager->started_ns = lc_loop_mono_ns(loop);
@@ -492,6 +509,7 @@ void lc_manager_free(struct lc_manager *manager)
 	lc_symbols_destroy(manager->symbols);
 	lc_calendar_destroy(manager->calendar);
 	lc_zone_destroy(manager->naive_zone);
+	lc_file_unlock(manager->state_lock);
 	free(manager->feed_of);
 	if (manager->config != manager->first_config) {
 		lc_config_destroy(manager->config);

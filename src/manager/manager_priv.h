@@ -60,6 +60,7 @@ struct lc_manager {
 	enum lc_manager_phase phase;
 	int64_t started_ns;
 	char node_id[LC_MESSAGE_ID_MAX + 1], stream[LC_MESSAGE_ID_MAX + 1], state_dir[512];
+	int state_lock; /* of state_dir; -1: not held */
 	char brokers[256], interest_group[256], control_group[256];
 	struct lc_zone *naive_zone;
 

@@ -1,7 +1,7 @@
 #include "store/bar_spool.h"
 
+#include "livecore/file.h"
 #include "store/bar_row.h"
-#include "store/directories.h"
 
 #include <dirent.h>
 #include <errno.h>

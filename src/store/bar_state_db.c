@@ -1,6 +1,6 @@
 #include "store/bar_state_db.h"
 
-#include "store/directories.h"
+#include "livecore/file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 #include "store/bars_db.h"
 
+#include "livecore/file.h"
 #include "store/bar_row.h"
-#include "store/directories.h"
 
 #include <errno.h>
 #include <fcntl.h>

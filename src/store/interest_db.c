@@ -1,6 +1,6 @@
 #include "store/interest_db.h"
 
-#include "store/directories.h"
+#include "livecore/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,7 +33,7 @@ static const char schema_sql[] = "BEGIN IMMEDIATE;"
 				 "PRAGMA user_version=1;"
 				 "COMMIT;";
 
-/* --- the directory and its lock --- */
+/* --- the directory --- */
 
 static void path_of(const struct interest_db *db, const char *name, char out[PATH_MAX])
 {
@@ -46,45 +45,6 @@ static enum lc_err directory_error(const struct interest_db *db, int code, struc
 	return lc_error_set(err, LC_ERR_IO,
 		"state directory %.120s: %s: make it writable for this user or name another one",
 		db->dir, strerror(code));
-}
-
-static enum lc_err locked_error(const struct interest_db *db, int fd, struct lc_error *err)
-{
-	char pid[24] = "";
-	ssize_t len = pread(fd, pid, sizeof pid - 1, 0);
-	pid[len > 0 ? strcspn(pid, "\n") : 0] = '\0';
-	return lc_error_set(err, LC_ERR_EXISTS,
-		"state directory %.120s is in use by another livecore (process %s): stop that one, "
-		"or give this one a directory of its own",
-		db->dir, pid[0] ? pid : "unknown");
-}
-
-/* flock, not a file's existence: the kernel lets go of it however the process ends. */
-static enum lc_err take_lock(struct interest_db *db, struct lc_error *err)
-{
-	char path[PATH_MAX], pid[24];
-	if (lc_make_directories(db->dir) != 0) {
-		return directory_error(db, errno, err);
-	}
-	path_of(db, "lock", path);
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0) {
-		return directory_error(db, errno, err);
-	}
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-		enum lc_err rc = errno == EWOULDBLOCK ? locked_error(db, fd, err)
-						      : directory_error(db, errno, err);
-		close(fd);
-		return rc;
-	}
-	int len = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
-	if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)len, 0) != len) {
-		enum lc_err rc = directory_error(db, errno, err);
-		close(fd);
-		return rc;
-	}
-	db->lock_fd = fd;
-	return LC_OK;
 }
 
 /* --- opening --- */
@@ -399,9 +359,10 @@ void interest_db_clear(struct lc_saved_interest *saved)
 enum lc_err interest_db_open(struct interest_db *db, int64_t wall_ns, struct lc_saved_interest *out,
 	struct lc_error *err)
 {
-	enum lc_err result = take_lock(db, err);
-	if (result != LC_OK) {
-		return result;
+	enum lc_err result = LC_OK;
+	if (lc_make_directories(db->dir) != 0 ||
+		faccessat(AT_FDCWD, db->dir, W_OK | X_OK, AT_EACCESS) != 0) {
+		return directory_error(db, errno, err);
 	}
 	int rc = open_file(db, err);
 	rc = rc ? rc : load(db, out);
@@ -448,8 +409,4 @@ enum lc_err interest_db_save(struct interest_db *db, int64_t wall_ns,
 void interest_db_close(struct interest_db *db)
 {
 	close_file(db);
-	if (db->lock_fd >= 0) {
-		close(db->lock_fd);
-		db->lock_fd = -1;
-	}
 }

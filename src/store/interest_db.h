@@ -11,11 +11,10 @@ struct sqlite3;
 struct interest_db {
 	char dir[PATH_MAX - 64];  /* room for the names of the files in it */
 	struct sqlite3 *sqlite;   /* NULL: not open */
-	int lock_fd;              /* -1: not held */
 	char set_aside[PATH_MAX]; /* where a damaged file was moved; "" when none was */
 };
 
-/* Takes the lock, opens or makes the file, loads it into *out. wall_ns names a damaged file. On an
+/* Opens or makes the file, loads it into *out. wall_ns names a damaged file. On an
  * error nothing stays open. */
 enum lc_err interest_db_open(struct interest_db *db, int64_t wall_ns, struct lc_saved_interest *out,
 	struct lc_error *err);

@@ -166,7 +166,6 @@ enum lc_err lc_interest_store_open(struct lc_loop *loop, const char *dir,
 	store->loop = loop;
 	store->loaded = loaded;
 	store->loaded_arg = arg;
-	store->db.lock_fd = -1;
 	enum lc_err rc = LC_ERR_TOO_LARGE;
 	if ((size_t)snprintf(store->db.dir, sizeof store->db.dir, "%s", dir) >=
 		sizeof store->db.dir) {

@@ -75,3 +75,35 @@ Test(file, replacing_leaves_one_file)
 	unlink(path_of("a"));
 	rmdir(path_of("b"));
 }
+
+/* The second taker learns who has it; the kernel lets go of it with the descriptor. */
+Test(file, a_directory_is_locked_by_one)
+{
+	struct lc_error err;
+	char pid[40], command[240];
+	int first = -1, second = -1;
+	const char *folder = path_of("state/of/it");
+	cr_assert_eq(lc_file_lock(folder, "state directory", &first, &err), LC_OK, "%s", err.text);
+	cr_assert_eq(lc_file_lock(folder, "state directory", &second, &err), LC_ERR_EXISTS);
+	snprintf(pid, sizeof pid, "process %ld)", (long)getpid());
+	cr_assert(strstr(err.text, pid) && strstr(err.text, folder), "%s", err.text);
+	cr_assert_eq(second, -1);
+	lc_file_unlock(first);
+	lc_file_unlock(-1);
+	cr_assert_eq(lc_file_lock(folder, "state directory", &second, &err), LC_OK, "%s", err.text);
+	lc_file_unlock(second);
+	snprintf(command, sizeof command, "rm -r %s/state", dir);
+	cr_assert_eq(system(command), 0);
+}
+
+Test(file, a_lock_in_a_place_that_cannot_be_written)
+{
+	struct lc_error err;
+	int fd = 7;
+	cr_assert_eq(lc_file_replace(path_of("a"), "x", 1, &err), LC_OK, "%s", err.text);
+	cr_assert_eq(lc_file_lock(path_of("a/b"), "state directory", &fd, &err), LC_ERR_IO);
+	cr_assert(strstr(err.text, "state directory") && strstr(err.text, "Not a directory"), "%s",
+		err.text);
+	cr_assert_eq(fd, -1);
+	cr_assert_eq(unlink(path_of("a")), 0);
+}

@@ -361,36 +361,6 @@ Test(interest_store, a_directory_that_cannot_be_written_is_an_error)
 	bench_close(&b);
 }
 
-Test(interest_store, a_second_opener_is_told_who_has_it)
-{
-	struct bench b, second;
-	bench_open(&b);
-	bench_open(&second);
-	open_store(&b);
-	char own[128], pid[24];
-	strcpy(own, second.dir);
-	strcpy(second.dir, b.dir);
-	open_store(&second);
-	cr_assert_eq(second.err.code, LC_ERR_EXISTS);
-	snprintf(pid, sizeof pid, "process %ld)", (long)getpid());
-	cr_assert(strstr(second.err.text, pid), "%s", second.err.text);
-	close_store(&second);
-	/* Closing the refused one took nothing from the first; closing the first frees the
-	 * directory. */
-	struct lc_saved_interest *saved = make_saved(1, 1);
-	add_portfolio(saved, "p", 1);
-	save(&b, saved);
-	cr_assert_eq(b.err.code, LC_OK, "%s", b.err.text);
-	close_store(&b);
-	open_store(&second);
-	cr_assert_eq(second.err.code, LC_OK, "%s", second.err.text);
-	cr_assert_eq(second.loaded->portfolio_count, 1);
-	close_store(&second);
-	strcpy(second.dir, own);
-	bench_close(&second);
-	bench_close(&b);
-}
-
 Test(interest_store, closing_waits_for_what_is_under_way)
 {
 	struct bench b;
