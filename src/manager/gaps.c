@@ -189,6 +189,7 @@ static bool tell_piece(struct lc_gaps *gaps)
 		return true;
 	}
 	empty(heap);
+	gaps->told = 0;
 	return false;
 }
 
@@ -199,7 +200,6 @@ static bool tell_next(struct lc_gaps *gaps)
 		if (gaps->heaps[cause].records > 0) {
 			gaps->telling = gaps->heaps[cause];
 			gaps->telling_cause = (enum lc_gap_cause)cause;
-			gaps->told = 0;
 			gaps->heaps[cause] = (struct heap){0};
 			lc_gaps_id(gaps, gaps->telling_id);
 			return true;

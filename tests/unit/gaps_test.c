@@ -89,11 +89,11 @@ Test(gaps, causes_and_feeders_are_told_apart)
 	miss(&rig, LC_GAP_JOURNAL_FULL, NULL, "AAPL", 0, 4);
 	miss(&rig, LC_GAP_TOO_OLD, "eastmoney", "600000.SH", 0, 5);
 	until(&rig, 6);
-	cr_assert(out_next(&rig.out) && out_is(&rig.out, "data.feeder", "alpaca"));
-	cr_assert(out_is(&rig.out, "data.cause", "too_old"));
-	out_next(&rig.out);
 	cr_assert(out_next(&rig.out) && out_is(&rig.out, "data.cause", "journal_full"));
 	cr_assert(out_is(&rig.out, "data.feeder", NULL));
+	out_next(&rig.out);
+	cr_assert(out_next(&rig.out) && out_is(&rig.out, "data.feeder", "alpaca"));
+	cr_assert(out_is(&rig.out, "data.cause", "too_old"));
 	out_next(&rig.out);
 	cr_assert(out_next(&rig.out) && out_is(&rig.out, "data.feeder", "eastmoney"));
 	rig_close(&rig);
