@@ -14,8 +14,7 @@ struct bench {
 	struct lc_buf block;
 	struct bench_tick {
 		size_t id_at, time_at; /* offsets in the block; id_at 0: a quote */
-		const struct sim_symbol *symbol;
-		int64_t price;
+		struct sim_sent sent;
 	} ticks[BLOCK_TICKS];
 	size_t tick_count;
 	struct bench_frame {
@@ -41,8 +40,15 @@ static void note_tick(struct session *session, size_t from, struct sim_symbol *s
 	struct bench *bench = session->bench;
 	struct bench_tick *tick = &bench->ticks[bench->tick_count++];
 	bool pack = session->msgpack;
-	*tick = (struct bench_tick){
-		.symbol = symbol, .price = trade ? symbol->last : symbol->bid[0]};
+	*tick = (struct bench_tick){.sent = {.symbol = symbol->text,
+					    .kind = trade ? "trade" : "quote",
+					    .price = trade ? symbol->last : symbol->bid[0],
+					    .volume = trade ? symbol->last_size : 0,
+					    .amount = trade ? symbol->last * symbol->last_size : -1,
+					    .bid = trade ? 0 : symbol->bid[0],
+					    .ask = trade ? 0 : symbol->ask[0],
+					    .bid_size = trade ? 0 : symbol->bid_size[0],
+					    .ask_size = trade ? 0 : symbol->ask_size[0]}};
 	if (trade) {
 		tick->id_at = pack ? find_after(&bench->block, from, "\xa1i\xcf", 3)
 				   : find_after(&bench->block, from, "\"i\":", 4);
@@ -209,12 +215,14 @@ static bool begin_pass(struct session *session)
 	for (size_t i = 0; i < ticks; i++) {
 		struct bench_tick *tick = &bench->ticks[i];
 		stamp(session, tick, (uint64_t)alpaca->trade_id, now_ns + (int64_t)i, second);
-		sim_sent(sim, now_ns + (int64_t)i, tick->symbol->text,
-			tick->id_at != 0 ? "trade" : "quote", alpaca->trade_id, tick->price);
+		tick->sent.time_ns = now_ns + (int64_t)i;
+		tick->sent.id = alpaca->trade_id;
+		sim_sent_add(sim, &tick->sent);
 		alpaca->trade_id += tick->id_at != 0;
 		sim->stats.trades += tick->id_at != 0;
 		sim->stats.quotes += tick->id_at == 0;
 	}
+	sim_sent_flush(sim);
 	sim->stats.ticks += ticks;
 	sim->stats.messages += ticks;
 	sim->stats.frames += bench->pass_frames;

@@ -152,14 +152,29 @@ static void send_rare(
 		.time_ns = trade->time_ns});
 }
 
+static void say_trade(struct sim *sim, const struct trade *trade, const char *mark)
+{
+	sim_sent_add(sim, &(struct sim_sent){.time_ns = trade->time_ns,
+				  .symbol = trade->symbol,
+				  .kind = "trade",
+				  .id = trade->id,
+				  .price = trade->price,
+				  .volume = trade->size,
+				  .amount = trade->price * trade->size,
+				  .mark = mark});
+}
+
 static void send_trade(struct sim *sim, const struct sim_symbol *symbol, struct trade *trade)
 {
 	struct sim_faults *faults = &sim->faults;
+	const char *mark = NULL;
 	if (sim_faults_take(&faults->disorder_left)) {
 		trade->time_ns -= 3 * LC_NS_PER_S;
+		mark = "early";
 	}
 	if (sim_faults_take(&faults->zero_left)) {
 		trade->price = 0;
+		mark = "zero";
 	}
 	int64_t oddities = sim->options.oddities;
 	struct cast cast = {.sim = sim,
@@ -168,9 +183,10 @@ static void send_trade(struct sim *sim, const struct sim_symbol *symbol, struct 
 		.write = write_trade,
 		.trade = trade,
 		.extra = oddities > 0 && trade->id % 3 == 0};
+	say_trade(sim, trade, mark);
 	broadcast(&cast);
-	sim_sent(sim, trade->time_ns, symbol->text, "trade", trade->id, trade->price);
 	if (sim_faults_take(&faults->duplicate_left)) {
+		say_trade(sim, trade, "again");
 		broadcast(&cast);
 	}
 	if (sim_faults_take(&faults->correct_left)) {
@@ -185,12 +201,21 @@ static void send_trade(struct sim *sim, const struct sim_symbol *symbol, struct 
 
 static void send_quote(struct sim *sim, const struct sim_symbol *symbol, int64_t time_ns)
 {
+	sim_sent_add(sim, &(struct sim_sent){.time_ns = time_ns,
+				  .symbol = symbol->text,
+				  .kind = "quote",
+				  .id = symbol->bid_size[0],
+				  .price = symbol->bid[0],
+				  .amount = -1,
+				  .bid = symbol->bid[0],
+				  .ask = symbol->ask[0],
+				  .bid_size = symbol->bid_size[0],
+				  .ask_size = symbol->ask_size[0]});
 	broadcast(&(struct cast){.sim = sim,
 		.symbol = symbol,
 		.bit = 1u << CH_QUOTES,
 		.write = write_quote,
 		.time_ns = time_ns});
-	sim_sent(sim, time_ns, symbol->text, "quote", symbol->bid_size[0], symbol->bid[0]);
 	sim->stats.quotes++;
 	sim->stats.ticks++;
 }

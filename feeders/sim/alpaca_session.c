@@ -61,6 +61,7 @@ void session_send_batch(struct session *session)
 	lc_buf_append(out, session->batch.data, session->batch.len);
 	enc_array_end(out, session->msgpack);
 	struct sim *sim = session->sim;
+	sim_sent_flush(sim);
 	if (lc_ws_peer_send(session->peer, out->data, out->len, session->msgpack) == LC_ERR_FULL &&
 		!session->closing) {
 		session->closing = true;

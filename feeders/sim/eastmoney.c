@@ -21,12 +21,25 @@ void em_put_head(struct sim *sim, struct lc_buf *out, int rc, int rt, bool full)
 		rc, rt, server_number(sim), full);
 }
 
-void em_count(struct sim *sim, const struct sim_symbol *symbol)
+void em_count(struct sim *sim, const struct sim_symbol *symbol, bool socket)
 {
-	int64_t volume = symbol->market == SIM_CN ? symbol->volume / 100 * 100 : symbol->volume;
+	bool lots = symbol->market == SIM_CN &&
+		    !(socket && strcmp(sim->options.ws_volume, "shares") == 0);
+	int64_t volume = lots ? symbol->volume / 100 * 100 : symbol->volume;
 	sim->stats.ticks++;
 	sim->stats.snapshots++;
-	sim_sent(sim, symbol->time_ns, symbol->text, "snapshot", volume, symbol->last);
+	/* Money is said with one decimal but on the socket, times in whole seconds. */
+	sim_sent_add(sim, &(struct sim_sent){.time_ns = symbol->time_ns / LC_NS_PER_S * LC_NS_PER_S,
+				  .symbol = symbol->text,
+				  .kind = "snapshot",
+				  .id = volume,
+				  .price = symbol->last,
+				  .volume = volume,
+				  .amount = socket ? symbol->value : symbol->value / 1000 * 1000,
+				  .bid = symbol->bid[0],
+				  .ask = symbol->ask[0],
+				  .bid_size = symbol->bid_size[0],
+				  .ask_size = symbol->ask_size[0]});
 }
 
 void em_follow(struct sim *sim, const struct em_query *query, int64_t until_ns)
@@ -131,7 +144,7 @@ static bool callback_name(const char *cb)
 		       strlen(cb);
 }
 
-static void reply(struct lc_exchange *exchange, struct lc_buf *body)
+static void reply(struct sim *sim, struct lc_exchange *exchange, struct lc_buf *body)
 {
 	const char *cb = lc_exchange_query(exchange, "cb");
 	const char *accept = lc_exchange_header(exchange, "accept-encoding");
@@ -144,6 +157,7 @@ static void reply(struct lc_exchange *exchange, struct lc_buf *body)
 		lc_buf_finish(body);
 		*body = wrapped;
 	}
+	sim_sent_flush(sim);
 	bool packed = accept != NULL && strstr(accept, "gzip") != NULL && gzip(body);
 	const char *const headers[] = {"Content-Encoding: gzip", NULL};
 	const struct lc_response response = {.status = 200,
@@ -163,7 +177,7 @@ static void put_list(struct sim *sim, const struct em_query *query, bool array, 
 			lc_buf_printf(out, "\"%zu\":", i);
 		}
 		em_put_row(query, query->rows[i], NULL, out);
-		em_count(sim, query->rows[i]);
+		em_count(sim, query->rows[i], false);
 	}
 	lc_buf_puts(out, array ? "]}" : "}}");
 }
@@ -188,7 +202,7 @@ static void serve_get(struct sim *sim, struct lc_exchange *exchange, bool single
 		em_put_head(sim, &out, 0, 4, true);
 		em_put_row(query, query->rows[0], NULL, &out);
 		lc_buf_putc(&out, '}');
-		em_count(sim, query->rows[0]);
+		em_count(sim, query->rows[0], false);
 	} else {
 		em_put_head(sim, &out, 0, 11, true);
 		put_list(sim, query, array, &out);
@@ -197,7 +211,7 @@ static void serve_get(struct sim *sim, struct lc_exchange *exchange, bool single
 	if (sim_faults_take(&sim->faults.correct_left)) {
 		out.len /= 2; /* a body that breaks off */
 	}
-	reply(exchange, &out);
+	reply(sim, exchange, &out);
 }
 
 static void on_request(struct sim *sim, struct lc_exchange *exchange)

@@ -62,7 +62,8 @@ struct eastmoney {
 
 /* eastmoney.c */
 void em_put_head(struct sim *sim, struct lc_buf *out, int rc, int rt, bool full);
-void em_count(struct sim *sim, const struct sim_symbol *symbol);
+/* socket: said on the WebSocket, in its own units. */
+void em_count(struct sim *sim, const struct sim_symbol *symbol, bool socket);
 /* The symbols of a query tick until then (monotonic; INT64_MAX: for a stream or a socket). */
 void em_follow(struct sim *sim, const struct em_query *query, int64_t until_ns);
 /* Streams and sockets may have left: what they followed is followed no more. */

@@ -9,6 +9,7 @@
 static void say(struct em_stream *stream, struct lc_buf *text)
 {
 	lc_buf_puts(text, "}\n\n");
+	sim_sent_flush(stream->sim);
 	lc_exchange_write(stream->exchange, text->data, text->len);
 	stream->sim->stats.frames++;
 }
@@ -36,7 +37,7 @@ static bool say_rows(struct em_stream *stream, struct lc_buf *text)
 			continue;
 		}
 		said++;
-		em_count(sim, query->rows[i]);
+		em_count(sim, query->rows[i], false);
 	}
 	if (said == 0) {
 		return false;

@@ -34,7 +34,8 @@ void em_ws_tick(struct sim *sim, const struct sim_symbol *symbol)
 			sim_put_price(text, symbol->value);
 			lc_buf_printf(text, ",\"timestamp\":%lld}",
 				(long long)(symbol->time_ns / LC_NS_PER_S));
-			em_count(sim, symbol);
+			em_count(sim, symbol, true);
+			sim_sent_flush(sim);
 			said = true;
 		}
 		lc_ws_peer_send(ws->peer, text->data, text->len, false);

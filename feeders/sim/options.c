@@ -31,7 +31,7 @@ static const struct option {
 	{"--faults", TEXT, AT(faults), NULL, "SPEC",
 		"KIND[:VALUE[/COUNT]][@SECONDS],… (also POST /sim/fault)"},
 	{"--sent", TEXT, AT(sent), NULL, "FILE",
-		"write what is sent: time, symbol, kind, id or volume, price"},
+		"write what is sent, a line a tick (docs/testing.md)"},
 	{"--limit-ticks", INT, AT(limit_ticks), "0", "N", "fall silent after N ticks; 0: never"},
 	{"--key", TEXT, AT(key), NULL, "KEY", "the key that is accepted"},
 	{"--secret", TEXT, AT(secret), "demo-secret", "SECRET", "and its secret (alpaca)"},

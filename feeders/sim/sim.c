@@ -84,18 +84,6 @@ void sim_log_subscribe(struct sim *sim, size_t symbols, size_t bytes, bool remov
 	stats->subscribes++;
 }
 
-void sim_sent(struct sim *sim, int64_t time_ns, const char *symbol, const char *kind, int64_t id,
-	int64_t price)
-{
-	if (sim->sent == NULL) {
-		return;
-	}
-	char text[LC_DECIMAL_TEXT_MAX];
-	size_t len = lc_decimal_format((struct lc_decimal){price, -4}, text);
-	fprintf(sim->sent, "%" PRId64 " %s %s %" PRId64 " %.*s\n", time_ns, symbol, kind, id,
-		(int)len, text);
-}
-
 void sim_reply_json(struct lc_exchange *exchange, int status, struct lc_buf *body)
 {
 	const struct lc_response response = {
@@ -266,14 +254,8 @@ static enum lc_err open_files(struct sim *sim, struct lc_error *err)
 			sim_tape_from(sim->tape, sim->options.tape_from);
 		}
 	}
-	if (sim->options.sent != NULL) {
-		sim->sent = fopen(sim->options.sent, "w");
-		if (sim->sent == NULL) {
-			return lc_error_set(
-				err, LC_ERR_IO, "%s cannot be written", sim->options.sent);
-		}
-	}
-	return sim_walk_create((uint64_t)sim->options.seed, &sim->walk);
+	enum lc_err rc = sim_sent_open(sim, err);
+	return rc == LC_OK ? sim_walk_create((uint64_t)sim->options.seed, &sim->walk) : rc;
 }
 
 static enum lc_err listen_on(struct sim *sim, struct lc_error *err)
@@ -335,9 +317,7 @@ static void finish(struct sim *sim)
 	lc_log_destroy(sim->log);
 	sim_walk_destroy(sim->walk);
 	sim_tape_destroy(sim->tape);
-	if (sim->sent != NULL) {
-		fclose(sim->sent);
-	}
+	sim_sent_close(sim);
 }
 
 static int run(struct sim *sim)

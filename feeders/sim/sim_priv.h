@@ -139,7 +139,9 @@ struct sim {
 	struct sim_tape *tape; /* NULL: none */
 	struct sim_faults faults;
 	struct sim_stats stats;
-	FILE *sent;
+	FILE *sent; /* what was sent; NULL: not asked for */
+	struct lc_buf sent_line;
+	uint64_t sent_count;
 	uint64_t random;
 	double credit; /* ticks that are due */
 	int64_t last_turn_ns;
@@ -167,14 +169,31 @@ void sim_tape_destroy(struct sim_tape *tape);
 /* The next row that is due, or NULL. The tape starts with the first call. */
 const struct sim_tape_row *sim_tape_next(struct sim_tape *tape, double speed, int64_t mono_ns);
 
+/* sent.c: a line a tick, columns separated by a blank:
+ * time symbol kind id price volume amount number vendor bid ask bid-size ask-size mark
+ * Times in ns; prices and amounts as they are said, "-" what is not; the id of a trade, the total
+ * volume of a snapshot; numbers rise by one. The mark is "-", or why this one is not like others:
+ * "mute", "half-open" (a fault kept it back), "again" (sent before), "zero", "early". */
+struct sim_sent {
+	int64_t time_ns;
+	const char *symbol, *kind;
+	int64_t id, price, volume;
+	int64_t amount; /* below 0: not said */
+	int64_t bid, ask, bid_size, ask_size;
+	const char *mark; /* NULL: none */
+};
+enum lc_err sim_sent_open(struct sim *sim, struct lc_error *err);
+void sim_sent_add(struct sim *sim, const struct sim_sent *sent);
+/* Before the bytes go out. */
+void sim_sent_flush(struct sim *sim);
+void sim_sent_close(struct sim *sim);
+
 /* sim.c */
 /* How many ticks are due now; at most a quarter of a second's. */
 uint64_t sim_due(struct sim *sim, int64_t mono_ns);
 /* True once --limit-ticks were sent. */
 bool sim_exhausted(const struct sim *sim);
 void sim_log_subscribe(struct sim *sim, size_t symbols, size_t bytes, bool remove);
-void sim_sent(struct sim *sim, int64_t time_ns, const char *symbol, const char *kind, int64_t id,
-	int64_t price);
 bool sim_in_list(const char *list, const char *word);
 /* A price or other value of 1/10,000, without trailing zeros. */
 void sim_put_price(struct lc_buf *out, int64_t value);

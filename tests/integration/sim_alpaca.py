@@ -301,7 +301,7 @@ async def saturated():
         assert server.stats()["ticks"] == 50000
     said = [line.split() for line in sent.read_text().splitlines()]
     assert len(said) == 50000
-    for message, (_, symbol, kind, number, price) in zip(got, said):
+    for message, (_, symbol, kind, number, price, *_) in zip(got, said):
         assert message["S"] == symbol and message["T"] == kind[0]
         if kind == "trade":
             assert str(message["i"]) == number and float(price) == message["p"]

@@ -1,0 +1,387 @@
+#!/usr/bin/env python3
+"""The independent check: what simulators say they sent against what stands in Kafka.
+
+usage: check.py --sent FILE… --brokers HOST:PORT --market TOPIC --events TOPIC [--drops FILE]
+
+Every tick sent is in Kafka, or inside a message's `conflated` range, or inside a gap event's interval for its symbol,
+or counted as a drop with its reason (FILE: {"feeder": {"reason": count}}); anything else is lost silently. Snapshots
+stand for all before them: their volume never falls, and the last one must be there. It fails also on a tick out of
+order within its symbol and kind, a number that is not what was sent, and a repeat that its seq does not mark.
+Ends with 0 when nothing is wrong, 1 when something is. Shares no code with livecore.
+"""
+
+import argparse
+import collections
+import functools
+import json
+import subprocess
+import sys
+from bisect import bisect_left
+from datetime import datetime, timezone
+from decimal import Decimal
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import sent as sent_files  # noqa: E402
+from sent import AGAIN, CONFLATED, DROPPED, IN_GAP, KEPT_BACK, MISSING, NOT_SAID, SCALE, SEEN, SUPERSEDED  # noqa: E402
+from sent import scaled, unscaled  # noqa: E402
+
+SHOWN = 10
+FOREVER = 1 << 62
+# What the duplicates and zero prices that a simulator was told to send are counted as.
+EXPECTED = {"again": "duplicate", "zero": "bad_price"}
+
+
+@functools.lru_cache(maxsize=4096)
+def _minute_us(text):
+    return int(datetime.fromisoformat(text + ":00").replace(tzinfo=timezone.utc).timestamp()) * 1_000_000
+
+
+def time_us(text):
+    """Microseconds since 1970 of a time as messages have it."""
+    if text.endswith("Z"):
+        seconds, _, rest = text[17:-1].partition(".")
+        return _minute_us(text[:16]) + int(seconds) * 1_000_000 + int((rest + "000000")[:6])
+    at = datetime.fromisoformat(text)
+    at = at if at.tzinfo else at.replace(tzinfo=timezone.utc)
+    whole = at.replace(microsecond=0)
+    return int(whole.timestamp()) * 1_000_000 + at.microsecond
+
+
+class Record:
+    """A message and where it stands."""
+
+    __slots__ = ("where", "value", "replayed")
+
+    def __init__(self, where, headers, text):
+        self.where = where
+        self.replayed = "replayed=1" in headers
+        self.value = json.loads(text, parse_float=Decimal)
+
+    def __str__(self):
+        v = self.value
+        names = "symbol kind stream seq conflated timestamp price volume amount trade_id flags".split()
+        values = " ".join(f"{name}={v[name]}" for name in names if name in v)
+        return f"{self.where} {values}{' replayed' if self.replayed else ''}"
+
+
+def read_topic(brokers, topic, options=()):
+    """The records of a topic as they stand, each partition in its order."""
+    command = ["kcat", "-C", "-q", "-e", "-b", brokers, "-t", topic, "-o", "beginning"]
+    command += ["-f", "%p@%o\t%h\t%s\n", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as kcat:
+        for line in kcat.stdout:
+            where, headers, text = line.rstrip(b"\n").split(b"\t", 2)
+            yield Record(f"{topic}[{where.decode()}]", headers.decode(), text)
+        if kcat.wait() != 0:
+            raise RuntimeError(f"{topic} could not be read to its end")
+
+
+class Gap:
+    """One gap_opened: which symbols, from when until when, why."""
+
+    def __init__(self, data):
+        self.cause = data.get("cause", "?")
+        self.feeder = data.get("feeder")
+        whole = self._interval(data)
+        self.symbols = {symbol: whole for symbol in data.get("symbols") or []}
+        for own in data.get("ranges") or []:
+            self.symbols[own["symbol"]] = self._interval(own)
+
+    @staticmethod
+    def _interval(data):
+        """Both ends are in; a gap that is still open has no end."""
+        begin, end = data.get("from"), data.get("until")
+        return time_us(begin) if begin else 0, time_us(end) if end else FOREVER
+
+    def covers(self, line, row):
+        begin, end = self.symbols.get(line.symbol, (FOREVER, 0))
+        return begin <= line.time[row] // 1000 <= end and self.feeder in (None, line.vendor)
+
+
+class Stream:
+    """One symbol and kind in one stream: the seqs seen and the rows they stand for."""
+
+    def __init__(self):
+        self.last, self.seqs, self.rows = 0, [], []
+
+    def row_of(self, seq):
+        at = bisect_left(self.seqs, seq)
+        return self.rows[at] if at < len(self.seqs) and self.seqs[at] == seq else None
+
+    def add(self, seq, row):
+        self.last = seq
+        self.seqs.append(seq)
+        self.rows.append(row)
+
+
+class Judge:
+    """Takes the records of Kafka one by one, then says what is missing."""
+
+    def __init__(self, lines):
+        self.lines = lines
+        self.violations = []  # (category, text)
+        self.counts = collections.Counter()
+        self.dropped = collections.Counter()
+        self.gap_causes = collections.Counter()
+        self.streams = {}
+        self.live = {}  # (symbol, kind) -> the last row that was published live
+        self.filled = {}  # (symbol, kind, stream) -> the last row that was published by a backfill
+        self.volumes = {}
+        self.gaps = []
+        self.holes = collections.Counter()  # (symbol, kind) -> numbered, but not published
+
+    def fail(self, category, text):
+        self.counts[category] += 1
+        if sum(1 for kind, _ in self.violations if kind == category) < SHOWN:
+            self.violations.append((category, text))
+
+    # What comes from Kafka.
+
+    def event(self, record):
+        kind, data = record.value["type"], record.value.get("data", {})
+        self.counts["event " + kind] += 1
+        if kind == "gap_opened":
+            self.gaps.append(Gap(data))
+
+    def market(self, record):
+        value = record.value
+        self.counts["records"] += 1
+        if value["seq"] == 0:
+            return  # bars and refreshes stand outside the count
+        key = (value["symbol"], value["kind"])
+        stream = self.streams.setdefault((*key, value["stream"]), Stream())
+        line = self.lines.get(key)
+        if line is None:
+            self.fail("unknown", f"nothing of {key} was sent: {record}")
+            return
+        if value["seq"] <= stream.last:
+            self._again(record, stream, line)
+            return
+        hole = value["seq"] - stream.last - 1 - value["conflated"]
+        if hole < 0:
+            self.fail("out of order", f"stands for ticks that were published already: {record}")
+        self.holes[key] += max(hole, 0)
+        row = self._find(record, line, self.live.get(key, -1) + 1)
+        stream.add(value["seq"], row)
+        if row is not None:
+            self._place(record, line, row, key)
+
+    def _again(self, record, stream, line):
+        """A seq at or below the last one is a repeat, if it came before and says the same."""
+        row = stream.row_of(record.value["seq"])
+        if row is None and record.value["seq"] not in stream.seqs:
+            self.fail("out of order", f"seq {stream.last} came before: {record}")
+        elif row is not None and self._differs(record, line, row):
+            self.fail("wrong number", f"two ticks under one seq: {record}; sent: {line.text(row)}")
+        else:
+            self.counts["repeats"] += 1
+
+    def _find(self, record, line, start):
+        """The row that was sent as this; what is not as it was sent is said."""
+        value = record.value
+        if line.kind == "trade":
+            row = line.with_id(int(value["trade_id"]))
+            if row is None:
+                self.fail("unknown", f"no such trade was sent: {record}")
+            elif differs := self._differs(record, line, row):
+                self.fail("wrong number", f"{differs}: {record}; sent: {line.text(row)}")
+            return row
+        at = time_us(value["timestamp"])
+        row = line.near(start, lambda row: not self._differs(record, line, row), at)
+        if row is None:
+            near = line.near(start, lambda row: line.time[row] // 1000 == at, at)
+            seen = f"sent at that time: {line.text(near)}" if near is not None else "nothing was sent at that time"
+            self.fail("wrong number", f"nothing like this was sent: {record}; {seen}")
+        return row
+
+    @staticmethod
+    def _differs(record, line, row):
+        """Which number is not what was sent; empty when all are."""
+        value = record.value
+        if line.time[row] != 0 and time_us(value["timestamp"]) != line.time[row] // 1000:
+            return "timestamp"
+        if line.kind != "quote":
+            if scaled(value["price"]) != line.price[row]:
+                return "price"
+            if scaled(value["volume"]) != line.volume[row] * SCALE:
+                return "volume"
+            if line.amount[row] != NOT_SAID and scaled(value["amount"]) != line.amount[row]:
+                return "amount"
+        if line.kind == "trade":
+            return ""
+        for side in ("bid", "ask"):
+            price = getattr(line, side)[row]
+            # A message without a book is of a request that does not ask for it.
+            if price == NOT_SAID or (line.kind == "snapshot" and value.get(side + "_price") is None):
+                continue
+            if scaled(value[side + "_price"]) != price:
+                return side + "_price"
+            size = getattr(line, side + "_size")[row]
+            if line.kind == "quote" and scaled(value[side + "_volume"]) != size * SCALE:
+                return side + "_volume"
+        return ""
+
+    def _place(self, record, line, row, key):
+        """The row in its order; it was not published before; and what the message stands for besides."""
+        value = record.value
+        if line.state[row] == SEEN:
+            self.fail("repeat", f"published before under another seq: {record}; sent: {line.text(row)}")
+            return
+        if "backfilled" in value.get("flags", ()):
+            after, order = (*key, value["stream"]), self.filled
+            self.counts["backfilled"] += 1
+        else:
+            after, order = key, self.live
+        last = order.get(after, -1)
+        if row < last:
+            self.fail("out of order", f"{record}; sent: {line.text(row)}; before it came: {line.text(last)}")
+        if line.kind == "snapshot":
+            self._volume(record, line, row, key)
+        elif value["conflated"] > 0:
+            self._conflated(record, line, last + 1, row)
+        line.state[row] = SEEN
+        order[after] = max(row, last)
+
+    def _volume(self, record, line, row, key):
+        volume = scaled(record.value["volume"])
+        if volume is not None and volume < self.volumes.get(key, volume):
+            self.fail("volume falls", f"{record}; sent: {line.text(row)}")
+        self.volumes[key] = volume
+
+    def _conflated(self, record, line, start, row):
+        """The nearest ticks before it that were not published, as many as it says."""
+        value, wanted = record.value, record.value["conflated"]
+        free = [at for at in range(start, row) if line.state[at] == MISSING and at not in line.marks]
+        if len(free) < wanted:
+            self.fail("wrong number", f"stands for {wanted} ticks, {len(free)} were sent unpublished: {record}")
+        taken = free[-wanted:]
+        for at in taken:
+            line.state[at] = CONFLATED
+        if len(free) != wanted or line.kind != "trade":
+            return
+        taken.append(row)
+        expected = {
+            "conflated_volume": sum(line.volume[at] for at in taken) * SCALE,
+            "conflated_amount": sum(line.amount[at] for at in taken),
+            "conflated_high": max(line.price[at] for at in taken),
+            "conflated_low": min(line.price[at] for at in taken),
+        }
+        for name, number in expected.items():
+            if scaled(value.get(name)) != number:
+                self.fail("wrong number", f"{name}, sent were {unscaled(number)}: {record}; last: {line.text(row)}")
+
+    # What is left when all has been read.
+
+    def finish(self, drops):
+        """drops: {feeder: {reason: count}}, over all lives of the process."""
+        pools = {feeder: collections.Counter(reasons) for feeder, reasons in drops.items()}
+        by_symbol = collections.defaultdict(list)
+        for gap in self.gaps:
+            for symbol in gap.symbols:
+                by_symbol[symbol].append(gap)
+        for line in self.lines.values():
+            self.counts["sent"] += len(line)
+            if line.kind == "snapshot":
+                self._superseded(line)
+            self._gaps(line, by_symbol[line.symbol])
+            self._drops(line, pools.get(line.vendor, collections.Counter()))
+            self._tally(line)
+
+    def _gaps(self, line, gaps):
+        for gap in gaps:
+            row = -1
+            while (row := line.state.find(MISSING, row + 1)) >= 0:
+                if gap.covers(line, row):
+                    line.state[row] = IN_GAP
+                    self.gap_causes[gap.cause] += 1
+
+    def _superseded(self, line):
+        """A total stands for all totals before it."""
+        last = line.state.rfind(SEEN)
+        for row in range(last):
+            if line.state[row] == MISSING:
+                line.state[row] = SUPERSEDED
+
+    def _drops(self, line, pool):
+        row = -1
+        while (row := line.state.find(MISSING, row + 1)) >= 0:
+            expected = EXPECTED.get(line.marks.get(row, ""))
+            reasons = [expected] if expected else [r for r in pool if pool[r] > 0 and r not in EXPECTED.values()]
+            if reasons and pool[reasons[0]] > 0:
+                pool[reasons[0]] -= 1
+                self.dropped[reasons[0]] += 1
+                line.state[row] = DROPPED
+            elif line.kind == "snapshot":
+                self.fail("final value", f"the last total is not there: {line.text(row)}")
+            else:
+                self.fail("lost silently", f"{line.text(row)}; after it came {self._next(line, row)}")
+
+    @staticmethod
+    def _next(line, row):
+        after = line.state.find(SEEN, row)
+        return f"number={line.number[after]} id={line.ident[after]}" if after >= 0 else "nothing"
+
+    def _tally(self, line):
+        names = {
+            SEEN: "on kafka",
+            CONFLATED: "conflated",
+            SUPERSEDED: "superseded",
+            IN_GAP: "in gaps",
+            DROPPED: "dropped",
+            KEPT_BACK: "kept back by a fault",
+            AGAIN: "sent twice",
+        }
+        for state, name in names.items():
+            self.counts[name] += line.state.count(state)
+
+    def _shown(self):
+        """The first ones, of every category at least one."""
+        firsts = {kind: (kind, text) for kind, text in reversed(self.violations)}
+        others = [found for found in self.violations if found not in firsts.values()]
+        return [*reversed(firsts.values()), *others][:SHOWN]
+
+    @property
+    def ok(self):
+        return not self.violations
+
+    def report(self):
+        shown = "sent,on kafka,conflated,superseded,dropped,in gaps,kept back by a fault,sent twice,repeats,backfilled,records"
+        out = [", ".join(f"{name} {self.counts[name]}" for name in shown.split(","))]
+        for name, counter in (("dropped", self.dropped), ("in gaps", self.gap_causes)):
+            if counter:
+                out.append(f"{name}: " + ", ".join(f"{why} {count}" for why, count in sorted(counter.items())))
+        failed = collections.Counter({kind: self.counts[kind] for kind, _ in self.violations})
+        out.append("wrong: " + (", ".join(f"{kind} {count}" for kind, count in failed.items()) or "nothing"))
+        out += [f"  {kind}: {text}" for kind, text in self._shown()]
+        return "\n".join(out)
+
+
+def check(sent_paths, market, events, drops=None):
+    """market and events are records; a Judge who has judged."""
+    judge = Judge(sent_files.read(sent_paths))
+    for record in events:
+        judge.event(record)
+    for record in market:
+        judge.market(record)
+    judge.finish(drops or {})
+    return judge
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sent", nargs="+", required=True)
+    parser.add_argument("--brokers", required=True)
+    parser.add_argument("--market", default="ginkgo.live.market.data")
+    parser.add_argument("--events", default="ginkgo.live.system.events")
+    parser.add_argument("--drops")
+    args = parser.parse_args()
+    drops = json.loads(Path(args.drops).read_text()) if args.drops else {}
+    market, events = read_topic(args.brokers, args.market), read_topic(args.brokers, args.events)
+    judge = check(args.sent, market, events, drops)
+    print(judge.report())
+    sys.exit(0 if judge.ok else 1)
+
+
+if __name__ == "__main__":
+    main()
