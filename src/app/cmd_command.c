@@ -39,6 +39,10 @@ static void print_value(FILE *out, const struct lc_value *value)
 {
 	const struct lc_value *item, *key;
 	const char *separator = "";
+	if (lc_value_is_container(value) && value->len == 0) {
+		fputs("none", out);
+		return;
+	}
 	switch (value->type) {
 	case LC_VALUE_NULL:
 		fputs("-", out);

@@ -132,10 +132,28 @@ static void on_beat_stats(void *arg, struct lc_buf *members)
 	}
 }
 
+static void on_beat_twin(void *arg, const struct lc_heartbeat_twin *twin)
+{
+	const struct lc_timer_part *part = arg;
+	timer_presence_twin(part->presence, twin);
+}
+
+/* On the system events. */
+static int show_presence(struct lc_timer_part *part)
+{
+	const struct lc_topics_config *topics = lc_config_section(part->config, "topics");
+	const struct timer_presence_options options = {
+		.kafka = &part->kafka, .events = topics->events, .context = &part->context};
+	struct lc_error err;
+	enum lc_err rc = timer_presence_create(
+		part->process->loop, &options, &part->presence, &err);
+	return rc == LC_OK ? -1 : say("", err.text);
+}
+
 static int start_beating(struct lc_timer_part *part)
 {
 	static const struct lc_heartbeat_host host = {
-		.state = on_beat_state, .stats = on_beat_stats};
+		.state = on_beat_state, .stats = on_beat_stats, .twin = on_beat_twin};
 	struct lc_error err;
 	enum lc_err rc = lc_heartbeat_create(part->process->loop,
 		lc_config_section(part->config, "redis"), "task_timer", &part->context, &host, part,
@@ -163,7 +181,8 @@ int lc_timer_part_start(struct lc_timer_part *part, struct lc_process *process, 
 	}
 	int rc = make_parts(part, brokers);
 	rc = rc >= 0 ? rc : create(part, path);
-	return rc >= 0 ? rc : start_beating(part);
+	rc = rc >= 0 ? rc : start_beating(part);
+	return rc >= 0 ? rc : show_presence(part);
 }
 
 enum lc_err lc_timer_part_reload(
@@ -194,12 +213,20 @@ enum lc_err lc_timer_part_reload(
 	return LC_OK;
 }
 
+static void on_absent(void *arg)
+{
+	struct lc_timer_part *part = arg;
+	part->last_beat = false;
+	part->stopped(part->arg);
+}
+
 static void on_silent(void *arg)
 {
 	struct lc_timer_part *part = arg;
+	struct timer_presence *presence = part->presence;
 	part->heartbeat = NULL;
-	part->last_beat = false;
-	part->stopped(part->arg);
+	part->presence = NULL;
+	timer_presence_stop(presence, on_absent, part);
 }
 
 static void on_stopped(void *arg)
@@ -215,6 +242,7 @@ void lc_timer_part_stop(
 {
 	part->stopped = stopped;
 	part->arg = arg;
+	timer_presence_stopping(part->presence);
 	if (part->timer) {
 		lc_task_timer_stop(part->timer, deadline_ms, on_stopped, part);
 	} else if (!part->last_beat) {

@@ -5,6 +5,7 @@
 #include "app/process.h"
 #include "livecore/heartbeat.h"
 #include "livecore/task_timer.h"
+#include "timer/presence.h"
 
 struct lc_timer_part {
 	struct lc_process *process;   /* borrowed */
@@ -16,7 +17,8 @@ struct lc_timer_part {
 	char node_id[LC_MESSAGE_ID_MAX + 1], stream[24], state_dir[4096];
 	struct lc_task_timer *timer;    /* NULL: no role runs */
 	struct lc_heartbeat *heartbeat; /* NULL without Redis */
-	bool last_beat;                 /* the role is gone, its last heartbeat is under way */
+	struct timer_presence *presence;
+	bool last_beat; /* the role is gone, its last heartbeat is under way */
 	void (*stopped)(void *arg);
 	void *arg;
 };

@@ -340,8 +340,10 @@ static size_t revise_long(struct lc_bars *bars, uint32_t index, const struct day
 {
 	struct symbol_bars *s = &bars->symbols[index];
 	size_t said = 0;
+	/* Fewer than were closed when the calendar now says that the day ended early. */
+	int closed = s->d.closed_to < plan->slots ? s->d.closed_to : plan->slots;
 	for (enum lc_period p = LC_PERIOD_5M; p < LC_PERIOD_1D; p++) {
-		for (int slot = 0; slot < s->d.closed_to;) {
+		for (int slot = 0; slot < closed;) {
 			struct span span = span_of(plan, p, slot);
 			uint16_t *meta = lc_meta_at(s, p, span.segment, span.first);
 			if (meta && *meta & META_DIRTY) {
@@ -402,6 +404,7 @@ void lc_bars_finish_day(struct lc_bars *bars, uint32_t index)
 	s->d.over = true;
 	bars->work += (size_t)s->n_rows;
 	if (plan->slots == 0) {
+		s->dirty = false;
 		return; /* the calendar changed its mind */
 	}
 	struct lc_bar day;

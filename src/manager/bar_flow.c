@@ -311,6 +311,13 @@ void lc_bar_flow_configure(struct lc_bar_flow *flow, const struct lc_bars_config
 	}
 }
 
+void lc_bar_flow_calendar(struct lc_bar_flow *flow)
+{
+	if (flow) {
+		lc_bars_calendar(flow->bars, flow->setup.calendar);
+	}
+}
+
 /* --- symbols and ticks --- */
 
 enum lc_err lc_bar_flow_follow(struct lc_bar_flow *flow, uint32_t symbol)

@@ -39,6 +39,9 @@ enum lc_err lc_bar_flow_create(
 /* What a reload may change. */
 void lc_bar_flow_configure(struct lc_bar_flow *flow, const struct lc_bars_config *config);
 
+/* The calendar it was created with was read again. */
+void lc_bar_flow_calendar(struct lc_bar_flow *flow);
+
 /* LC_ERR_NOMEM: this symbol makes no bars. */
 enum lc_err lc_bar_flow_follow(struct lc_bar_flow *flow, uint32_t symbol);
 void lc_bar_flow_leave(struct lc_bar_flow *flow, uint32_t symbol);

@@ -1,4 +1,5 @@
-/* What the manager's heartbeat says of it. */
+/* What the manager's heartbeat says of it, and what it says when it has a twin: another live process
+ * under its name, seen in Redis or by its events. */
 #include "manager/manager_priv.h"
 
 #include <inttypes.h>
@@ -39,10 +40,30 @@ static void on_twin(void *arg, const struct lc_heartbeat_twin *twin)
 		LC_S("host", twin->host), LC_I("pid", twin->pid));
 }
 
+static void on_twin_stream(void *arg, const char *stream)
+{
+	struct lc_manager *manager = arg;
+	lc_event(&manager->outbox, "twin", LC_S("role", "manager"), LC_S("stream", stream));
+}
+
+static enum lc_err watch_twins(struct lc_manager *manager, struct lc_error *err)
+{
+	const struct lc_topics_config *topics = lc_config_section(manager->first_config, "topics");
+	const struct lc_twins_options options = {.kafka = &manager->kafka,
+		.topic = topics->events,
+		.context = &manager->outbox.context,
+		.role = "manager",
+		.seen = on_twin_stream,
+		.arg = manager};
+	return lc_twins_create(manager->loop, &options, &manager->twins, err);
+}
+
 enum lc_err lc_beats_create(struct lc_manager *manager, struct lc_error *err)
 {
 	static const struct lc_heartbeat_host host = {
 		.state = on_state, .stats = on_stats, .twin = on_twin};
-	return lc_heartbeat_create(manager->loop, lc_config_section(manager->config, "redis"),
-		"data_manager", &manager->outbox.context, &host, manager, &manager->heartbeat, err);
+	enum lc_err rc = lc_heartbeat_create(manager->loop,
+		lc_config_section(manager->config, "redis"), "data_manager",
+		&manager->outbox.context, &host, manager, &manager->heartbeat, err);
+	return rc ? rc : watch_twins(manager, err);
 }

@@ -61,7 +61,7 @@ static void on_state(void *owner, struct lc_supervisor *supervisor, enum lc_feed
 		lose_symbols(feed);
 	}
 	bool bad = to == LC_FEED_RECONNECTING ||
-		   (to == LC_FEED_STOPPED && manager->phase != LC_PHASE_STOPPING);
+		   (to == LC_FEED_STOPPED && feed->enabled && manager->phase != LC_PHASE_STOPPING);
 	lc_log(manager->log, bad ? LC_LOG_WARN : LC_LOG_INFO, "feeder", "state",
 		LC_S("feeder", feed->impl->name), LC_S("from", lc_feed_state_name(from)),
 		LC_S("to", lc_feed_state_name(to)), LC_S("reason", *reason ? reason : NULL));

@@ -225,6 +225,10 @@ static enum lc_err create_output(struct lc_manager *manager, struct lc_error *er
 		    &manager->gaps)) {
 		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
 	}
+	if (lc_calendars_create(
+		    manager->loop, manager->calendar, &manager->outbox, &manager->calendars)) {
+		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
+	}
 	rc = lc_sender_create(manager->loop, manager->journal, &manager->kafka,
 		lc_config_section(manager->config, "topics"), &handlers, manager, &manager->sender,
 		err);
@@ -432,6 +436,7 @@ static void on_minute(void *arg)
 {
 	lc_intake_say_drops(arg);
 	lc_feeds_check_limits(arg);
+	lc_calendars_look(((struct lc_manager *)arg)->calendars);
 }
 
 static void say_started(struct lc_manager *manager)
@@ -488,6 +493,7 @@ enum lc_err lc_manager_create(struct lc_loop *loop, struct lc_config *config,
 	}
 	lc_timer_start(manager->minute, MINUTE_MS, MINUTE_MS);
 	say_started(manager);
+	lc_calendars_look(manager->calendars);
 	if (!manager->bars) { /* else when it knows again what it knew */
 		lc_feeds_start(manager);
 	}
@@ -499,6 +505,7 @@ void lc_manager_free(struct lc_manager *manager)
 {
 	lc_feeds_destroy(manager);
 	lc_gaps_destroy(manager->gaps);
+	lc_calendars_destroy(manager->calendars);
 	lc_timer_destroy(manager->minute);
 	lc_timer_destroy(manager->stop_timer);
 	lc_drain_destroy(manager->drain);

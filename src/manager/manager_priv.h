@@ -9,9 +9,11 @@
 #include "livecore/market.h"
 #include "livecore/quality.h"
 #include "livecore/queue.h"
+#include "livecore/twins.h"
 #include "livecore/ws_client.h"
 #include "manager/bar_flow.h"
 #include "manager/bar_snapshot.h"
+#include "manager/calendars.h"
 #include "manager/control.h"
 #include "manager/gaps.h"
 #include "manager/interest_sync.h"
@@ -66,6 +68,7 @@ struct lc_manager {
 
 	struct lc_symbols *symbols;
 	struct lc_calendar *calendar;
+	struct lc_calendars *calendars; /* owned */
 	struct lc_quality *quality;
 	struct lc_last_value *last;
 	uint8_t *feed_of; /* by symbol: the feed that follows it, or LC_NO_FEED */
@@ -88,6 +91,7 @@ struct lc_manager {
 	struct lc_limits *limits;       /* owned */
 	struct lc_gaps *gaps;           /* owned */
 	struct lc_heartbeat *heartbeat; /* owned; NULL without Redis */
+	struct lc_twins *twins;         /* owned */
 	/* owned; what was followed when the routes changed, while it is gone through */
 	uint32_t *reroute;
 	size_t reroute_count, reroute_next;
@@ -150,7 +154,7 @@ void lc_stop_soon(struct lc_manager *manager);
 /* manager.c: frees what has no open handles any more */
 void lc_manager_free(struct lc_manager *manager);
 
-/* beats.c: the heartbeat in Redis, when there is one */
+/* beats.c: the heartbeat in Redis, when there is one, and the watch for twins of this process */
 enum lc_err lc_beats_create(struct lc_manager *manager, struct lc_error *err);
 
 /* reload.c */

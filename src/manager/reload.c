@@ -118,6 +118,21 @@ static void take_over(struct lc_manager *manager, struct lc_config *fresh)
 	manager->old_config = old != manager->first_config ? old : NULL;
 }
 
+/* The last thing that can fail: behind it all is taken over. */
+static enum lc_err reload_calendars(
+	struct lc_manager *manager, const struct lc_config *fresh, struct lc_buf *errors)
+{
+	const struct lc_calendar_config *calendar = lc_config_section(fresh, "calendar");
+	struct lc_error err;
+	enum lc_err rc = lc_calendars_reload(manager->calendars, calendar->dir, &err);
+	if (rc == LC_OK) {
+		lc_bar_flow_calendar(manager->bars);
+	} else {
+		lc_buf_printf(errors, "calendar.dir: %s\n", err.text);
+	}
+	return rc;
+}
+
 enum lc_err lc_reload(struct lc_manager *manager, struct lc_buf *result, struct lc_error *err)
 {
 	if (manager->phase == LC_PHASE_STOPPING) {
@@ -130,6 +145,10 @@ enum lc_err lc_reload(struct lc_manager *manager, struct lc_buf *result, struct 
 	struct lc_buf errors;
 	lc_buf_init(&errors, 64 * 1024);
 	struct lc_config *fresh = manager->options.load(manager->options.arg, &errors);
+	if (fresh && reload_calendars(manager, fresh, &errors) != LC_OK) {
+		lc_config_destroy(fresh);
+		fresh = NULL;
+	}
 	if (!fresh) {
 		lc_error_set(err, LC_ERR_INVALID, "nothing changed: %s", lc_buf_text(&errors));
 		lc_log(manager->log, LC_LOG_ERROR, "config", "reload_refused",

@@ -170,7 +170,7 @@ static const struct lc_setting calendar_settings[] = {
 		.fallback = "false", .apply = LC_APPLY_RESTART,
 		.help = "treat every instant as in session: for the demo and for tests"},
 	{"dir", LC_SET_STRING, offsetof(struct lc_calendar_config, dir), .fallback = "",
-		.apply = LC_APPLY_RESTART,
+		.apply = LC_APPLY_LIVE,
 		.help = "folder of cn.csv, hk.csv and us.csv, which add days to the built-in "
 			"calendars (livecore calendar); empty: "
 			"none"},

@@ -53,7 +53,8 @@ static unsigned followed_markets(const struct lc_manager *manager)
 	return seen;
 }
 
-/* A closed market sends nothing, which is no fault of ours but worth knowing. */
+/* A closed market sends nothing, which is no fault of ours but worth knowing; and of a calendar
+ * that ends soon who follows the market must know. */
 static bool markets_json(struct lc_manager *manager, struct lc_buf *out)
 {
 	unsigned followed = followed_markets(manager);
@@ -67,10 +68,15 @@ static bool markets_json(struct lc_manager *manager, struct lc_buf *out)
 		enum lc_session session = lc_session_at(
 			manager->calendar, (enum lc_market)market, now_ns);
 		bool open = session != LC_SESSION_CLOSED;
-		degraded |= !open;
-		lc_buf_printf(out, "%s\"%s\":{\"ok\":%s,\"session\":\"%s\"}", first ? "" : ",",
-			lc_market_name((enum lc_market)market), open ? "true" : "false",
-			lc_session_name(session));
+		char trouble[128];
+		lc_calendars_trouble(
+			manager->calendars, (enum lc_market)market, trouble, sizeof trouble);
+		bool fine = open && trouble[0] == '\0';
+		degraded |= !fine;
+		lc_buf_printf(out, "%s\"%s\":{\"ok\":%s,\"session\":\"%s\"%s%s%s}",
+			first ? "" : ",", lc_market_name((enum lc_market)market),
+			fine ? "true" : "false", lc_session_name(session),
+			trouble[0] ? ",\"reason\":\"" : "", trouble, trouble[0] ? "\"" : "");
 		first = false;
 	}
 	lc_buf_putc(out, '}');
@@ -257,6 +263,7 @@ void lc_manager_status(struct lc_manager *manager, struct lc_buf *out)
 	}
 	lc_buf_putc(out, ']');
 	lc_bar_flow_status(manager->bars, out);
+	lc_calendars_status(manager->calendars, out);
 	kafka_json(manager, out);
 	lc_buf_putc(out, '}');
 }
@@ -267,6 +274,7 @@ void lc_manager_gauges(struct lc_manager *manager)
 	struct lc_journal_stats journal = lc_journal_stats(manager->journal);
 	lc_feeds_gauges(manager);
 	lc_bar_flow_gauges(manager->bars);
+	lc_calendars_gauges(manager->calendars);
 	*lc_metrics_gauge(metrics, "livecore_log_bytes", "",
 		"memory of the log between encoder and Kafka") = (double)journal.bytes;
 	*lc_metrics_gauge(metrics, "livecore_log_unacknowledged_records", "",

@@ -186,10 +186,14 @@ enum lc_err lc_stop_prepare(struct lc_manager *manager)
 static void close_inputs(struct lc_manager *manager)
 {
 	manager->closing += (manager->interest != NULL) + (manager->control != NULL) +
-			    manager->topics_running;
+			    (manager->twins != NULL) + manager->topics_running;
 	lc_feeds_cancel_reroute(manager);
 	lc_bar_snapshot_cancel(manager->snapshot);
 	manager->snapshot = NULL;
+	if (manager->twins) {
+		lc_twins_stop(manager->twins, on_part_closed, manager);
+		manager->twins = NULL;
+	}
 	if (manager->control) {
 		lc_control_stop(manager->control, on_part_closed, manager);
 		manager->control = NULL;

@@ -322,3 +322,37 @@ Test(bars_us, the_calendar_changes_in_the_day)
 	remove(dir);
 	fixture_close(&f);
 }
+
+/* Told at two in the afternoon that the day ended at noon, and then that there was no day: what was
+ * closed behind that stays as it was said, what waits to be said again neither comes nor hangs. */
+Test(bars_us, an_early_close_that_is_told_too_late)
+{
+	char dir[] = "/tmp/livecore-bars-XXXXXX", path[64];
+	cr_assert_not_null(mkdtemp(dir));
+	snprintf(path, sizeof path, "%s/us.csv", dir);
+	static const int closes[] = {12 * 60, -1};
+	for (size_t i = 0; i < sizeof closes / sizeof *closes; i++) {
+		struct bars_fixture f;
+		struct lc_error err;
+		fixture_open(&f, "IBM", 1 << LC_PERIOD_60M | 1 << LC_PERIOD_5M, false);
+		follow(&f, "2026-03-04 08:00:00");
+		trade(&f, "2026-03-04 11:50:10", "100", "10", "@");
+		trade(&f, "2026-03-04 13:00:10", "101", "10", "@");
+		advance(&f, "2026-03-04 14:02:00");
+		f.n_said = 0;
+		trade(&f, "2026-03-04 13:00:20", "102", "10", "@");
+		trade(&f, "2026-03-04 11:50:20", "103", "10", "@");
+		int32_t day = lc_days_from_civil(2026, 3, 4);
+		cr_assert_eq(lc_calendar_write(dir, LC_MARKET_US, day, closes[i], "", &err), LC_OK);
+		cr_assert_eq(lc_calendar_reload(f.calendar, dir, NULL, &err), LC_OK);
+		lc_bars_calendar(f.bars, f.calendar);
+		advance(&f, "2026-03-04 14:03:00");
+		lc_bars_flush(f.bars, at(&f, "2026-03-04 14:04:00"));
+		EXPECT(&f, i == 0 ? "5m 11:50 100 103 100 103 20 2030 2 r1\n"
+				    "60m 11:30 100 103 100 103 20 2030 2 r1\n"
+				  : "");
+		fixture_close(&f);
+	}
+	remove(path);
+	remove(dir);
+}
