@@ -104,6 +104,11 @@ bool lc_quality_offset(
 /* A session of this feed ended: its clock is measured anew. */
 void lc_quality_source_reset(struct lc_quality *quality, uint8_t source);
 
+/* A hole begins in a symbol's trades that may be asked for again (keep), or is done with: until
+ * then the trades at its edges are remembered, so that LC_FLAG_BACKFILLED ticks that were seen are
+ * dropped as repeats. Such a tick is never late or stale and never makes the last price. */
+void lc_quality_edge(struct lc_quality *quality, uint32_t symbol, bool keep);
+
 /* The last number given to a symbol's ticks of a kind (trade, quote, snapshot). */
 uint64_t lc_quality_seq(const struct lc_quality *quality, uint32_t symbol, enum lc_tick_kind kind);
 size_t lc_quality_held(const struct lc_quality *quality);

@@ -104,10 +104,38 @@ static void place_trade(struct lc_bars *bars, struct symbol_bars *s, const struc
 	lc_bars_changed(bars, s, plan, row);
 }
 
+/* A trade of a hole in a symbol's snapshots: its volume is in the day already, as gap_volume. What
+ * exceeds that is in some minute, since the hole was too short to be one. */
+static void place_backfilled(struct lc_bars *bars, struct symbol_bars *s,
+	const struct day_plan *plan, const struct lc_tick *tick)
+{
+	struct lc_decimal left = lc_day_unplaced(&s->d), volume = volume_of(tick);
+	int slot = lc_day_slot(plan, tick->event_ns);
+	if (slot < 0 || left.mantissa <= 0) {
+		return;
+	}
+	struct row *row = lc_row_make(s, slot);
+	if (!row) {
+		bars->stats.no_memory++;
+		return;
+	}
+	const struct row_prices prices = prices_of(tick, plan, slot, LC_UPDATES_ALL);
+	lc_row_prices(row, &prices);
+	volume = lc_decimal_compare(volume, left) > 0 ? left : volume;
+	lc_row_volume(row, volume, lc_decimal_mul(tick->price, volume));
+	s->d.placed = add(s->d.placed, volume);
+	row->ticks += tick->conflated + 1;
+	lc_bars_changed(bars, s, plan, row);
+}
+
 void lc_bars_trade(struct lc_bars *bars, uint32_t index, const struct lc_tick *tick)
 {
 	struct symbol_bars *s = &bars->symbols[index];
 	const struct day_plan *plan = lc_bars_enter(bars, index, s, tick->event_ns);
+	if (plan && s->d.snapshots && tick->flags & LC_FLAG_BACKFILLED) {
+		place_backfilled(bars, s, plan, tick);
+		return;
+	}
 	if (!plan || s->d.snapshots) {
 		return;
 	}

@@ -286,6 +286,10 @@ enum lc_err lc_last_value_apply(struct lc_last_value *values, struct lc_tick *ti
 	}
 	int32_t day = lc_trading_date(
 		values->calendar, (enum lc_market)last->market, tick->event_ns);
+	if (tick->flags & LC_FLAG_BACKFILLED) { /* bars get it, the last value is newer */
+		complete(last, tick, day);
+		return tick->has & LC_HAS_PRICE ? LC_OK : LC_ERR_NOT_FOUND;
+	}
 	forget_wild(last, tick);
 	enter_day(last, day);
 	if (tick->has & LC_HAS_PREV_CLOSE) {

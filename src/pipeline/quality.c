@@ -46,6 +46,7 @@ static void reset_state(struct symbol_state *state)
 		fresh.kinds[kind].seq = state->kinds[kind].seq;
 	}
 	free(state->repeats);
+	free(state->edge);
 	*state = fresh;
 }
 
@@ -130,6 +131,9 @@ static enum lc_drop check_time(struct lc_quality *quality, const struct symbol_s
 	if (tick->event_ns >= newest || is_future(quality, tick->source, newest, now_ns)) {
 		return LC_DROP_NONE;
 	}
+	if (tick->flags & LC_FLAG_BACKFILLED) {
+		return LC_DROP_NONE; /* it is older by its nature */
+	}
 	if (tick->kind != LC_TICK_TRADE) {
 		return LC_DROP_STALE;
 	}
@@ -161,19 +165,43 @@ static bool is_repeat(
 	if (tick->kind != LC_TICK_TRADE) {
 		return kind->event_ns != INT64_MIN && kind->content == fingerprint;
 	}
-	return fingerprint && state->repeats && lc_repeats_contain(state->repeats, fingerprint);
+	if (fingerprint == 0) {
+		return false;
+	}
+	if (tick->flags & LC_FLAG_BACKFILLED && state->edge &&
+		lc_repeats_contain(&state->edge->seen, fingerprint)) {
+		return true;
+	}
+	return state->repeats && lc_repeats_contain(state->repeats, fingerprint);
+}
+
+/* What is asked for again must not push out what the stream may repeat, and what the stream gave
+ * at the hole's edges must be known when it comes by the other way. */
+static bool remember_edge(
+	struct symbol_state *state, const struct lc_tick *tick, uint64_t fingerprint)
+{
+	struct edge *edge = state->edge;
+	if (!edge) {
+		return false;
+	}
+	bool backfilled = tick->flags & LC_FLAG_BACKFILLED;
+	if (backfilled || tick->flags & LC_FLAG_LATE || edge->live < EDGE_TRADES) {
+		edge->live += !backfilled;
+		lc_repeats_add(&edge->seen, fingerprint);
+	}
+	return backfilled;
 }
 
 static void remember(struct symbol_state *state, const struct lc_tick *tick, uint64_t fingerprint)
 {
-	if (!(tick->flags & LC_FLAG_LATE)) {
+	if (!(tick->flags & (LC_FLAG_LATE | LC_FLAG_BACKFILLED))) {
 		state->kinds[tick->kind].event_ns = tick->event_ns;
 	}
 	if (tick->kind != LC_TICK_TRADE) {
 		state->kinds[tick->kind].content = fingerprint;
 		return;
 	}
-	if (fingerprint == 0) {
+	if (fingerprint == 0 || remember_edge(state, tick, fingerprint)) {
 		return;
 	}
 	if (!state->repeats) {
@@ -217,7 +245,8 @@ static void complete(struct symbol_state *state, struct lc_tick *tick, int32_t d
 static bool makes_price(const struct lc_tick *tick)
 {
 	return tick->kind != LC_TICK_QUOTE && tick->has & LC_HAS_PRICE &&
-	       tick->effect & LC_UPDATES_LAST && !(tick->flags & LC_FLAG_LATE);
+	       tick->effect & LC_UPDATES_LAST &&
+	       !(tick->flags & (LC_FLAG_LATE | LC_FLAG_BACKFILLED));
 }
 
 static enum lc_verdict drop(enum lc_drop why, enum lc_drop *reason)
@@ -254,7 +283,7 @@ static enum lc_drop check_content(
 		return LC_DROP_NONE;
 	}
 	/* A late trade of the day before neither begins a day nor knows today's limits. */
-	if (day != state->day && tick->flags & LC_FLAG_LATE) {
+	if (day != state->day && tick->flags & (LC_FLAG_LATE | LC_FLAG_BACKFILLED)) {
 		return LC_DROP_NONE;
 	}
 	start_day(state, day);
@@ -324,6 +353,7 @@ void lc_quality_destroy(struct lc_quality *quality)
 	}
 	for (size_t i = 0; i < quality->n_states; i++) {
 		free(quality->states[i].repeats);
+		free(quality->states[i].edge);
 		free(quality->states[i].held);
 	}
 	free(quality->states);
@@ -433,6 +463,27 @@ void lc_quality_source_reset(struct lc_quality *quality, uint8_t source)
 {
 	lc_feed_clock_reset(&quality->clocks[source]);
 	quality->sessions[source]++;
+}
+
+void lc_quality_edge(struct lc_quality *quality, uint32_t symbol, bool keep)
+{
+	if (symbol >= quality->n_states || (keep && !quality->states[symbol].followed)) {
+		return;
+	}
+	struct symbol_state *state = &quality->states[symbol];
+	free(state->edge);
+	state->edge = NULL;
+	if (!keep) {
+		return;
+	}
+	/* Once a gap. Without memory only the latest trades are known again. */
+	state->edge = aligned_alloc(_Alignof(struct edge), sizeof *state->edge);
+	if (state->edge) {
+		memset(state->edge, 0, sizeof *state->edge);
+		if (state->repeats) {
+			state->edge->seen = *state->repeats;
+		}
+	}
 }
 
 uint64_t lc_quality_seq(const struct lc_quality *quality, uint32_t symbol, enum lc_tick_kind kind)

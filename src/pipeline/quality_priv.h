@@ -45,7 +45,13 @@ uint64_t lc_content_fingerprint(const struct lc_tick *tick, uint64_t seed);
 
 /* --- one symbol --- */
 
-enum { NUMBERED_KINDS = LC_TICK_SNAPSHOT + 1 };
+enum { NUMBERED_KINDS = LC_TICK_SNAPSHOT + 1, EDGE_TRADES = 64 };
+
+/* What the stream gave just before and just after a hole, for as long as that is being filled. */
+struct edge {
+	struct repeats seen;
+	unsigned live; /* trades of the stream since */
+};
 
 /* What is known of one kind of a symbol's ticks. */
 struct kind_state {
@@ -63,6 +69,7 @@ struct symbol_state {
 	int32_t last_day;        /* on which an eligible price was seen last */
 	struct repeats *repeats; /* owned; made with the first trade */
 	struct lc_tick *held;    /* owned; the newest quote while no price is known */
+	struct edge *edge;       /* owned; NULL: no hole is being filled */
 	struct kind_state kinds[NUMBERED_KINDS];
 	struct lc_decimal volume;
 	struct lc_decimal vendor_up, vendor_down;

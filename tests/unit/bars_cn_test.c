@@ -127,6 +127,41 @@ Test(bars_cn, volume_across_a_hole)
 	fixture_close(&f);
 }
 
+static void backfill(
+	struct bars_fixture *f, const char *when, const char *price, const char *volume)
+{
+	struct lc_tick tick = trade_tick(f, when, price, volume, "");
+	tick.flags = LC_FLAG_BACKFILLED;
+	lc_bars_tick(f->bars, &tick);
+}
+
+/* Rows of trades that the vendor gives afterwards take the hole's volume out of gap_volume into
+ * their minutes, no more than there is, and the day stays as it is. */
+Test(bars_cn, backfill_places_the_volume_of_a_hole)
+{
+	struct bars_fixture f;
+	fixture_open(&f, "600000.SH", ONLY_1M_1D, false);
+	follow(&f, "2026-03-04 08:00:00");
+	snapshot(&f, "2026-03-04 10:00:10", "10", "200", "2000", "10", "10", "10");
+	lc_bars_gap(f.bars, f.symbol, at(&f, "2026-03-04 10:00:30"), at(&f, "2026-03-04 10:02:10"));
+	snapshot(&f, "2026-03-04 10:02:12", "10.5", "900", "9200", "10", "10.6", "10");
+	advance(&f, "2026-03-04 10:03:03");
+	f.n_said = 0;
+	backfill(&f, "2026-03-04 10:00:40", "10.1", "100");
+	backfill(&f, "2026-03-04 10:01:30", "10.6", "500");
+	backfill(&f, "2026-03-04 10:02:03", "10.4", "300");
+	backfill(&f, "2026-03-04 10:02:06", "99", "300");
+	lc_bars_filled(
+		f.bars, f.symbol, at(&f, "2026-03-04 10:00:30"), at(&f, "2026-03-04 10:02:10"));
+	advance(&f, "2026-03-04 10:03:05");
+	EXPECT(&f, "1m 10:00 10 10.1 10 10.1 300 3010 2 r1\n"
+		   "1m 10:01 10.6 10.6 10.6 10.6 500 5300 1\n"
+		   "1m 10:02 10.4 10.4 10.4 10.4 100 1040 1\n");
+	advance(&f, "2026-03-04 15:31:00");
+	EXPECT(&f, "1d 00:00 10 10.6 10 10.5 900 9200 2\n");
+	fixture_close(&f);
+}
+
 /* A break of seconds, or one within a minute, loses no volume. */
 Test(bars_cn, short_breaks_are_no_holes)
 {

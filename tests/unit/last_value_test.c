@@ -297,3 +297,18 @@ Test(last_value, merged_snapshots_without_a_price_have_the_last_one)
 	cr_assert(is(merged.merged.high, 100) && is(merged.merged.low, 100), "not 0");
 	cr_assert(is(merged.merged.volume, 7));
 }
+
+/* It is older than what is known: it is told, and changes nothing. */
+Test(last_value, backfilled_trades_change_nothing)
+{
+	apply(trade(100, opening + 60 * S));
+	struct lc_tick old = trade(200, opening + 30 * S);
+	old.flags = LC_FLAG_BACKFILLED;
+	cr_assert(is(apply(old).price, 200));
+	struct lc_tick newer = trade(300, opening + DAY);
+	newer.flags = LC_FLAG_BACKFILLED;
+	apply(newer);
+	const struct lc_last *last = lc_last_value_get(values, US);
+	cr_assert(is(last->price, 100));
+	cr_assert_eq(last->event_ns, opening + 60 * S);
+}

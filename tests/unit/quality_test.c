@@ -502,3 +502,40 @@ Test(quality, every_reason_has_a_name)
 	}
 	lc_quality_destroy(NULL);
 }
+
+/* What was asked for after a gap: what the stream gave at its edges is known however many trades
+ * came since, what it fetched is not late, and the stream's own repeats stay known. */
+Test(quality, backfilled_trades)
+{
+	for (uint64_t id = 1; id <= 50; id++) {
+		ASSERT_PASS(trade(id, "10", now - 4 * S));
+	}
+	lc_quality_edge(quality, US, true);
+	for (uint64_t id = 1000; id < 3000; id++) {
+		ASSERT_PASS(trade(id, "10", now));
+	}
+	struct lc_tick late = trade(77, "10", now - 2 * S);
+	ASSERT_PASS(late);
+	for (uint64_t id = 40; id <= 80; id++) {
+		struct lc_tick tick = trade(id, "11", now - 3 * S);
+		tick.flags = LC_FLAG_BACKFILLED;
+		struct lc_tick asked = tick;
+		enum lc_drop seen = id <= 50 || id == 77 ? LC_DROP_DUPLICATE : LC_DROP_NONE;
+		cr_assert_eq(judge(&asked), seen, "%d", (int)id);
+		cr_assert_eq(asked.flags, LC_FLAG_BACKFILLED);
+		ASSERT_DROP(tick, LC_DROP_DUPLICATE);
+	}
+	ASSERT_DROP(trade(2999, "10", now), LC_DROP_DUPLICATE);
+	ASSERT_DROP(trade(2990, "10", now), LC_DROP_DUPLICATE);
+	lc_quality_edge(quality, US, false);
+	lc_quality_edge(quality, 999, true);
+	/* It makes no price: a quote waits for one of the stream's. */
+	struct lc_tick first = base(HK, LC_TICK_TRADE, now - S);
+	first.has |= LC_HAS_PRICE;
+	first.price = dec("300");
+	first.flags = LC_FLAG_BACKFILLED;
+	ASSERT_PASS(first);
+	struct lc_tick waits = base(HK, LC_TICK_QUOTE, now);
+	enum lc_drop reason;
+	cr_assert_eq(lc_quality_judge(quality, &waits, now, &reason), LC_HOLD);
+}
