@@ -6,3 +6,4 @@
 extern const struct lc_feeder_impl lc_feeder_alpaca;
 extern const struct lc_feeder_impl lc_feeder_eastmoney;
 extern const struct lc_feeder_impl lc_feeder_fushu;
+extern const struct lc_feeder_impl lc_feeder_tencent;

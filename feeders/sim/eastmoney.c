@@ -77,23 +77,6 @@ void em_refollow(struct sim *sim)
 	}
 }
 
-static void apply_row(struct sim *sim, struct sim_symbol *symbol, const struct sim_tape_row *row)
-{
-	bool zero = sim_faults_take(&sim->faults.zero_left);
-	symbol->prev_close = row->prev_close;
-	symbol->open = row->open;
-	symbol->high = row->high;
-	symbol->low = row->low;
-	symbol->last = zero ? 0 : row->last;
-	symbol->volume = row->volume;
-	symbol->value = row->value;
-	symbol->time_ns = row->time_ns;
-	memcpy(symbol->bid, row->bid, sizeof(symbol->bid));
-	memcpy(symbol->ask, row->ask, sizeof(symbol->ask));
-	memcpy(symbol->bid_size, row->bid_size, sizeof(symbol->bid_size));
-	memcpy(symbol->ask_size, row->ask_size, sizeof(symbol->ask_size));
-}
-
 /* The tape's next due row becomes its symbol's state; NULL when none is due. */
 static struct sim_symbol *advance_tape(struct sim *sim, int64_t mono_ns)
 {
@@ -102,12 +85,7 @@ static struct sim_symbol *advance_tape(struct sim *sim, int64_t mono_ns)
 	if (symbol == NULL || em->followed_until_ns[symbol->index] == 0) {
 		return NULL;
 	}
-	const struct sim_tape_row *row = sim_tape_next(sim->tape, sim->options.speed, mono_ns);
-	if (row == NULL) {
-		return NULL;
-	}
-	apply_row(sim, symbol, row);
-	return symbol;
+	return sim_tape_advance(sim, symbol, mono_ns) ? symbol : NULL;
 }
 
 /* Replaces out's content by its gzip form; false leaves it alone. */
@@ -320,12 +298,7 @@ static enum lc_err start(struct sim *sim, struct lc_error *err)
 	lc_list_init(&em->sockets);
 	lc_buf_init(&em->text, 16 << 20);
 	sim->state = em;
-	struct sim_symbol *symbol = sim->tape != NULL
-					    ? sim_walk_symbol(sim->walk, sim->tape->symbol)
-					    : NULL;
-	if (symbol != NULL) {
-		apply_row(sim, symbol, &sim->tape->rows[0]); /* nothing of the present is seen */
-	}
+	sim_tape_begin(sim);
 	return LC_OK;
 }
 

@@ -80,13 +80,7 @@ static void put_limit(
 		put_missing(query, out);
 		return;
 	}
-	const char *t = symbol->text;
-	int percent = strcmp(t + 6, ".BJ") == 0                              ? 30
-		      : strncmp(t, "68", 2) == 0 || strncmp(t, "30", 2) == 0 ? 20
-									     : 10;
-	int64_t exact = symbol->prev_close * (100 + sign * percent) / 100;
-	int64_t tick = sim_symbol_tick(symbol, exact);
-	put_price(query, symbol, (exact + tick / 2) / tick * tick, out);
+	put_price(query, symbol, sim_symbol_limit(symbol, sign), out);
 }
 
 static int64_t change(const struct sim_symbol *symbol)

@@ -57,7 +57,7 @@ static const struct option {
 
 static void write_help(struct lc_buf *out)
 {
-	lc_buf_puts(out, "usage: livecore sim alpaca|eastmoney|fushu [OPTION…]\n");
+	lc_buf_puts(out, "usage: livecore sim alpaca|eastmoney|fushu|tencent [OPTION…]\n");
 	for (size_t i = 0; i < COUNT(options); i++) {
 		char left[64];
 		const char *argument = options[i].argument != NULL ? options[i].argument : "";
@@ -112,8 +112,11 @@ static const struct option *find(const char *name)
 
 static bool check(const struct sim_options *out, struct lc_buf *message)
 {
-	if (strcmp(out->vendor, "alpaca") != 0 && strcmp(out->vendor, "eastmoney") != 0 &&
-		strcmp(out->vendor, "fushu") != 0) {
+	size_t i = 0;
+	while (sim_vendors[i] != NULL && strcmp(sim_vendors[i]->name, out->vendor) != 0) {
+		i++;
+	}
+	if (sim_vendors[i] == NULL) {
 		lc_buf_printf(message, "sim: no such vendor '%s'\n", out->vendor);
 		return false;
 	}

@@ -12,7 +12,8 @@
 
 #define STDIN_EVERY_NS (50 * LC_NS_PER_MS)
 
-static const struct sim_vendor *const vendors[] = {&sim_alpaca, &sim_eastmoney, &sim_fushu};
+const struct sim_vendor *const sim_vendors[] = {
+	&sim_alpaca, &sim_eastmoney, &sim_fushu, &sim_tencent, NULL};
 
 void sim_put_price(struct lc_buf *out, int64_t value)
 {
@@ -363,9 +364,9 @@ int lc_sim_main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	sim->options = options;
 	sim->random = (uint64_t)options.seed * 2 + 1;
-	for (size_t i = 0; i < sizeof(vendors) / sizeof(vendors[0]); i++) {
-		if (strcmp(vendors[i]->name, options.vendor) == 0) {
-			sim->vendor = vendors[i];
+	for (size_t i = 0; sim_vendors[i] != NULL; i++) {
+		if (strcmp(sim_vendors[i]->name, options.vendor) == 0) {
+			sim->vendor = sim_vendors[i];
 		}
 	}
 	int code = run(sim);

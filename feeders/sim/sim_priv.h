@@ -125,7 +125,9 @@ struct sim_vendor {
 	void (*write_symbols)(struct sim *sim, struct lc_buf *out);
 	void (*stop)(struct sim *sim);
 };
-extern const struct sim_vendor sim_alpaca, sim_eastmoney, sim_fushu;
+extern const struct sim_vendor sim_alpaca, sim_eastmoney, sim_fushu, sim_tencent;
+/* Ended by NULL. */
+extern const struct sim_vendor *const sim_vendors[];
 
 struct sim {
 	struct sim_options options;
@@ -168,6 +170,10 @@ void sim_tape_from(struct sim_tape *tape, const char *from);
 void sim_tape_destroy(struct sim_tape *tape);
 /* The next row that is due, or NULL. The tape starts with the first call. */
 const struct sim_tape_row *sim_tape_next(struct sim_tape *tape, double speed, int64_t mono_ns);
+/* Of tapes of snapshots: the next row, when one is due, becomes the state of the tape's symbol. */
+bool sim_tape_advance(struct sim *sim, struct sim_symbol *symbol, int64_t mono_ns);
+/* At start: the first row becomes the state, so that nothing of the present is seen. */
+void sim_tape_begin(struct sim *sim);
 
 /* sent.c: a line a tick, columns separated by a blank:
  * time symbol kind id price volume amount number vendor bid ask bid-size ask-size mark

@@ -306,3 +306,39 @@ const struct sim_tape_row *sim_tape_next(struct sim_tape *tape, double speed, in
 	tape->next++;
 	return row;
 }
+
+static void apply(struct sim *sim, struct sim_symbol *symbol, const struct sim_tape_row *row)
+{
+	bool zero = sim_faults_take(&sim->faults.zero_left);
+	symbol->prev_close = row->prev_close;
+	symbol->open = row->open;
+	symbol->high = row->high;
+	symbol->low = row->low;
+	symbol->last = zero ? 0 : row->last;
+	symbol->volume = row->volume;
+	symbol->value = row->value;
+	symbol->time_ns = row->time_ns;
+	memcpy(symbol->bid, row->bid, sizeof(symbol->bid));
+	memcpy(symbol->ask, row->ask, sizeof(symbol->ask));
+	memcpy(symbol->bid_size, row->bid_size, sizeof(symbol->bid_size));
+	memcpy(symbol->ask_size, row->ask_size, sizeof(symbol->ask_size));
+}
+
+bool sim_tape_advance(struct sim *sim, struct sim_symbol *symbol, int64_t mono_ns)
+{
+	const struct sim_tape_row *row = sim_tape_next(sim->tape, sim->options.speed, mono_ns);
+	if (row != NULL) {
+		apply(sim, symbol, row);
+	}
+	return row != NULL;
+}
+
+void sim_tape_begin(struct sim *sim)
+{
+	struct sim_symbol *symbol = sim->tape != NULL
+					    ? sim_walk_symbol(sim->walk, sim->tape->symbol)
+					    : NULL;
+	if (symbol != NULL) {
+		apply(sim, symbol, &sim->tape->rows[0]);
+	}
+}

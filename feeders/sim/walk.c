@@ -234,6 +234,16 @@ int64_t sim_symbol_tick(const struct sim_symbol *symbol, int64_t price)
 	}
 }
 
+int64_t sim_symbol_limit(const struct sim_symbol *symbol, int sign)
+{
+	const char *text = symbol->text;
+	bool wide = strncmp(text, "68", 2) == 0 || strncmp(text, "30", 2) == 0;
+	int percent = strcmp(text + 6, ".BJ") == 0 ? 30 : wide ? 20 : 10;
+	int64_t exact = symbol->prev_close * (100 + sign * percent) / 100;
+	int64_t tick = sim_symbol_tick(symbol, exact);
+	return (exact + tick / 2) / tick * tick;
+}
+
 void sim_symbol_trade(struct sim_symbol *symbol, int64_t time_ns)
 {
 	int64_t tick = sim_symbol_tick(symbol, symbol->last);

@@ -59,5 +59,7 @@ void sim_symbol_trade(struct sim_symbol *symbol, int64_t time_ns);
 void sim_symbol_quote(struct sim_symbol *symbol, int64_t time_ns);
 /* The price step at a price. */
 int64_t sim_symbol_tick(const struct sim_symbol *symbol, int64_t price);
+/* A mainland symbol's limit of the day, by its board; sign: 1 up, -1 down. */
+int64_t sim_symbol_limit(const struct sim_symbol *symbol, int sign);
 
 uint64_t sim_random(uint64_t *state);

@@ -36,7 +36,7 @@ static const struct command {
 	{"store", lc_command_store, "the bar store: does it answer? init makes its tables"},
 	{"status", lc_command_status, "what a running livecore says of itself"},
 	{"probe", lc_command_probe, "live or ready? for a container's health check"},
-	{"sim", command_sim, "a vendor's simulator: alpaca, eastmoney or fushu"},
+	{"sim", command_sim, "a vendor's simulator: alpaca, eastmoney, fushu or tencent"},
 	{"version", command_version, "versions of livecore and its libraries"},
 };
 
@@ -65,13 +65,14 @@ static int command_version(int argc, char **argv)
 static int command_sim(int argc, char **argv)
 {
 	if (argc < 2) {
-		fputs("livecore: name the vendor: livecore sim alpaca|eastmoney|fushu [OPTIONS]\n",
+		fputs("livecore: name the vendor: livecore sim alpaca|eastmoney|fushu|tencent "
+		      "[OPTIONS]\n",
 			stderr);
 		return LC_EXIT_USAGE;
 	}
 	if (strcmp(argv[1], "--help") == 0) {
-		puts("usage: livecore sim VENDOR [OPTIONS]\n\nVENDOR is alpaca, eastmoney or "
-		     "fushu; livecore sim VENDOR --help lists its "
+		puts("usage: livecore sim VENDOR [OPTIONS]\n\nVENDOR is alpaca, eastmoney, "
+		     "fushu or tencent; livecore sim VENDOR --help lists its "
 		     "options.");
 		return LC_EXIT_OK;
 	}

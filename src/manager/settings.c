@@ -48,7 +48,9 @@ static enum lc_err check_feeder(const char *text, struct lc_error *err)
 		return LC_OK;
 	}
 	return lc_error_set(err, LC_ERR_INVALID,
-		"there is no feeder \"%s\"; there are alpaca, eastmoney and fushu", text);
+		"there is no feeder \"%s\"; there are alpaca, eastmoney, fushu "
+		"and tencent",
+		text);
 }
 
 static enum lc_err check_route(const char *text, struct lc_error *err)

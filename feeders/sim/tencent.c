@@ -1,0 +1,433 @@
+/* Tencent's quote server: one text line a symbol, fields between tildes, names in GBK. Faults
+ * beside the common ones: mute and half-open (no answer), cut (an empty body), malformed (a page),
+ * correct (a body that breaks off), duplicate (a row twice), zero (a last price of 0). */
+#include "sim_priv.h"
+
+#include "livecore/zone.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_SYMBOLS 1000
+#define FOLLOWED_AFTER_POLL_NS (60 * LC_NS_PER_S)
+#define CN_FIELDS 62
+#define HK_FIELDS 78
+#define WAN 10000
+
+struct tencent {
+	int64_t followed_until_ns[SIM_SYMBOLS_MAX];
+	size_t next;
+	struct lc_zone *new_york;
+	int64_t pages_left, empty_left;
+};
+
+static const struct prefix {
+	const char *text, *suffix;
+	size_t digits; /* 0: US */
+	const char *market;
+} prefixes[] = {
+	{"sh", ".SH", 6, "1"},
+	{"sz", ".SZ", 6, "51"},
+	{"bj", ".BJ", 6, "62"},
+	{"r_hk", ".HK", 5, "100"},
+	{"hk", ".HK", 5, "100"},
+	{"us", "", 0, "200"},
+};
+
+struct asked {
+	const char *key; /* as it was asked for; not terminated */
+	size_t key_len;
+	const struct prefix *prefix;
+	struct sim_symbol *symbol;
+	bool utf8;
+};
+
+static bool find(struct sim *sim, const char *text, size_t len, struct asked *out)
+{
+	char name[24];
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+		const struct prefix *prefix = &prefixes[i];
+		size_t start = strlen(prefix->text);
+		if (len <= start || len >= 16 || memcmp(text, prefix->text, start) != 0) {
+			continue;
+		}
+		snprintf(name, sizeof(name), "%.*s%s", (int)(len - start), text + start,
+			prefix->suffix);
+		size_t digits = strspn(text + start, "0123456789");
+		if ((prefix->digits > 0 &&
+			    (digits < prefix->digits || len - start != prefix->digits)) ||
+			sim_in_list(sim->options.reject, name)) {
+			return false;
+		}
+		*out = (struct asked){.key = text,
+			.key_len = len,
+			.prefix = prefix,
+			.symbol = sim_walk_symbol(sim->walk, name)};
+		return out->symbol != NULL;
+	}
+	return false;
+}
+
+/* --- fields --- */
+
+/* Some names hold a character whose second byte in GBK is a tilde. */
+static void put_name(const struct asked *asked, struct lc_buf *out)
+{
+	bool tilde = asked->symbol->index % 2 == 1;
+	if (asked->utf8) {
+		lc_buf_puts(out, tilde ? "模拟\xe5\xaa\xac" : "模拟");
+	} else {
+		lc_buf_puts(out, tilde ? "\xc4\xa3\xc4\xe2\x8b\x7e" : "\xc4\xa3\xc4\xe2");
+	}
+}
+
+static void put_fixed(struct lc_buf *out, int64_t value, int decimals)
+{
+	lc_buf_printf(out, "%.*f", decimals, (double)value / SIM_PRICE_SCALE);
+}
+
+static void put_time(const struct sim *sim, const struct sim_symbol *symbol, struct lc_buf *out)
+{
+	const struct tencent *tencent = sim->state;
+	bool us = symbol->market == SIM_US;
+	int64_t east_ns = us ? 0 : 8 * 3600 * LC_NS_PER_S;
+	struct lc_civil c = lc_civil_from_ns(
+		us ? tencent->new_york : NULL, symbol->time_ns + east_ns);
+	const char *form = symbol->market == SIM_CN   ? "%04d%02d%02d%02d%02d%02d"
+			   : symbol->market == SIM_HK ? "%04d/%02d/%02d %02d:%02d:%02d"
+						      : "%04d-%02d-%02d %02d:%02d:%02d";
+	char text[40];
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	snprintf(text, sizeof(text), form, c.year, c.month, c.day, c.hour, c.minute, c.second);
+#pragma GCC diagnostic pop
+	lc_buf_puts(out, text);
+}
+
+/* 9 … 28: five bids, then five asks, as price, size in lots. Hong Kong and the US repeat the last
+ * price at both best levels. */
+static void put_ladder(const struct sim_symbol *symbol, size_t at, int decimals, struct lc_buf *out)
+{
+	bool bid = at < 19;
+	size_t level = (at - (bid ? 9 : 19)) / 2;
+	bool price = (at - (bid ? 9 : 19)) % 2 == 0;
+	if (symbol->market != SIM_CN) {
+		if (price && level == 0) {
+			put_fixed(out, symbol->last, decimals);
+		} else {
+			lc_buf_putc(out, '0');
+		}
+	} else if (price) {
+		put_fixed(out, bid ? symbol->bid[level] : symbol->ask[level], decimals);
+	} else {
+		lc_buf_int(out,
+			(bid ? symbol->bid_size[level] : symbol->ask_size[level]) / symbol->lot);
+	}
+}
+
+static void put_volume(const struct sim_symbol *symbol, struct lc_buf *out)
+{
+	bool china = symbol->market == SIM_CN;
+	lc_buf_int(out, china ? symbol->volume / symbol->lot : symbol->volume);
+	if (symbol->market == SIM_HK) {
+		lc_buf_puts(out, ".0");
+	}
+}
+
+static void put_amount(const struct sim_symbol *symbol, struct lc_buf *out)
+{
+	int64_t money = symbol->value / SIM_PRICE_SCALE;
+	if (symbol->market == SIM_CN) {
+		lc_buf_int(out, money / WAN);
+	} else {
+		lc_buf_printf(out, "%lld.%03lld", (long long)money,
+			(long long)(symbol->value % SIM_PRICE_SCALE / 10));
+	}
+}
+
+static void put_triple(const struct sim_symbol *symbol, int decimals, struct lc_buf *out)
+{
+	put_fixed(out, symbol->last, decimals);
+	if (symbol->market == SIM_CN) {
+		lc_buf_putc(out, '/');
+		put_volume(symbol, out);
+		lc_buf_printf(out, "/%lld", (long long)(symbol->value / SIM_PRICE_SCALE));
+	}
+}
+
+static void put_limit(const struct sim_symbol *symbol, bool up, struct lc_buf *out)
+{
+	if (symbol->market == SIM_CN) {
+		put_fixed(out, sim_symbol_limit(symbol, up ? 1 : -1), symbol->decimals);
+	} else if (up) {
+		lc_buf_puts(out, "1.11"); /* another market's field */
+	} else {
+		put_fixed(out, symbol->prev_close * 2, symbol->decimals);
+	}
+}
+
+static bool put_price(const struct sim_symbol *symbol, size_t at, int decimals, struct lc_buf *out)
+{
+	const struct {
+		size_t at;
+		int64_t value;
+	} prices[] = {{3, symbol->last}, {4, symbol->prev_close}, {5, symbol->open},
+		{31, symbol->last - symbol->prev_close}, {33, symbol->high}, {34, symbol->low}};
+	for (size_t i = 0; i < sizeof(prices) / sizeof(prices[0]); i++) {
+		if (prices[i].at == at) {
+			put_fixed(out, prices[i].value, decimals);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void put_field(
+	const struct sim *sim, const struct asked *asked, size_t at, struct lc_buf *out)
+{
+	const struct sim_symbol *symbol = asked->symbol;
+	bool penny = symbol->prev_close < 2 * SIM_PRICE_SCALE;
+	int decimals = symbol->market != SIM_US ? symbol->decimals : penny ? 4 : 2;
+	if (put_price(symbol, at, decimals, out)) {
+		return;
+	}
+	if (at >= 9 && at <= 28) {
+		put_ladder(symbol, at, decimals, out);
+		return;
+	}
+	switch (at) {
+	case 0:
+		lc_buf_puts(out, asked->prefix->market);
+		break;
+	case 1:
+		put_name(asked, out);
+		break;
+	case 2:
+		lc_buf_append(
+			out, symbol->text, strlen(symbol->text) - strlen(asked->prefix->suffix));
+		lc_buf_puts(out, symbol->market == SIM_US ? ".OQ" : "");
+		break;
+	case 6:
+	case 36:
+		put_volume(symbol, out);
+		break;
+	case 30:
+		put_time(sim, symbol, out);
+		break;
+	case 32:
+		put_fixed(out,
+			(symbol->last - symbol->prev_close) * 100 * SIM_PRICE_SCALE /
+				symbol->prev_close,
+			2);
+		break;
+	case 35:
+		put_triple(symbol, decimals, out);
+		break;
+	case 37:
+		put_amount(symbol, out);
+		break;
+	case 46:
+		lc_buf_puts(out, symbol->market == SIM_CN ? "0.79" : "SIMULATED");
+		break;
+	case 47:
+	case 48:
+		put_limit(symbol, at == 47, out);
+		break;
+	case 75:
+		lc_buf_puts(out, symbol->market == SIM_HK ? "HKD" : "USD");
+		break;
+	default: /* what livecore does not read: outer and inner volume, ratios */
+		lc_buf_puts(out, at % 7 == 1 ? "" : "0");
+		break;
+	}
+}
+
+static void put_row(struct sim *sim, const struct asked *asked, struct lc_buf *out)
+{
+	struct sim_symbol *symbol = asked->symbol;
+	int64_t last = symbol->last;
+	if (sim_faults_take(&sim->faults.zero_left)) {
+		symbol->last = 0;
+	}
+	lc_buf_printf(out, "v_%.*s=\"", (int)asked->key_len, asked->key);
+	size_t fields = symbol->market == SIM_CN ? CN_FIELDS : HK_FIELDS;
+	for (size_t i = 0; i < fields; i++) {
+		if (i > 0) {
+			lc_buf_putc(out, '~');
+		}
+		put_field(sim, asked, i, out);
+	}
+	lc_buf_puts(out, "\";\n");
+	sim->stats.ticks++;
+	sim->stats.snapshots++;
+	sim_sent(sim, symbol->time_ns, symbol->text, "snapshot", symbol->volume, symbol->last);
+	symbol->last = last;
+}
+
+/* --- answers --- */
+
+static bool is_tape(const struct sim *sim, const struct sim_symbol *symbol)
+{
+	return sim->tape != NULL && strcmp(sim->tape->symbol, symbol->text) == 0;
+}
+
+static void put_rows(struct sim *sim, const char *symbols, bool utf8, struct lc_buf *out)
+{
+	struct tencent *tencent = sim->state;
+	int64_t mono_ns = lc_loop_mono_ns(sim->loop);
+	size_t count = 0;
+	for (const char *p = symbols; *p != '\0' && count < MOST_SYMBOLS; count++) {
+		size_t len = strcspn(p, ",");
+		struct asked asked;
+		bool known = find(sim, p, len, &asked);
+		p += len + (p[len] == ',');
+		if (!known) {
+			continue;
+		}
+		asked.utf8 = utf8;
+		tencent->followed_until_ns[asked.symbol->index] = mono_ns + FOLLOWED_AFTER_POLL_NS;
+		if (is_tape(sim, asked.symbol) && isinf(sim->options.speed)) {
+			sim_tape_advance(sim, asked.symbol, mono_ns); /* a row a poll */
+		}
+		if (asked.symbol->time_ns == 0) {
+			asked.symbol->time_ns = lc_loop_wall_ns(sim->loop);
+		}
+		put_row(sim, &asked, out);
+		if (sim_faults_take(&sim->faults.duplicate_left)) {
+			put_row(sim, &asked, out);
+		}
+	}
+	if (out->len == 0) {
+		lc_buf_puts(out, "v_pv_none_match=\"1\";\n");
+	}
+	sim_log_subscribe(sim, count, strlen(symbols), false);
+}
+
+static void reply(struct lc_exchange *exchange, const char *type, struct lc_buf *body)
+{
+	const struct lc_response response = {.status = 200, .content_type = type};
+	lc_exchange_respond_buf(exchange, &response, body);
+	lc_buf_finish(body);
+}
+
+static void on_request(struct sim *sim, struct lc_exchange *exchange)
+{
+	struct tencent *tencent = sim->state;
+	const struct lc_request *request = lc_exchange_request(exchange);
+	bool utf8 = strncmp(request->path, "/utf8/", 6) == 0;
+	const char *path = request->path + (utf8 ? 5 : 0);
+	int64_t mono_ns = lc_loop_mono_ns(sim->loop);
+	if (request->upgrade || strncmp(path, "/q=", 3) != 0) {
+		lc_exchange_fail(exchange, 404, "not found");
+		return;
+	}
+	if (sim->faults.mute_until_ns > mono_ns || sim->faults.half_open_until_ns > mono_ns) {
+		return; /* no answer comes: the client has to give up by itself */
+	}
+	struct lc_buf out;
+	lc_buf_init(&out, 4 << 20);
+	if (sim_faults_take(&tencent->pages_left)) {
+		lc_buf_puts(&out, "<html><body>please verify</body></html>");
+	} else if (!sim_faults_take(&tencent->empty_left)) {
+		put_rows(sim, path + 3, utf8, &out);
+		if (sim_faults_take(&sim->faults.correct_left)) {
+			out.len = out.len * 3 / 4;
+		}
+	}
+	reply(exchange, utf8 ? "text/html; charset=UTF-8" : "text/html; charset=GBK", &out);
+}
+
+/* At full speed a poll takes the next row instead. */
+static void play_tape(struct sim *sim, int64_t mono_ns)
+{
+	const struct tencent *tencent = sim->state;
+	struct sim_symbol *symbol = sim_walk_symbol(sim->walk, sim->tape->symbol);
+	if (symbol != NULL && tencent->followed_until_ns[symbol->index] != 0 &&
+		!isinf(sim->options.speed)) {
+		sim_tape_advance(sim, symbol, mono_ns);
+	}
+}
+
+static void on_turn(struct sim *sim, int64_t mono_ns, int64_t wall_ns)
+{
+	struct tencent *tencent = sim->state;
+	size_t count = sim_walk_count(sim->walk), looked = 0;
+	if (sim->tape != NULL) {
+		play_tape(sim, mono_ns);
+		return;
+	}
+	uint64_t due = sim_due(sim, mono_ns);
+	while (due > 0 && looked++ < count + due && count > 0) {
+		tencent->next = (tencent->next + 1) % count;
+		if (tencent->followed_until_ns[tencent->next] > mono_ns) {
+			sim_symbol_trade(sim_walk_at(sim->walk, tencent->next), wall_ns);
+			due--;
+		}
+	}
+}
+
+static void on_fault(struct sim *sim, const struct sim_fault *fault)
+{
+	struct tencent *tencent = sim->state;
+	switch (fault->kind) {
+	case SIM_FAULT_MALFORMED:
+		tencent->pages_left += fault->count;
+		break;
+	case SIM_FAULT_CUT:
+		tencent->empty_left += fault->count;
+		break;
+	case SIM_FAULT_CLEAR:
+		tencent->pages_left = tencent->empty_left = 0;
+		break;
+	default:
+		break;
+	}
+}
+
+static void write_symbols(struct sim *sim, struct lc_buf *out)
+{
+	const struct tencent *tencent = sim->state;
+	int64_t now_ns = lc_loop_mono_ns(sim->loop);
+	bool first = true;
+	for (size_t i = 0; i < sim_walk_count(sim->walk); i++) {
+		if (tencent->followed_until_ns[i] > now_ns) {
+			lc_buf_printf(
+				out, "%s\"%s\"", first ? "" : ",", sim_walk_at(sim->walk, i)->text);
+			first = false;
+		}
+	}
+}
+
+static enum lc_err start(struct sim *sim, struct lc_error *err)
+{
+	if (sim->tape != NULL && (sim->tape->count == 0 || sim->tape->rows[0].size != 0)) {
+		return lc_error_set(err, LC_ERR_INVALID, "tencent plays tapes of snapshots");
+	}
+	struct tencent *tencent = calloc(1, sizeof(*tencent));
+	if (tencent == NULL) {
+		return LC_ERR_NOMEM;
+	}
+	sim->state = tencent;
+	sim_tape_begin(sim);
+	return lc_zone_load("America/New_York", &tencent->new_york, err);
+}
+
+static void stop(struct sim *sim)
+{
+	struct tencent *tencent = sim->state;
+	lc_zone_destroy(tencent->new_york);
+	free(tencent);
+}
+
+const struct sim_vendor sim_tencent = {
+	.name = "tencent",
+	.scheme = "http",
+	.path = "",
+	.start = start,
+	.on_request = on_request,
+	.on_turn = on_turn,
+	.on_fault = on_fault,
+	.write_symbols = write_symbols,
+	.stop = stop,
+};
