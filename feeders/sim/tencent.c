@@ -261,7 +261,17 @@ static void put_row(struct sim *sim, const struct asked *asked, struct lc_buf *o
 	lc_buf_puts(out, "\";\n");
 	sim->stats.ticks++;
 	sim->stats.snapshots++;
-	sim_sent(sim, symbol->time_ns, symbol->text, "snapshot", symbol->volume, symbol->last);
+	sim_sent_add(sim, &(struct sim_sent){.time_ns = symbol->time_ns / LC_NS_PER_S * LC_NS_PER_S,
+				  .symbol = symbol->text,
+				  .kind = "snapshot",
+				  .id = symbol->volume,
+				  .price = symbol->last,
+				  .volume = symbol->volume,
+				  .amount = -1,
+				  .bid = symbol->bid[0],
+				  .ask = symbol->ask[0],
+				  .bid_size = symbol->bid_size[0],
+				  .ask_size = symbol->ask_size[0]});
 	symbol->last = last;
 }
 
@@ -335,6 +345,7 @@ static void on_request(struct sim *sim, struct lc_exchange *exchange)
 			out.len = out.len * 3 / 4;
 		}
 	}
+	sim_sent_flush(sim);
 	reply(exchange, utf8 ? "text/html; charset=UTF-8" : "text/html; charset=GBK", &out);
 }
 
