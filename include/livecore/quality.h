@@ -22,6 +22,7 @@
 #define LC_DROPS(X)                                           \
 	X(LC_DROP_NONE, "none")                               \
 	X(LC_DROP_NOT_FOLLOWED, "not_followed")               \
+	X(LC_DROP_STANDBY, "standby")                         \
 	X(LC_DROP_NO_PRICE, "no_price")                       \
 	X(LC_DROP_STALE, "stale")                             \
 	X(LC_DROP_DUPLICATE, "duplicate")                     \
@@ -111,4 +112,7 @@ void lc_quality_edge(struct lc_quality *quality, uint32_t symbol, bool keep);
 
 /* The last number given to a symbol's ticks of a kind (trade, quote, snapshot). */
 uint64_t lc_quality_seq(const struct lc_quality *quality, uint32_t symbol, enum lc_tick_kind kind);
+/* The event time of the newest tick of a kind that passed; INT64_MIN: none. */
+int64_t lc_quality_newest(
+	const struct lc_quality *quality, uint32_t symbol, enum lc_tick_kind kind);
 size_t lc_quality_held(const struct lc_quality *quality);

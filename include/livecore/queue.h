@@ -54,6 +54,11 @@ void lc_queue_pop(struct lc_queue *queue);
 /* Reports everything as dropped for this reason and empties the queue. */
 void lc_queue_drop_all(struct lc_queue *queue, enum lc_drop reason);
 
+/* Where the queue begins and ends, as positions that only grow: what is pushed next stands at or
+ * behind the end, and is taken once the begin has passed it. */
+uint64_t lc_queue_begin(const struct lc_queue *queue);
+uint64_t lc_queue_end(const struct lc_queue *queue);
+
 struct lc_queue_stats {
 	size_t length, capacity;
 	size_t peak;                               /* the most ticks it ever held */

@@ -85,6 +85,9 @@ static void on_trouble(
 		raised ? LC_SEVERITY_ERROR : LC_SEVERITY_INFO, LC_S("feeder", feed->impl->name),
 		LC_S("resolves", raised ? NULL : "feed_down"), LC_U("actual", failures),
 		LC_S("reason", reason));
+	if (raised) {
+		lc_failover_leave(feed, reason);
+	}
 }
 
 static void on_gave_up(void *owner, struct lc_supervisor *supervisor, const char *reason)
@@ -98,6 +101,7 @@ static void on_gave_up(void *owner, struct lc_supervisor *supervisor, const char
 		LC_S("reason", reason));
 	lc_alert(&feed->manager->outbox, "auth_failed", LC_SEVERITY_ERROR,
 		LC_S("feeder", feed->impl->name), LC_S("reason", reason));
+	lc_failover_leave(feed, reason);
 }
 
 /* The vendor refused a symbol: who wanted it must know. */
@@ -235,12 +239,17 @@ enum lc_err lc_feeds_create(struct lc_manager *manager, struct lc_error *err)
 			AT_START); /* a failure shows, and is handled, when it is needed */
 	}
 	lc_last_value_reserve(manager->last, AT_START);
+	if (lc_failover_create(manager, &manager->failover) != LC_OK) {
+		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
+	}
 	return LC_OK;
 }
 
 void lc_feeds_destroy(struct lc_manager *manager)
 {
 	lc_feeds_cancel_reroute(manager);
+	lc_failover_destroy(manager->failover);
+	manager->failover = NULL;
 	lc_limits_destroy(manager->limits);
 	for (size_t i = 0; i < manager->feed_count; i++) {
 		lc_supervisor_destroy(manager->feeds[i].supervisor);
@@ -271,18 +280,6 @@ void lc_feeds_start(struct lc_manager *manager)
 	}
 }
 
-static uint8_t route(struct lc_manager *manager, uint32_t symbol)
-{
-	struct lc_feed *fushu = lc_feeds_find(manager, "fushu");
-	bool fushu_ready = fushu && fushu->enabled &&
-			   fushu->impl->usable(lc_supervisor_feeder(fushu->supervisor), NULL) ==
-				   LC_OK;
-	const char *name = lc_settings_route(lc_config_section(manager->config, "routing"),
-		lc_symbols_get(manager->symbols, symbol)->text, fushu_ready);
-	struct lc_feed *feed = name ? lc_feeds_find(manager, name) : NULL;
-	return feed ? feed->index : LC_NO_FEED;
-}
-
 /* Room for a symbol's state everywhere on its way; false when memory ran out. */
 static bool make_room(struct lc_manager *manager, uint32_t symbol)
 {
@@ -310,7 +307,7 @@ static void say_stopped(struct lc_feed *feed, uint32_t symbol)
 void lc_feeds_follow(struct lc_manager *manager, uint32_t symbol)
 {
 	const char *text = lc_symbols_get(manager->symbols, symbol)->text;
-	uint8_t index = route(manager, symbol);
+	uint8_t index = lc_failover_source(manager, symbol, LC_NO_FEED);
 	if (index == LC_NO_FEED) {
 		lc_limits_add(manager->limits, NULL, LC_LIMITS_REFUSED,
 			"no feeder follows it: see routing.routes", symbol);
@@ -331,18 +328,13 @@ void lc_feeds_follow(struct lc_manager *manager, uint32_t symbol)
 
 bool lc_feeds_watched(const struct lc_manager *manager, uint32_t symbol)
 {
-	uint8_t index = manager->feed_of[symbol];
-	if (index == LC_NO_FEED) {
-		return false;
-	}
-	const struct lc_supervisor *supervisor = manager->feeds[index].supervisor;
-	return lc_supervisor_status(supervisor).state == LC_FEED_CONNECTED &&
-	       lc_subscriptions_held(lc_supervisor_subscriptions(supervisor), symbol);
+	return lc_failover_watched(manager, symbol);
 }
 
 static void detach(struct lc_manager *manager, uint32_t symbol)
 {
 	uint8_t index = manager->feed_of[symbol];
+	lc_failover_forget(manager, symbol);
 	if (index != LC_NO_FEED) {
 		lc_supervisor_leave(manager->feeds[index].supervisor, symbol);
 		manager->feed_of[symbol] = LC_NO_FEED;
@@ -365,7 +357,8 @@ static bool on_reroute_step(void *arg)
 		n++) {
 		uint32_t symbol = manager->reroute[manager->reroute_next++];
 		if (lc_interest_follows(interest, symbol) &&
-			route(manager, symbol) != manager->feed_of[symbol]) {
+			lc_failover_source(manager, symbol, manager->feed_of[symbol]) !=
+				manager->feed_of[symbol]) {
 			detach(manager, symbol);
 			lc_feeds_follow(manager, symbol);
 		}
@@ -412,6 +405,7 @@ void lc_feeds_reroute(struct lc_manager *manager)
 
 void lc_feeds_gauges(struct lc_manager *manager)
 {
+	lc_failover_gauges(manager);
 	for (size_t i = 0; i < manager->feed_count; i++) {
 		struct lc_feed *feed = &manager->feeds[i];
 		struct lc_supervisor_status status = lc_supervisor_status(feed->supervisor);

@@ -80,8 +80,12 @@ static void on_tick(struct lc_feeder *feeder, const struct lc_tick *seen)
 	struct lc_manager *manager = feed->manager;
 	enum lc_drop reason;
 	++*feed->ticks;
-	if (manager->feed_of[seen->symbol] != feed->index) {
-		lc_intake_drop(feed, seen, LC_DROP_NOT_FOLLOWED);
+	if (manager->feed_of[seen->symbol] != feed->index && !lc_failover_takes(feed, seen)) {
+		lc_intake_drop(feed, seen,
+			lc_subscriptions_wanted(
+				lc_supervisor_subscriptions(feed->supervisor), seen->symbol)
+				? LC_DROP_STANDBY
+				: LC_DROP_NOT_FOLLOWED);
 		return;
 	}
 	struct lc_tick tick = *seen;
@@ -152,6 +156,7 @@ static void on_down(struct lc_feeder *feeder, const struct lc_down *why)
 {
 	struct lc_feed *feed = feeder->env.host_data;
 	lc_supervisor_on_down(feed->supervisor, why);
+	lc_failover_down(feed, why);
 }
 
 static void on_changed(struct lc_feeder *feeder)

@@ -341,6 +341,9 @@ static enum lc_err on_feeder_command(
 		lc_supervisor_stop(feed->supervisor, "stopped by command");
 	}
 	feed->held = !start;
+	if (!start) {
+		lc_failover_leave(feed, "stopped by command");
+	}
 	lc_buf_printf(result, "{\"feeder\":\"%s\",\"state\":\"%s\"}", feed->impl->name,
 		lc_feed_state_name(lc_supervisor_status(feed->supervisor).state));
 	return LC_OK;

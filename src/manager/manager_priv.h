@@ -15,6 +15,7 @@
 #include "manager/bar_snapshot.h"
 #include "manager/calendars.h"
 #include "manager/control.h"
+#include "manager/failover.h"
 #include "manager/gaps.h"
 #include "manager/interest_sync.h"
 #include "manager/limits.h"
@@ -75,6 +76,7 @@ struct lc_manager {
 
 	struct lc_feed feeds[LC_FEEDS_MAX];
 	size_t feed_count;
+	struct lc_failover *failover; /* owned */
 	struct lc_ws_hub *ws;
 	struct lc_http *http;
 

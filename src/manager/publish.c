@@ -141,7 +141,7 @@ static size_t drain_feed(struct lc_feed *feed, size_t max)
 	size_t done = 0;
 	struct lc_tick *tick;
 	while (done < max && lc_outbox_has_room(&feed->manager->outbox) &&
-		(tick = lc_queue_front(feed->queue)) != NULL) {
+		(tick = lc_queue_front(feed->queue)) != NULL && lc_failover_may_drain(feed)) {
 		publish(feed, tick);
 		lc_bar_flow_tick(feed->manager->bars, tick); /* behind what somebody waits for */
 		lc_queue_pop(feed->queue);
@@ -180,7 +180,8 @@ void lc_publish_refresh(struct lc_manager *manager, uint32_t symbol)
 		return; /* nothing is known yet: its first tick is what the portfolio waits for */
 	}
 	tick.received_mono_ns = 0;
-	if (publish_price(&manager->feeds[feed], &tick) == LC_OK) {
+	/* Under the name of the source that gave it, which may have been left since. */
+	if (publish_price(&manager->feeds[tick.source], &tick) == LC_OK) {
 		lc_outbox_wake(&manager->outbox);
 	}
 }

@@ -9,7 +9,7 @@ struct reload {
 	struct lc_buf *result; /* a JSON array of the changes */
 	uint64_t live, reconnect, restart;
 	bool feeder_reconnects[LC_FEEDS_MAX];
-	bool routing;
+	bool routing, failover;
 	/* the second pass: what differs from the configuration that this process started with */
 	bool waiting;
 };
@@ -44,6 +44,7 @@ static void on_change(void *arg, const struct lc_config_change *change)
 	reload->restart += change->apply == LC_APPLY_RESTART;
 	reload->routing |= strcmp(change->section, "routing") == 0 ||
 			   strcmp(change->section, "fushu") == 0;
+	reload->failover |= strcmp(change->section, "failover") == 0;
 	struct lc_feed *feed = lc_feeds_find(manager, change->section);
 	if (feed && change->apply == LC_APPLY_RECONNECT) {
 		reload->feeder_reconnects[feed->index] = true;
@@ -103,6 +104,9 @@ static void apply(struct reload *reload)
 	}
 	if (manager->control) {
 		lc_control_set_max_age(manager->control, control->max_age);
+	}
+	if (reload->failover) {
+		lc_failover_configure(manager->failover);
 	}
 	if (reload->routing && manager->phase == LC_PHASE_RUNNING) {
 		lc_feeds_reroute(manager);

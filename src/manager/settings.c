@@ -6,14 +6,13 @@
 #include "livecore/kafka.h"
 #include "livecore/queue.h"
 #include "livecore/redis.h"
-#include "livecore/symbol.h"
+#include "manager/routes.h"
 #include "manager/supervisor.h"
 
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-#define PATTERN_MAX 64 /* of a route, with its NUL */
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define SECTION(id, type, text)                                            \
 	{                                                                  \
@@ -29,42 +28,6 @@ static enum lc_err check_zone(const char *text, struct lc_error *err)
 		lc_zone_destroy(zone);
 	}
 	return rc;
-}
-
-static bool known_feeder(const char *name, size_t len)
-{
-	for (size_t i = 0; lc_feeders[i]; i++) {
-		if (strlen(lc_feeders[i]->name) == len &&
-			memcmp(lc_feeders[i]->name, name, len) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static enum lc_err check_feeder(const char *text, struct lc_error *err)
-{
-	if (known_feeder(text, strlen(text))) {
-		return LC_OK;
-	}
-	return lc_error_set(err, LC_ERR_INVALID,
-		"there is no feeder \"%s\"; there are alpaca, eastmoney, fushu "
-		"and tencent",
-		text);
-}
-
-static enum lc_err check_route(const char *text, struct lc_error *err)
-{
-	const char *equals = strchr(text, '=');
-	if (!equals || equals == text || equals - text >= PATTERN_MAX) {
-		return lc_error_set(err, LC_ERR_INVALID,
-			"\"%s\" is no route: write PATTERN=FEEDER, for example *.SH=eastmoney",
-			text);
-	}
-	if (strcmp(equals + 1, "none") == 0) {
-		return LC_OK;
-	}
-	return check_feeder(equals + 1, err);
 }
 
 static enum lc_err check_period(const char *text, struct lc_error *err)
@@ -126,13 +89,32 @@ static const struct lc_setting symbols_settings[] = {
 };
 static const struct lc_setting routing_settings[] = {
 	{"routes", LC_SET_LIST, offsetof(struct lc_routing_config, routes), .fallback = "",
-		.apply = LC_APPLY_LIVE, .check = check_route,
-		.help = "PATTERN=FEEDER, the first that matches wins; empty: *.SH *.SZ *.BJ "
-			"eastmoney, *.HK fushu when its url is "
-			"set, else eastmoney, the rest alpaca"},
+		.apply = LC_APPLY_LIVE, .check = lc_route_check,
+		.help = "PATTERN=FEEDER, the first that matches wins; \"PATTERN=FEEDER,FEEDER\" in "
+			"quotes: several sources in order, the next takes over when one fails; "
+			"empty: *.SH *.SZ *.BJ eastmoney,tencent, *.HK fushu (when its url is "
+			"set),eastmoney,tencent, the rest alpaca"},
 	{"feeders", LC_SET_LIST, offsetof(struct lc_routing_config, feeders),
-		.fallback = "alpaca,eastmoney,fushu", .apply = LC_APPLY_LIVE, .check = check_feeder,
+		.fallback = "alpaca,eastmoney,fushu", .apply = LC_APPLY_LIVE,
+		.check = lc_route_check_feeder,
 		.help = "the feeders that run; the others stay stopped"},
+};
+#define FAILOVER(field) offsetof(struct lc_failover_config, field)
+static const struct lc_setting failover_settings[] = {
+	{"quarantine", LC_SET_DURATION, FAILOVER(quarantine), .fallback = "5m", .min = 100,
+		.max = 8.64e7, .apply = LC_APPLY_LIVE,
+		.help = "a source that was left is gone back to when it has been healthy for so "
+			"long; it doubles when it fails again soon"},
+	{"quarantine_max", LC_SET_DURATION, FAILOVER(quarantine_max), .fallback = "1h", .min = 100,
+		.max = 8.64e8, .apply = LC_APPLY_LIVE,
+		.help = "the longest quarantine; a source that was good for so long begins anew"},
+	{"ban_wait", LC_SET_DURATION, FAILOVER(ban_wait), .fallback = "10s", .min = 0,
+		.max = 8.64e7, .apply = LC_APPLY_LIVE,
+		.help = "a vendor that bans us for longer than this is left for the next source"},
+	{"allow_delayed", LC_SET_BOOL, FAILOVER(allow_delayed), .fallback = "false",
+		.apply = LC_APPLY_LIVE,
+		.help = "a source behind the first of its route may give delayed prices; its "
+			"messages say delayed"},
 };
 static const struct lc_setting queue_settings[] = {
 	{"size", LC_SET_INT, offsetof(struct lc_queue_config, size), .fallback = "10000", .min = 16,
@@ -241,6 +223,7 @@ static const struct lc_section sections_here[] = {
 	SECTION(state, lc_state_config, "what survives a restart"),
 	SECTION(symbols, lc_symbols_config, "the symbol table"),
 	SECTION(routing, lc_routing_config, "which feeder follows which symbol"),
+	SECTION(failover, lc_failover_config, "from a source that fails to the next of its route"),
 	SECTION(queue, lc_queue_config, "the bounded queue of each feeder"),
 	SECTION(interest, lc_interest_config, "who wants which symbols"),
 	SECTION(control, lc_control_config, "commands"),
@@ -272,33 +255,10 @@ const struct lc_section *const *lc_settings_sections(size_t *count)
 	return all;
 }
 
-static const char *default_route(const char *symbol, bool fushu_ready)
-{
-	static const char *const mainland[] = {"*.SH", "*.SZ", "*.BJ"};
-	for (size_t i = 0; i < COUNT(mainland); i++) {
-		if (lc_symbol_match(mainland[i], symbol)) {
-			return "eastmoney";
-		}
-	}
-	if (lc_symbol_match("*.HK", symbol)) {
-		return fushu_ready ? "fushu" : "eastmoney";
-	}
-	return "alpaca";
-}
-
 const char *lc_settings_route(
 	const struct lc_routing_config *routing, const char *symbol, bool fushu_ready)
 {
-	if (routing->routes.count == 0) {
-		return default_route(symbol, fushu_ready);
-	}
-	for (size_t i = 0; i < routing->routes.count; i++) {
-		const char *route = routing->routes.items[i], *equals = strchr(route, '=');
-		char pattern[PATTERN_MAX];
-		snprintf(pattern, sizeof pattern, "%.*s", (int)(equals - route), route);
-		if (lc_symbol_match(pattern, symbol)) {
-			return strcmp(equals + 1, "none") == 0 ? NULL : equals + 1;
-		}
-	}
-	return NULL;
+	uint8_t sources[LC_ROUTE_SOURCES];
+	size_t count = lc_route_sources(routing, symbol, fushu_ready, sources);
+	return count > 0 ? lc_feeders[sources[0]]->name : NULL;
 }

@@ -37,8 +37,13 @@ struct lc_symbols_config {
 };
 
 struct lc_routing_config {
-	struct lc_strings routes;  /* "PATTERN=FEEDER", the first that matches */
+	struct lc_strings routes;  /* "PATTERN=FEEDER[,FEEDER…]", the first that matches */
 	struct lc_strings feeders; /* the feeders that run */
+};
+
+struct lc_failover_config {
+	int64_t quarantine, quarantine_max, ban_wait; /* ms */
+	bool allow_delayed;
 };
 
 struct lc_queue_config {
@@ -81,8 +86,8 @@ struct lc_calendar_config {
  * *count is set. */
 const struct lc_section *const *lc_settings_sections(size_t *count);
 
-/* The feeder's name for a symbol by the routing table, or NULL when no pattern matches or a route
- * names "none". fushu_ready: FuShu's URL is set; without it the default routes give Hong Kong to
+/* The first feeder's name for a symbol by the routing table (routes.h gives all of them), or NULL
+ * when no pattern matches or a route names "none". fushu_ready: FuShu's URL is set; without it the default routes give Hong Kong to
  * EastMoney. */
 const char *lc_settings_route(
 	const struct lc_routing_config *routing, const char *symbol, bool fushu_ready);

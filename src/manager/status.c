@@ -202,6 +202,7 @@ static void feed_json(struct lc_feed *feed, struct lc_buf *out)
 		lc_buf_printf(
 			out, ",\"clock_offset_ms\":%lld", (long long)(offset_ns / LC_NS_PER_MS));
 	}
+	lc_failover_status(feed, out);
 	lc_buf_puts(out, ",\"dropped\":{");
 	bool first = true;
 	for (int reason = LC_DROP_NONE + 1; reason < LC_DROP_REASONS; reason++) {

@@ -492,6 +492,13 @@ uint64_t lc_quality_seq(const struct lc_quality *quality, uint32_t symbol, enum 
 	return known ? quality->states[symbol].kinds[kind].seq : 0;
 }
 
+int64_t lc_quality_newest(
+	const struct lc_quality *quality, uint32_t symbol, enum lc_tick_kind kind)
+{
+	bool known = symbol < quality->n_states && (unsigned)kind < NUMBERED_KINDS;
+	return known ? quality->states[symbol].kinds[kind].event_ns : INT64_MIN;
+}
+
 size_t lc_quality_held(const struct lc_quality *quality)
 {
 	return quality->held;

@@ -497,3 +497,13 @@ size_t lc_queue_length(const struct lc_queue *queue)
 {
 	return length(queue);
 }
+
+uint64_t lc_queue_begin(const struct lc_queue *queue)
+{
+	return queue->head;
+}
+
+uint64_t lc_queue_end(const struct lc_queue *queue)
+{
+	return queue->tail;
+}
