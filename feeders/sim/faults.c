@@ -8,6 +8,7 @@ static const struct {
 	int64_t value, count; /* when not given */
 } kinds[SIM_FAULTS] = {
 	[SIM_FAULT_MUTE] = {"mute", 5, 1},
+	[SIM_FAULT_QUIET] = {"quiet", 60, 1},
 	[SIM_FAULT_HALF_OPEN] = {"half-open", 90, 1},
 	[SIM_FAULT_DRIP] = {"drip", 5, 1},
 	[SIM_FAULT_MALFORMED] = {"malformed", 0, 1},
@@ -26,6 +27,8 @@ static const struct {
 	[SIM_FAULT_SUB_ERROR] = {"sub-error", 405, 1},
 	[SIM_FAULT_CORRECT] = {"correct", 1, 1},
 	[SIM_FAULT_HALT] = {"halt", 0, 1},
+	[SIM_FAULT_CLOCK] = {"clock", 60, 5},
+	[SIM_FAULT_CLOCK_BACK] = {"clock-back", 60, 5},
 	[SIM_FAULT_CLEAR] = {"clear", 0, 1},
 };
 
@@ -87,8 +90,15 @@ static void clear(struct sim *sim)
 	sim->faults = (struct sim_faults){0};
 }
 
-/* States are kept here; events go to the vendor. */
-static void begin(struct sim *sim, const struct sim_fault *fault, int64_t mono_ns)
+static void set_clock(struct sim_faults *faults, const struct sim_fault *fault, int64_t mono_ns)
+{
+	int64_t offset_ns = fault->value * LC_NS_PER_S;
+	faults->clock_ns = fault->kind == SIM_FAULT_CLOCK ? offset_ns : -offset_ns;
+	faults->clock_until_ns = mono_ns + fault->count * LC_NS_PER_S;
+}
+
+/* What lasts so many seconds. */
+static void begin_span(struct sim *sim, const struct sim_fault *fault, int64_t mono_ns)
 {
 	struct sim_faults *faults = &sim->faults;
 	int64_t until_ns = mono_ns + fault->value * LC_NS_PER_S;
@@ -96,15 +106,39 @@ static void begin(struct sim *sim, const struct sim_fault *fault, int64_t mono_n
 	case SIM_FAULT_MUTE:
 		faults->mute_until_ns = until_ns;
 		break;
+	case SIM_FAULT_QUIET:
+		faults->quiet_until_ns = until_ns;
+		break;
 	case SIM_FAULT_HALF_OPEN:
 		faults->half_open_until_ns = until_ns;
 		break;
 	case SIM_FAULT_DRIP:
 		faults->drip_until_ns = until_ns;
 		break;
-	case SIM_FAULT_HOLD:
+	case SIM_FAULT_CLOCK:
+	case SIM_FAULT_CLOCK_BACK:
+		set_clock(faults, fault, mono_ns);
+		break;
+	default:
 		faults->hold_until_ns = until_ns;
 		lc_http_server_hold(sim->server, true);
+		break;
+	}
+}
+
+/* States are kept here; events go to the vendor. */
+static void begin(struct sim *sim, const struct sim_fault *fault, int64_t mono_ns)
+{
+	struct sim_faults *faults = &sim->faults;
+	switch (fault->kind) {
+	case SIM_FAULT_MUTE:
+	case SIM_FAULT_QUIET:
+	case SIM_FAULT_HALF_OPEN:
+	case SIM_FAULT_DRIP:
+	case SIM_FAULT_CLOCK:
+	case SIM_FAULT_CLOCK_BACK:
+	case SIM_FAULT_HOLD:
+		begin_span(sim, fault, mono_ns);
 		break;
 	case SIM_FAULT_REFUSE:
 		faults->refuse_status = fault->value;

@@ -63,6 +63,9 @@ uint64_t sim_due(struct sim *sim, int64_t mono_ns)
 	sim->credit += elapsed_s * rate;
 	double most = rate / 4 > 1 ? rate / 4 : 1;
 	sim->credit = sim->credit > most ? most : sim->credit;
+	if (sim->faults.quiet_until_ns > mono_ns) {
+		sim->credit = 0;
+	}
 	uint64_t due = (uint64_t)sim->credit;
 	sim->credit -= (double)due;
 	int64_t limit = sim->options.limit_ticks;
@@ -241,7 +244,11 @@ static void on_turn(void *arg)
 		return;
 	}
 	sim_faults_turn(sim, mono_ns);
-	sim->vendor->on_turn(sim, mono_ns, lc_loop_wall_ns(sim->loop));
+	int64_t wall_ns = lc_loop_wall_ns(sim->loop);
+	if (sim->faults.clock_until_ns > mono_ns) {
+		wall_ns += sim->faults.clock_ns;
+	}
+	sim->vendor->on_turn(sim, mono_ns, wall_ns);
 }
 
 static enum lc_err open_files(struct sim *sim, struct lc_error *err)

@@ -39,6 +39,7 @@ struct sim_options {
 /* One scripted fault: what, how much, and when it begins. */
 enum sim_fault_kind {
 	SIM_FAULT_MUTE,      /* seconds without data */
+	SIM_FAULT_QUIET,     /* seconds in which nothing happens on the market */
 	SIM_FAULT_HALF_OPEN, /* seconds without reading or writing */
 	SIM_FAULT_DRIP,      /* seconds of one byte at a time */
 	SIM_FAULT_MALFORMED, /* one message that is not what it should be */
@@ -55,10 +56,12 @@ enum sim_fault_kind {
 	SIM_FAULT_ERROR,     /* an error message with this code to every session */
 	/* so many authentications are answered with a code: "auth-error:402/2" */
 	SIM_FAULT_AUTH_ERROR,
-	SIM_FAULT_SUB_ERROR, /* so many subscriptions are answered with a code */
-	SIM_FAULT_CORRECT,   /* so many trades are followed by a correction or a cancel */
-	SIM_FAULT_HALT,      /* one halt (0) or resumption (1) of every followed symbol */
-	SIM_FAULT_CLEAR,     /* ends all of the above */
+	SIM_FAULT_SUB_ERROR,  /* so many subscriptions are answered with a code */
+	SIM_FAULT_CORRECT,    /* so many trades are followed by a correction or a cancel */
+	SIM_FAULT_HALT,       /* one halt (0) or resumption (1) of every followed symbol */
+	SIM_FAULT_CLOCK,      /* the vendor's clock is so many seconds ahead, for COUNT seconds */
+	SIM_FAULT_CLOCK_BACK, /* or behind */
+	SIM_FAULT_CLEAR,      /* ends all of the above */
 	SIM_FAULTS,
 };
 
@@ -71,7 +74,8 @@ struct sim_fault {
 struct sim_faults {
 	struct sim_fault pending[32];
 	size_t pending_count;
-	int64_t mute_until_ns, half_open_until_ns, drip_until_ns, hold_until_ns;
+	int64_t mute_until_ns, quiet_until_ns, half_open_until_ns, drip_until_ns, hold_until_ns;
+	int64_t clock_ns, clock_until_ns;
 	int64_t refuse_status, refuse_left, ban_left, duplicate_left, disorder_left, zero_left;
 	int64_t auth_code, auth_left, sub_code, sub_left, correct_left;
 };

@@ -357,9 +357,10 @@ class Judge:
         return "\n".join(out)
 
 
-def check(sent_paths, market, events, drops=None):
-    """market and events are records; a Judge who has judged."""
-    judge = Judge(sent_files.read(sent_paths))
+def check(sent_paths, market, events, drops=None, symbols=None):
+    """market and events are records; a Judge who has judged. What was sent of others than `symbols`, unasked, is passed over."""
+    lines = sent_files.read(sent_paths)
+    judge = Judge({key: line for key, line in lines.items() if symbols is None or key[0] in symbols})
     for record in events:
         judge.event(record)
     for record in market:

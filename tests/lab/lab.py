@@ -1,0 +1,392 @@
+#!/usr/bin/env python3
+"""The fault lab: livecore between simulators and a real Kafka, while things break; then the independent check.
+
+usage: lab.py LIVECORE [--seed N] [--kills N] [--minutes N] [--rate N] [--quick] [--only NAME,…] [--list] [--out DIR]
+       (tools/outage builds livecore and runs this)
+
+Prints a Markdown table, a row a scenario. Ends with 0 when nothing was lost silently, out of order, wrong, or
+repeated without a mark; else with 1, and the evidence stands in --out (default: lab-out) and in what is printed.
+"""
+
+import argparse
+import collections
+import random
+import sys
+import time
+import traceback
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent / "lib")]
+import livecore  # noqa: E402
+from stage import Scene, SmallDisk, Stage, us_symbols  # noqa: E402
+
+CN = ["600000.SH", "600519.SH", "601398.SH", "000001.SH"]
+HK = ["00700.HK", "00005.HK", "09988.HK"]
+US = ["AAPL", "IBM", "KO", "MSFT", "NVDA", "TSLA", "AMZN", "BRK.B"]
+COLUMNS = (
+    "scenario,sent,on Kafka,conflated,dropped,in gaps,lost silently,repeats,out of order,wrong,recovery,peak memory"
+)
+
+
+class Play:
+    """What a scenario may ask for."""
+
+    def __init__(self, stage, args, name):
+        self.stage, self.args, self.name = stage, args, name
+        self.random = random.Random(f"{args.seed} {name}")  # the same whichever scenarios run besides
+        self.quick = args.quick
+        self.outage_s = 3 if args.quick else 10
+
+    def scene(self, vendors=("alpaca",), rate=1000, symbols=None, **more):
+        symbols = symbols or [s for vendor, own in (("alpaca", US), ("eastmoney", CN), ("fushu", HK)) if vendor in vendors for s in own]
+        return Scene(self.stage, self.name, vendors, rate, symbols, **more)
+
+
+SCENARIOS = {}
+
+
+def scenario(function):
+    SCENARIOS[function.__name__.replace("_", "-")] = function
+    return function
+
+
+@scenario
+def no_fault(play):
+    """Nothing breaks: what the others are measured against."""
+    scene = play.scene(("alpaca", "eastmoney", "fushu"), quotes=True)
+    scene.start()
+    scene.run_on(ticks=3000)
+    return scene
+
+
+@scenario
+def broker_down(play):
+    """Kafka is stopped under load, and comes back."""
+    scene = play.scene(rate=2000)
+    scene.start()
+    play.stage.kafka.end()
+    scene.run_on(seconds=play.outage_s)
+    play.stage.kafka.restart()
+    scene.caught_up()
+    return scene
+
+
+@scenario
+def broker_killed(play):
+    """kill -9 of Kafka, again and again."""
+    scene = play.scene(rate=2000)
+    scene.start()
+    for _ in range(1 if play.quick else 3):
+        play.stage.kafka.kill()
+        scene.run_on(seconds=play.random.uniform(0.5, play.outage_s / 2))
+        play.stage.kafka.restart()
+        scene.caught_up()
+        scene.run_on(seconds=play.random.uniform(0.2, 1))
+    return scene
+
+
+@scenario
+def broker_slow(play):
+    """Every byte to and from Kafka is late, and then comes back at once."""
+    scene = play.scene(rate=2000, where="proxy")
+    scene.start()
+    play.stage.proxy.delay(0.4)
+    scene.run_on(seconds=play.outage_s)
+    play.stage.proxy.clear()
+    scene.caught_up()
+    return scene
+
+
+@scenario
+def network_cut(play):
+    """The network to Kafka is gone without a word, and comes back; in a namespace where the machine allows."""
+    if play.stage.namespace:
+        scene = play.scene(rate=1000, where="namespace")
+    else:
+        scene = play.scene(rate=1000, where="proxy")
+    scene.start()
+    if play.stage.namespace:
+        play.stage.namespace.cut()
+        # The link carries the vendor too: that it is gone is a gap.
+        scene.run_on(seconds=play.outage_s)
+        play.stage.namespace.cut(False)
+    else:
+        play.stage.proxy.vanish(down=True, up=True)
+        play.stage.proxy.mute(down=True, up=True)
+        scene.run_on(seconds=play.outage_s)
+        play.stage.proxy.reset()
+        play.stage.proxy.clear()
+    scene.caught_up()
+    return scene
+
+
+@scenario
+def kafka_half_open(play):
+    """Kafka's answers vanish while the connection stays open; then it is reset."""
+    scene = play.scene(rate=1000, where="proxy")
+    scene.start()
+    for up in (False, True):
+        play.stage.proxy.vanish(down=True, up=up)
+        scene.run_on(seconds=play.outage_s / 3)
+        play.stage.proxy.reset()
+        scene.caught_up()
+    return scene
+
+
+def _kill_and_begin(scene, play, wait=True):
+    scene.kill()
+    begin = time.monotonic()
+    scene.begin(wait)
+    if wait:
+        scene.run_on(ticks=10)
+        scene.recovered(time.monotonic() - begin)
+
+
+@scenario
+def kill(play):
+    """kill -9 of livecore at moments drawn from the seed, Kafka being up."""
+    scene = play.scene(rate=1000)
+    scene.start()
+    for _ in range(max(1, play.args.kills * 6 // 10)):
+        scene.run_on(seconds=play.random.uniform(0, 1.5))
+        _kill_and_begin(scene, play)
+    return scene
+
+
+@scenario
+def kill_without_kafka(play):
+    """kill -9 of livecore while Kafka is away; it starts without Kafka, too."""
+    scene = play.scene(rate=1000)
+    scene.start()
+    for _ in range(max(1, play.args.kills // 10)):
+        play.stage.kafka.kill()
+        scene.run_on(seconds=play.random.uniform(0, 1.5))
+        _kill_and_begin(scene, play)
+        scene.run_on(seconds=play.random.uniform(0, 1))
+        play.stage.kafka.restart()
+        scene.caught_up()
+    return scene
+
+
+@scenario
+def kill_in_recovery(play):
+    """kill -9 of livecore while it still works at what its last life left behind."""
+    scene = play.scene(rate=1000)
+    scene.start()
+    for _ in range(max(1, play.args.kills * 3 // 10 // 3)):
+        play.stage.kafka.kill()
+        scene.run_on(seconds=play.random.uniform(0.5, 2))
+        scene.kill()
+        play.stage.kafka.restart()
+        for _ in range(3):
+            scene.begin(wait=False)
+            time.sleep(play.random.uniform(0.01, 0.6))
+            scene.kill()
+        scene.begin()
+        scene.run_on(ticks=10)
+        scene.caught_up()
+    return scene
+
+
+@scenario
+def disk_full(play):
+    """The log's disk is full, and has room again later. Kafka is there."""
+    disk = SmallDisk(64)
+    scene = play.scene(rate=1000, settings={"state.dir": str(disk.path / "state")})
+    scene.keep = disk
+    if not disk.mounted:
+        scene.notes.append("no tmpfs here")
+        return scene
+    scene.start()
+    disk.fill()
+    scene.run_on(seconds=play.outage_s)
+    scene.run_on(ticks=1000)
+    disk.free()
+    scene.run_on(ticks=3000)
+    return scene
+
+
+def _vendor(play, faults, vendor="alpaca", seconds=2.0, symbols=None):
+    """Faults of a simulator, one after the other; the feed has to come back from each."""
+    scene = play.scene((vendor,), rate=400, quotes=True, symbols=symbols)
+    scene.start()
+    for fault in faults:
+        scene.sims[vendor].fault(fault)
+        begin = time.monotonic()
+        scene.run_on(seconds=seconds)
+        livecore.wait_for(scene.feeders_up, lambda: f"up after {fault}: {scene.live.text[-2000:]}")
+        scene.run_on(ticks=100)
+        scene.recovered(time.monotonic() - begin - seconds)
+    return scene
+
+
+@scenario
+def vendor_cuts(play):
+    """Alpaca's simulator: cut in mid-frame, dropped, closed, bad frames, errors."""
+    return _vendor(play, ("cut", "drop", "close:1000", "close:1006", "bad-frame", "malformed", "error:500"), seconds=0.5)
+
+
+@scenario
+def vendor_refuses(play):
+    """Alpaca's simulator is gone and refuses, bans or holds who comes back."""
+    return _vendor(play, ("refuse:429/3,drop", "refuse:503/2,drop", "ban:3,drop", "hold:2,drop"))
+
+
+@scenario
+def vendor_silent(play):
+    """Alpaca's simulator: mute, half-open, a slow drip, a quiet market."""
+    return _vendor(play, ("mute:2", "half-open:2", "drip:2", "quiet:2"), seconds=3)
+
+
+@scenario
+def vendor_data(play):
+    """Alpaca's simulator: duplicates, times that go back, prices of zero, a clock that jumps."""
+    faults = ("duplicate:50", "disorder:50", "zero:20", "correct:10", "clock:3600/1", "clock-back:600/1")
+    return _vendor(play, faults, seconds=1.5)
+
+
+@scenario
+def eastmoney_faults(play):
+    """EastMoney's simulator: streams that are cut, closed, malformed, mute, banned."""
+    faults = ("cut", "close:1000", "drop", "malformed", "mute:2", "half-open:2", "refuse:502/2,drop", "zero:5")
+    return _vendor(play, faults, "eastmoney", 2.5)
+
+
+@scenario
+def fushu_faults(play):
+    """FuShu's simulator: polls without an answer, cut bodies, bans, refusals."""
+    return _vendor(play, ("mute:2", "duplicate:3", "ban:3", "refuse:500/3", "zero:5"), "fushu", 2.5)
+
+
+@scenario
+def vendor_network(play):
+    """The network between vendor and livecore: held, one direction gone, slow, cut in mid-frame, RST, refused, late."""
+    scene = play.scene(rate=400, quotes=True)
+    scene.start()
+    proxy = scene.proxies["alpaca"]
+    faults = {
+        "held": lambda: proxy.mute(),
+        "late": lambda: proxy.delay(0.3),
+        "drip": lambda: proxy.drip(20_000),
+        "cut": lambda: proxy.cut(after=play.random.randrange(1, 3000)),
+        "reset": lambda: proxy.reset(),
+        "refused": lambda: proxy.refuse(),
+        "half-open": lambda: proxy.vanish(),
+    }
+    for name, begin in faults.items():
+        begin()
+        scene.run_on(seconds=play.outage_s / 4)
+        if name == "half-open":
+            proxy.reset()  # what went nowhere cannot come back: the connection has to end
+        proxy.clear()
+        livecore.wait_for(scene.feeders_up, lambda: f"up after {name}: {scene.live.text[-2000:]}")
+        scene.run_on(ticks=100)
+    return scene
+
+
+@scenario
+def long_outage(play):
+    """Kafka away for --minutes at --rate ticks a second (the long form; not in --quick)."""
+    scene = play.scene(rate=play.args.rate, symbols=us_symbols(500))
+    scene.start()
+    play.stage.kafka.end()
+    scene.run_on(seconds=play.args.minutes * 60)
+    play.stage.kafka.restart()
+    scene.caught_up(within_s=600 + play.args.minutes * 120)
+    scene.drain_s = 600
+    return scene
+
+
+QUICK = ["no-fault", "broker-killed", "kill", "vendor-network"]
+
+
+def row(name, scene, judge, failure):
+    counts = judge.counts if judge else collections.Counter()
+    dropped = ", ".join(f"{reason} {count}" for reason, count in sorted(judge.dropped.items())) if judge else ""
+    wrong = sum(counts[kind] for kind in ("wrong number", "unknown", "volume falls", "final value", "repeat"))
+    recovery = f"{scene.recovery_s:.1f} s" if scene and scene.recovery_s is not None else "–"
+    cells = [
+        name + ("" if not failure else " (**did not end**)"),
+        counts["sent"],
+        counts["on kafka"],
+        counts["conflated"] + counts["superseded"],
+        dropped or 0,
+        counts["in gaps"],
+        counts["lost silently"],
+        counts["repeats"],
+        counts["out of order"],
+        wrong,
+        recovery,
+        f"{scene.peak_mb:.0f} MB" if scene else "–",
+    ]
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def run(stage, args, name):
+    """The row of one scenario, and whether nothing was wrong."""
+    play = Play(stage, args, name)
+    scene = judge = failure = None
+    begin = time.monotonic()
+    try:
+        scene = SCENARIOS[name](play)
+        if scene.lives:
+            scene.drain(getattr(scene, "drain_s", livecore.LONG_S))
+            judge = scene.end()
+    except Exception:
+        failure = traceback.format_exc()
+    finally:
+        stage.proxy.clear()
+        if stage.namespace:
+            stage.namespace.cut(False)
+    made = row(name, scene, judge, failure)
+    good = failure is None and (judge is None or judge.ok) and not (scene and scene.notes)
+    print(f"{name}: {time.monotonic() - begin:.0f} s", file=sys.stderr)
+    for text in (judge.report() if judge else "", failure or "", *(scene.notes if scene else [])):
+        if text:
+            print("  " + text.replace("\n", "\n  "), file=sys.stderr)
+    if scene:
+        if not good:
+            print(f"  logs and sent files: {scene.keep_logs()}", file=sys.stderr)
+        scene.remove()
+        if getattr(scene, "keep", None):
+            scene.keep.remove()
+    return made, good
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("livecore")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kills", type=int)
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--rate", type=int, default=20000)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--out", default="lab-out")
+    parser.add_argument("--list", action="store_true")
+    args = parser.parse_args()
+    if args.list:
+        for name, function in SCENARIOS.items():
+            print(f"{name:20} {function.__doc__.splitlines()[0]}")
+        return 0
+    args.kills = args.kills or (3 if args.quick else 100)
+    livecore.LIVECORE = str(Path(args.livecore).resolve())
+    names = args.only.split(",") if args.only else QUICK if args.quick else list(SCENARIOS)
+    unknown = [name for name in names if name not in SCENARIOS]
+    if unknown:
+        parser.error(f"no such scenario: {', '.join(unknown)} (--list shows them)")
+    head = COLUMNS.split(",")
+    rows = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    good = True
+    with Stage(args.out) as stage:
+        for name in names:
+            made, fine = run(stage, args, name)
+            rows.append(made)
+            good &= fine
+    print("\n".join(rows))
+    print(f"seed {args.seed}: " + ("nothing is missing unsaid" if good else "FAILED"))
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
