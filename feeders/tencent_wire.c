@@ -4,10 +4,10 @@
 #include <string.h>
 
 #define MAX_FIELDS 64 /* what follows is passed over */
-#define MAX_KEY 24
-#define MAX_BAD 100 /* pieces of one answer that are told: more is no answer at all */
-#define LOT_POWER 2 /* China's volumes are in lots of 100 shares */
-#define WAN_POWER 4 /* … and amounts in 10,000 CNY */
+#define MAX_KEY 24    /* longer is no name of ours */
+#define MAX_BAD 100   /* pieces of one answer that are told: more is no answer at all */
+#define LOT_POWER 2   /* China's volumes are in lots of 100 shares */
+#define WAN_POWER 4   /* … and amounts in 10,000 CNY */
 
 /* Positions of fields. */
 enum {
@@ -335,22 +335,36 @@ static void tell_bad(struct cursor *c, const char *reason, const char *text, siz
 	c->reader->bad(c->reader->arg, reason, text, len);
 }
 
+static bool in_key(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || c == '.';
+}
+
+/* The rest of the line is no assignment, or its end is missing. */
+static void pass_line(struct cursor *c, const char *start, bool cut)
+{
+	const char *line = memchr(c->at, '\n', (size_t)(c->end - c->at));
+	c->at = line ? line + 1 : c->end;
+	tell_bad(c, cut ? "truncated" : "malformed", start, (size_t)(c->at - start));
+}
+
 /* KEY="VALUE" behind v_. */
 static void read_assignment(struct cursor *c, const char *start)
 {
 	static const char none[] = "pv_none_match";
 	struct row row;
-	size_t left = (size_t)(c->end - c->at);
-	const char *equals = memchr(c->at, '=', left < MAX_KEY ? left : MAX_KEY);
-	if (!equals || c->end - equals < 2 || equals[1] != '"') {
-		const char *line = memchr(c->at, '\n', left);
-		bool cut = !line && (equals ? c->end - equals < 2 : left < MAX_KEY);
-		c->at = line ? line + 1 : c->end;
-		tell_bad(c, cut ? "truncated" : "malformed", start, (size_t)(c->at - start));
+	const char *key = c->at;
+	size_t key_len = 0, left = (size_t)(c->end - c->at);
+	while (key_len < left && key_len < MAX_KEY && in_key(key[key_len])) {
+		key_len++;
+	}
+	if (left < key_len + 2 || key[key_len] != '=' || key[key_len + 1] != '"') {
+		bool cut = left == key_len || (left == key_len + 1 && key[key_len] == '=');
+		pass_line(c, start, cut);
 		return;
 	}
-	const char *key = c->at, *value = equals + 2;
-	size_t key_len = (size_t)(equals - key);
+	const char *value = key + key_len + 2;
 	const char *quote = memchr(value, '"', (size_t)(c->end - value));
 	c->assignments++;
 	c->at = quote ? quote + 1 : c->end;
@@ -387,9 +401,7 @@ enum lc_err lc_tencent_parse(
 		} else if (c.assignments == 0) {
 			break; /* a page, or another program's answer */
 		} else {
-			const char *line = memchr(c.at, '\n', (size_t)(c.end - c.at));
-			c.at = line ? line + 1 : c.end;
-			tell_bad(&c, "malformed", start, (size_t)(c.at - start));
+			pass_line(&c, start, false);
 		}
 	}
 	if (c.assignments == 0 || c.bad >= MAX_BAD) {
