@@ -118,7 +118,7 @@ def check_links():
 
 def check_translation():
     """The translation has the same commands and the same shape."""
-    pages = [re.sub(r"<!-- bench -->.*?<!-- /bench -->", "", (ROOT / name).read_text(), flags=re.S) for name in TRANSLATED]
+    pages = [re.sub(r"<!-- (bench|outage) -->.*?<!-- /\1 -->", "", (ROOT / name).read_text(), flags=re.S) for name in TRANSLATED]
     blocks = [[block for block in FENCE.findall(page) if "──" not in block] for page in pages]
     for ours, theirs in zip(*[[re.sub(r" *#.*", "", b) for b in side] for side in blocks]):
         if ours != theirs:

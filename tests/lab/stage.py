@@ -96,6 +96,29 @@ class SmallDisk:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
+class HungDisk:
+    """A folder in which nothing that a process under env writes comes back while it hangs."""
+
+    def __init__(self):
+        self.base = Path(tempfile.mkdtemp(prefix="livecore-hung-"))
+        self.path = self.base / "disk"
+        self.path.mkdir()
+        layer = self.base / "hang.so"
+        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", layer, HERE / "hang.c", "-ldl"], check=True)
+        self.flag = self.base / "hung"
+        self.env = {"LD_PRELOAD": str(layer), "HANG_DIR": str(self.path), "HANG_WHILE": str(self.flag)}
+
+    def hang(self):
+        self.flag.touch()
+
+    def free(self):
+        self.flag.unlink(missing_ok=True)
+
+    def remove(self):
+        self.free()
+        shutil.rmtree(self.base, ignore_errors=True)
+
+
 class Life(livecore.Manager):
     """One livecore process. What it holds is looked at all the time, what it dropped is remembered."""
 
@@ -172,7 +195,8 @@ class Scene:
         self.prefix = f"lab{os.getpid()}-{stage.number}."
         self.state = Path(tempfile.mkdtemp(prefix="livecore-lab-"))
         self.lives, self.sims, self.proxies, self.symbols = [], {}, {}, symbols
-        self.recovery_s, self.env, self.notes = None, env or {}, []
+        self.recovery_s, self.env = None, env or {}
+        self.said, self.notes = [], []  # for people; what went wrong
         self.bind = stage.host if where == "namespace" else "127.0.0.1"
         for vendor in vendors:
             self._simulator(vendor)
