@@ -110,6 +110,6 @@ struct lc_bars_stats {
 	uint64_t other_day;  /* ticks of a day that is over */
 	uint64_t unfollowed; /* ticks of symbols not followed */
 	uint64_t no_memory;  /* ticks that did not get in: memory ran out */
-	size_t symbols, memory_bytes;
+	size_t symbols, rows, memory_bytes;
 };
 struct lc_bars_stats lc_bars_stats(const struct lc_bars *bars);

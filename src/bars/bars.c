@@ -177,7 +177,7 @@ void lc_bars_destroy(struct lc_bars *bars)
 		return;
 	}
 	for (size_t i = 0; i < bars->count; i++) {
-		free(bars->symbols[i].rows);
+		lc_rows_free(&bars->symbols[i]);
 		free(bars->symbols[i].meta);
 	}
 	free(bars->symbols);
@@ -223,7 +223,7 @@ void lc_bars_unfollow(struct lc_bars *bars, uint32_t symbol)
 	if (!s) {
 		return;
 	}
-	free(s->rows);
+	lc_rows_free(s);
 	free(s->meta);
 	*s = (struct symbol_bars){0};
 	bars->stats.symbols--;
@@ -308,6 +308,25 @@ void lc_bars_reference(struct lc_bars *bars, const struct lc_reference *referenc
 	lc_bars_changed(bars, s, plan, NULL);
 }
 
+/* Rows of slots [first, last] that were whole before and are not any more are said again. */
+static void doubt_rows(struct lc_bars *bars, struct symbol_bars *s, const struct day_plan *plan,
+	const struct day_state *before, int first, int last)
+{
+	struct rows_view view;
+	const struct row *seen;
+	lc_rows_view(&view, s);
+	for (int at = lc_row_from(s, first); (seen = lc_row_until(&view, at, last)); at++) {
+		if (lc_day_has_hole(before, seen->slot, seen->slot)) {
+			continue;
+		}
+		struct row *row = lc_row_edit(s, at);
+		if (row) {
+			lc_bars_changed(bars, s, plan, row);
+		}
+		lc_rows_view(&view, s); /* it may have left its chunk */
+	}
+}
+
 void lc_bars_gap(struct lc_bars *bars, uint32_t symbol, int64_t from_ns, int64_t to_ns)
 {
 	struct symbol_bars *s = symbol_at(bars, symbol);
@@ -321,18 +340,16 @@ void lc_bars_gap(struct lc_bars *bars, uint32_t symbol, int64_t from_ns, int64_t
 	}
 	int first, last;
 	if (lc_day_overlap(plan, from_ns, to_ns, &first, &last)) {
-		lc_symbol_hole(s, first, last);
+		/* Told again and again as it grows: only what is new is looked at. */
+		const struct day_state before = s->d;
+		struct hole hole = lc_symbol_hole(s, first, last);
+		doubt_rows(bars, s, plan, &before, hole.first, hole.last);
 	}
 	if (!s->d.unseen) {
 		s->d.unseen = true;
 		s->d.unseen_from_ns = from_ns;
 	}
 	s->unsaved = true;
-	for (int at = lc_row_from(s, 0); at < s->n_rows; at++) {
-		if (!lc_symbol_whole(s, s->rows[at].slot, s->rows[at].slot)) {
-			lc_bars_changed(bars, s, plan, &s->rows[at]);
-		}
-	}
 }
 
 static void fill_hole(struct day_state *d, int first, int last)
@@ -367,8 +384,12 @@ void lc_bars_filled(struct lc_bars *bars, uint32_t symbol, int64_t from_ns, int6
 	}
 	fill_hole(&s->d, first, last);
 	s->unsaved = true;
-	for (int at = lc_row_from(s, first); at < s->n_rows && s->rows[at].slot <= last; at++) {
-		lc_bars_changed(bars, s, plan, &s->rows[at]);
+	int from = lc_row_from(s, first), to = lc_row_from(s, last + 1);
+	for (int at = from; at < to; at++) {
+		struct row *row = lc_row_edit(s, at);
+		if (row) {
+			lc_bars_changed(bars, s, plan, row);
+		}
 	}
 }
 
@@ -440,8 +461,10 @@ enum lc_err lc_bars_get(struct lc_bars *bars, uint32_t symbol, enum lc_period pe
 		return LC_ERR_NOT_FOUND;
 	}
 	out->final = last < s->d.closed_to;
-	const struct row *row = lc_row_find(s, first);
 	if (period == LC_PERIOD_1M) {
+		struct rows_view view;
+		lc_rows_view(&view, s);
+		const struct row *row = lc_row_until(&view, lc_row_from(s, first), first);
 		out->revision = row ? row->revision : 0;
 	} else {
 		const uint16_t *meta = lc_meta_at(
@@ -493,7 +516,10 @@ struct lc_bars_stats lc_bars_stats(const struct lc_bars *bars)
 	struct lc_bars_stats stats = bars->stats;
 	stats.memory_bytes = sizeof *bars + bars->count * sizeof *bars->symbols;
 	for (size_t i = 0; i < bars->count; i++) {
-		stats.memory_bytes += (size_t)bars->symbols[i].room * sizeof(struct row);
+		const struct symbol_bars *s = &bars->symbols[i];
+		stats.rows += (size_t)lc_row_count(s);
+		stats.memory_bytes += (size_t)s->room * sizeof(struct row) + s->packed_bytes;
+		stats.memory_bytes += (size_t)s->chunk_room * sizeof *s->chunks;
 		stats.memory_bytes += (size_t)bars->symbols[i].n_meta * sizeof(uint16_t);
 	}
 	return stats;

@@ -55,7 +55,8 @@ enum row_flag {
 	ROW_UNSAVED = 1 << 5,
 };
 
-/* Decimals in nine bytes instead of sixteen: there are hundreds of rows a symbol. */
+/* Decimals in nine bytes instead of sixteen: there are hundreds of rows a symbol. Those of minutes
+ * that are over are packed besides (packed.c). */
 struct row {
 	int64_t open, high, low, close, volume, amount;
 	uint32_t ticks;
@@ -73,6 +74,17 @@ static_assert(sizeof(struct row) == 72, "a row has no holes");
 		(row)->field = value_.mantissa;               \
 		(row)->field##_exp = (int8_t)value_.exponent; \
 	} while (0)
+
+enum { CHUNK_ROWS = 8 };                     /* rows that are packed together */
+enum { CHUNK_BYTES = 12 + CHUNK_ROWS * 96 }; /* the most that they take */
+
+/* Packs CHUNK_ROWS rows, ascending by slot, equal by value when they are unpacked. Returns the
+ * bytes. */
+size_t lc_rows_pack(const struct row *rows, uint8_t *out);
+void lc_rows_unpack(const uint8_t *packed, struct row *rows);
+/* The slot of the first of them. */
+int lc_rows_packed_slot(const uint8_t *packed);
+size_t lc_rows_packed_bytes(const uint8_t *packed);
 
 struct hole {
 	int16_t first, last; /* slots */
@@ -115,21 +127,47 @@ struct symbol_bars {
 	bool touched; /* since the last partials */
 	bool unsaved, meta_unsaved;
 	int64_t watch_ns; /* followed since */
-	struct row *rows; /* owned; ascending by slot */
+	/* All rows ascend by slot and are counted through: first those in chunks, which are over
+	 * and not to be said again, then the others. */
+	uint8_t **chunks; /* owned, and each of them */
+	int n_chunks, chunk_room;
+	struct row *rows; /* owned */
 	int n_rows, room;
-	uint16_t *meta; /* owned; of each longer bar: META_DIRTY | 1 + revision, 0: not said */
+	uint32_t packed_bytes;
+	bool packed_unsaved; /* one in a chunk is not saved */
+	uint16_t *meta;      /* owned; of each longer bar: META_DIRTY | 1 + revision, 0: not said */
 	int meta_slots, n_meta;
 	struct day_state d;
 };
 
 enum { META_DIRTY = 0x8000, META_COUNT = 0x7fff };
 
-/* The row of a slot, or NULL. */
-struct row *lc_row_find(const struct symbol_bars *s, int slot);
-/* The same, made when there is none; NULL: no memory. */
-struct row *lc_row_make(struct symbol_bars *s, int slot);
+int lc_row_count(const struct symbol_bars *s);
 /* The position of the first row at or behind a slot. */
 int lc_row_from(const struct symbol_bars *s, int slot);
+/* The row at a position, to be changed: it leaves its chunk, as do those behind it. It stays valid
+ * until the next call that takes a symbol_bars that is not const. NULL: no memory. */
+struct row *lc_row_edit(struct symbol_bars *s, int at);
+/* The row of a slot, to be changed, or NULL. */
+struct row *lc_row_find(struct symbol_bars *s, int slot);
+/* The same, made when there is none; NULL: no memory. */
+struct row *lc_row_make(struct symbol_bars *s, int slot);
+/* Packs what is over and not to be said again, but for the newest few, which longer bars need. */
+void lc_rows_settle(struct symbol_bars *s);
+void lc_rows_clear(struct symbol_bars *s); /* memory of the newest stays */
+void lc_rows_free(struct symbol_bars *s);
+
+/* Reads rows one after another, also those in chunks. Valid while no row is changed. */
+struct rows_view {
+	const struct symbol_bars *s;
+	int chunk; /* that rows holds; -1: none */
+	struct row rows[CHUNK_ROWS];
+};
+void lc_rows_view(struct rows_view *view, const struct symbol_bars *s);
+/* Borrowed until the next call; NULL behind the last. */
+const struct row *lc_row_at(struct rows_view *view, int at);
+/* The row at a position when its slot is at most `last`, else NULL. */
+const struct row *lc_row_until(struct rows_view *view, int at, int last);
 bool lc_row_traded(const struct row *row);
 /* Takes a price in: as open and close by its time, and into the range. */
 struct row_prices {
@@ -145,7 +183,9 @@ uint16_t *lc_meta_at(struct symbol_bars *s, enum lc_period period, int segment, 
 enum lc_err lc_meta_make(struct symbol_bars *s, int slots);
 /* Empties a symbol for a new day; memory stays. */
 void lc_symbol_start(struct symbol_bars *s, int32_t day);
-void lc_symbol_hole(struct symbol_bars *s, int first, int last);
+/* Returns the hole as it is now, which may be a larger one. */
+struct hole lc_symbol_hole(struct symbol_bars *s, int first, int last);
+bool lc_day_has_hole(const struct day_state *d, int first, int last);
 bool lc_symbol_whole(const struct symbol_bars *s, int first, int last);
 
 /* --- all of it --- */

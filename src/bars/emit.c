@@ -36,9 +36,12 @@ static void set_change(struct lc_bar *bar, bool known, struct lc_decimal before)
 /* The last eligible price before a row; false when none is known. */
 static bool carried(const struct symbol_bars *s, int at, struct lc_decimal *price)
 {
+	struct rows_view view;
+	lc_rows_view(&view, s);
 	while (--at >= 0) {
-		if (s->rows[at].flags & ROW_LAST) {
-			*price = ROW_GET(&s->rows[at], close);
+		const struct row *row = lc_row_at(&view, at);
+		if (row->flags & ROW_LAST) {
+			*price = ROW_GET(row, close);
 			return true;
 		}
 	}
@@ -78,6 +81,21 @@ static void add_row(struct lc_bar *bar, const struct row *row, struct sum *sum)
 	bar->tick_count += row->ticks;
 }
 
+/* Those from a position on, up to a slot; *first_open (may be NULL): the open of the first. */
+static void add_rows(const struct symbol_bars *s, int from, int last, struct lc_bar *bar,
+	struct sum *sum, struct lc_decimal *first_open)
+{
+	struct rows_view view;
+	const struct row *row;
+	lc_rows_view(&view, s);
+	for (int at = from; (row = lc_row_until(&view, at, last)); at++) {
+		if (at == from && first_open) {
+			*first_open = ROW_GET(row, open);
+		}
+		add_row(bar, row, sum);
+	}
+}
+
 /* Trades that make no price have volume all the same: such a bar stays at the price before. */
 static void fill_prices(struct lc_bar *bar, const struct sum *sum, struct lc_decimal price)
 {
@@ -91,16 +109,14 @@ bool lc_bar_build(
 	struct symbol_bars *s, const struct day_plan *plan, int first, int last, struct lc_bar *bar)
 {
 	struct sum sum = {0};
-	int from = lc_row_from(s, first), at = from;
-	for (; at < s->n_rows && s->rows[at].slot <= last; at++) {
-		add_row(bar, &s->rows[at], &sum);
-	}
+	int from = lc_row_from(s, first);
+	struct lc_decimal before = zero, first_open = zero;
+	add_rows(s, from, last, bar, &sum, &first_open);
 	if (!sum.traded) {
 		return false;
 	}
-	struct lc_decimal before = zero;
 	bool known = carried(s, from, &before);
-	fill_prices(bar, &sum, known ? before : ROW_GET(&s->rows[from], open));
+	fill_prices(bar, &sum, known ? before : first_open);
 	set_change(bar, known, before);
 	bar->has |= !s->d.snapshots || s->d.session.has & LC_HAS_AMOUNT ? LC_BAR_HAS_AMOUNT : 0;
 	bar->start_ns = lc_day_slot_start(plan, first);
@@ -160,8 +176,11 @@ static bool day_complete(
 			return false;
 		}
 	}
-	for (int i = lc_row_from(s, first); i < s->n_rows && s->rows[i].slot <= last; i++) {
-		if (s->rows[i].flags & ROW_DOUBT) {
+	struct rows_view view;
+	const struct row *row;
+	lc_rows_view(&view, s);
+	for (int at = lc_row_from(s, first); (row = lc_row_until(&view, at, last)); at++) {
+		if (row->flags & ROW_DOUBT) {
 			return false;
 		}
 	}
@@ -175,9 +194,7 @@ bool lc_bar_build_day(struct symbol_bars *s, const struct day_plan *plan, struct
 	int first, last;
 	*bar = (struct lc_bar){.period = LC_PERIOD_1D};
 	regular_slots(plan, &first, &last);
-	for (int at = lc_row_from(s, first); at < s->n_rows && s->rows[at].slot <= last; at++) {
-		add_row(bar, &s->rows[at], &sum);
-	}
+	add_rows(s, lc_row_from(s, first), last, bar, &sum, NULL);
 	bool priced = sum.last || d->printed || d->session.has & LC_HAS_PRICE;
 	if (d->volume.mantissa <= 0 || !priced) {
 		return false;
@@ -223,10 +240,14 @@ static size_t say(struct lc_bars *bars, uint32_t index, struct lc_bar *bar, enum
 	return 1;
 }
 
-static size_t say_minute(
-	struct lc_bars *bars, uint32_t index, const struct day_plan *plan, struct row *row)
+static size_t say_minute(struct lc_bars *bars, uint32_t index, const struct day_plan *plan, int at)
 {
 	struct symbol_bars *s = &bars->symbols[index];
+	struct row *row = lc_row_edit(s, at);
+	if (!row) {
+		bars->stats.no_memory++;
+		return 0;
+	}
 	struct lc_bar bar = {.final = true};
 	bool said = row->flags & ROW_SAID;
 	row->flags = (uint8_t)((row->flags & ~ROW_DIRTY) | ROW_UNSAVED);
@@ -236,7 +257,7 @@ static size_t say_minute(
 		}
 		/* All of it was cancelled: it is said without volume, at the price before. */
 		struct lc_decimal before = ROW_GET(row, open);
-		(void)carried(s, (int)(row - s->rows), &before);
+		(void)carried(s, at, &before);
 		bar.open = bar.high = bar.low = bar.close = before;
 		bar.start_ns = lc_day_slot_start(plan, row->slot);
 		bar.end_ns = bar.start_ns + MINUTE_NS;
@@ -302,7 +323,7 @@ static size_t say_day(struct lc_bars *bars, uint32_t index, const struct day_pla
 	struct lc_bar bar;
 	s->d.day_dirty = false;
 	s->unsaved = true;
-	bars->work += (size_t)s->n_rows;
+	bars->work += (size_t)lc_row_count(s);
 	if (!lc_bar_build_day(s, plan, &bar)) {
 		return 0;
 	}
@@ -321,14 +342,16 @@ size_t lc_bars_close(
 	if (from < to) {
 		s->d.closed_to = to;
 		s->unsaved = true;
-		for (int at = lc_row_from(s, from); at < s->n_rows && s->rows[at].slot < to; at++) {
-			said += say_minute(bars, index, plan, &s->rows[at]);
+		int end = lc_row_from(s, to);
+		for (int at = lc_row_from(s, from); at < end; at++) {
+			said += say_minute(bars, index, plan, at);
 		}
 		for (enum lc_period p = LC_PERIOD_5M; p < LC_PERIOD_1D; p++) {
 			/* One that began before `from` ends here. */
 			int begin = span_of(plan, p, from).first;
 			said += close_long(bars, index, plan, p, begin, to);
 		}
+		lc_rows_settle(s);
 	}
 	if (day && !s->d.day_said) {
 		said += say_day(bars, index, plan);
@@ -360,15 +383,18 @@ size_t lc_bars_revise(struct lc_bars *bars, uint32_t index, const struct day_pla
 	struct symbol_bars *s = &bars->symbols[index];
 	size_t said = 0;
 	s->dirty = false;
-	for (int at = 0; at < s->n_rows && s->rows[at].slot < s->d.closed_to; at++) {
-		if (s->rows[at].flags & ROW_DIRTY) {
-			said += say_minute(bars, index, plan, &s->rows[at]);
+	/* None of those in chunks is dirty. */
+	int in_chunks = s->n_chunks * CHUNK_ROWS;
+	for (int i = 0; i < s->n_rows && s->rows[i].slot < s->d.closed_to; i++) {
+		if (s->rows[i].flags & ROW_DIRTY) {
+			said += say_minute(bars, index, plan, in_chunks + i);
 		}
 	}
 	said += revise_long(bars, index, plan);
 	if (s->d.day_dirty) {
 		said += say_day(bars, index, plan);
 	}
+	lc_rows_settle(s);
 	return said;
 }
 
@@ -387,7 +413,7 @@ size_t lc_bars_partial(
 		}
 	}
 	struct lc_bar day;
-	bars->work += (size_t)s->n_rows;
+	bars->work += (size_t)lc_row_count(s);
 	if (!s->d.day_said && lc_bar_build_day(s, plan, &day)) {
 		said += say(bars, index, &day, LC_PERIOD_1D, 0);
 	}
@@ -402,7 +428,7 @@ void lc_bars_finish_day(struct lc_bars *bars, uint32_t index)
 	}
 	const struct day_plan *plan = lc_bars_plan(bars, (enum lc_market)s->market, s->d.day);
 	s->d.over = true;
-	bars->work += (size_t)s->n_rows;
+	bars->work += (size_t)lc_row_count(s);
 	if (plan->slots == 0) {
 		s->dirty = false;
 		return; /* the calendar changed its mind */

@@ -178,8 +178,10 @@ static bool is_hole(const struct lc_bars *bars, const struct symbol_bars *s,
 
 static bool is_first_price(const struct symbol_bars *s, const struct row *row)
 {
-	while (row > s->rows) {
-		if ((--row)->flags & ROW_LAST) {
+	struct rows_view view;
+	lc_rows_view(&view, s);
+	for (int at = lc_row_from(s, row->slot) - 1; at >= 0; at--) {
+		if (lc_row_at(&view, at)->flags & ROW_LAST) {
 			return false;
 		}
 	}

@@ -4,7 +4,7 @@
 #include <string.h>
 
 enum { KEY_STATE, KEY_META, KEY_ROWS };
-enum { VERSION = 1 };
+enum { VERSION = 2 };
 
 /* In front of every piece. */
 struct piece {
@@ -14,10 +14,10 @@ struct piece {
 	int32_t slots; /* of KEY_META */
 };
 
+/* Field by field: the struct itself has holes between its fields, which hold anything. */
 struct saved_state {
 	struct piece piece;
-	int64_t watch_ns;
-	struct day_state d;
+	uint8_t fields[LC_BARS_PIECE_MAX - sizeof(struct piece)];
 };
 struct saved_row {
 	struct piece piece;
@@ -35,14 +35,99 @@ static struct piece header(const struct symbol_bars *s, size_t len, int32_t slot
 	return (struct piece){VERSION, (uint32_t)len, s->d.day, slots};
 }
 
+/* --- the state's fields --- */
+
+/* Goes over the fields once, writing them or reading them, always in the same order. */
+struct pass {
+	uint8_t *bytes;
+	size_t at, size;
+	bool reading, failed; /* failed: it is not as long as it must be */
+};
+
+static void pass_bytes(struct pass *pass, void *field, size_t size)
+{
+	if (pass->failed || size > pass->size - pass->at) {
+		pass->failed = true;
+		return;
+	}
+	if (pass->reading) {
+		memcpy(field, pass->bytes + pass->at, size);
+	} else {
+		memcpy(pass->bytes + pass->at, field, size);
+	}
+	pass->at += size;
+}
+
+#define PASS(pass, field) pass_bytes((pass), &(field), sizeof(field))
+
+static void pass_bool(struct pass *pass, bool *field)
+{
+	uint8_t byte = *field;
+	PASS(pass, byte);
+	*field = byte != 0;
+}
+
+static void pass_decimal(struct pass *pass, struct lc_decimal *field)
+{
+	PASS(pass, field->mantissa);
+	PASS(pass, field->exponent);
+}
+
+static void pass_session(struct pass *pass, struct session_values *session)
+{
+	PASS(pass, session->has);
+	pass_decimal(pass, &session->open);
+	pass_decimal(pass, &session->high);
+	pass_decimal(pass, &session->low);
+	pass_decimal(pass, &session->price);
+	pass_decimal(pass, &session->prev_close);
+}
+
+static void pass_holes(struct pass *pass, struct day_state *d)
+{
+	PASS(pass, d->n_holes);
+	for (int i = 0; i < HOLES_MAX; i++) {
+		PASS(pass, d->holes[i].first);
+		PASS(pass, d->holes[i].last);
+	}
+}
+
+static void pass_state(struct pass *pass, int64_t *watch_ns, struct day_state *d)
+{
+	bool *const flags[] = {&d->snapshots, &d->printed, &d->unseen, &d->day_said, &d->day_dirty,
+		&d->day_doubt, &d->over};
+	struct lc_decimal *const decimals[] = {&d->total, &d->total_amount, &d->volume, &d->amount,
+		&d->placed, &d->outside, &d->print};
+	PASS(pass, *watch_ns);
+	PASS(pass, d->day);
+	PASS(pass, d->closed_to);
+	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+		pass_bool(pass, flags[i]);
+	}
+	pass_holes(pass, d);
+	PASS(pass, d->day_revision);
+	PASS(pass, d->day_ticks);
+	PASS(pass, d->unseen_from_ns);
+	PASS(pass, d->seen_ns);
+	PASS(pass, d->covered_ns);
+	pass_session(pass, &d->session);
+	pass_session(pass, &d->known);
+	for (size_t i = 0; i < sizeof decimals / sizeof *decimals; i++) {
+		pass_decimal(pass, decimals[i]);
+	}
+}
+
+/* --- saving --- */
+
 static void save_state(uint32_t symbol, struct symbol_bars *s, lc_bars_save_cb save, void *arg)
 {
 	struct saved_state saved;
-	memset(&saved, 0, sizeof saved); /* padding is written as well */
-	saved.piece = header(s, sizeof saved, 0);
-	saved.watch_ns = s->watch_ns;
-	saved.d = s->d;
-	save(arg, symbol, KEY_STATE, &saved, sizeof saved);
+	struct pass pass = {.bytes = saved.fields, .size = sizeof saved.fields};
+	pass_state(&pass, &s->watch_ns, &s->d);
+	assert(!pass.failed);
+	size_t len = sizeof saved.piece + pass.at;
+	saved.piece = header(s, len, 0);
+	save(arg, symbol, KEY_STATE, &saved, len);
 	s->unsaved = false;
 }
 
@@ -62,6 +147,33 @@ static size_t save_meta(uint32_t symbol, struct symbol_bars *s, lc_bars_save_cb 
 	return 1;
 }
 
+/* Rows have no holes between their fields. */
+static size_t save_rows(
+	uint32_t symbol, struct symbol_bars *s, bool all, lc_bars_save_cb save, void *arg)
+{
+	struct rows_view view;
+	const struct row *row;
+	size_t count = 0;
+	/* Rows are packed minutes after they were changed last, and saved long before. */
+	if (s->packed_unsaved) {
+		(void)lc_row_edit(s, 0);
+	}
+	lc_rows_view(&view, s);
+	for (int at = all ? 0 : s->n_chunks * CHUNK_ROWS; (row = lc_row_at(&view, at)); at++) {
+		if (!(row->flags & ROW_UNSAVED) && !all) {
+			continue;
+		}
+		struct saved_row saved = {.piece = header(s, sizeof saved, 0), .row = *row};
+		saved.row.flags &= (uint8_t)~ROW_UNSAVED;
+		save(arg, symbol, KEY_ROWS + row->slot, &saved, sizeof saved);
+		count++;
+	}
+	for (int i = 0; i < s->n_rows; i++) {
+		s->rows[i].flags &= (uint8_t)~ROW_UNSAVED;
+	}
+	return count;
+}
+
 size_t lc_bars_save(
 	struct lc_bars *bars, uint32_t symbol, bool all, lc_bars_save_cb save, void *arg)
 {
@@ -77,20 +189,7 @@ size_t lc_bars_save(
 	if (s->meta_unsaved || all) {
 		count += save_meta(symbol, s, save, arg);
 	}
-	for (int at = 0; at < s->n_rows; at++) {
-		struct row *row = &s->rows[at];
-		if (!(row->flags & ROW_UNSAVED) && !all) {
-			continue;
-		}
-		struct saved_row saved;
-		row->flags &= (uint8_t)~ROW_UNSAVED;
-		memset(&saved, 0, sizeof saved);
-		saved.piece = header(s, sizeof saved, 0);
-		saved.row = *row;
-		save(arg, symbol, KEY_ROWS + row->slot, &saved, sizeof saved);
-		count++;
-	}
-	return count;
+	return count + save_rows(symbol, s, all, save, arg);
 }
 
 static bool sane_exponent(int exponent)
@@ -126,21 +225,26 @@ static enum lc_err restore_state(
 	struct lc_bars *bars, uint32_t symbol, const void *data, size_t len)
 {
 	struct saved_state saved;
-	if (len != sizeof saved) {
+	struct day_state d = {0};
+	int64_t watch_ns = 0;
+	size_t size = len - sizeof saved.piece;
+	if (len > sizeof saved) {
 		return LC_ERR_INVALID;
 	}
-	memcpy(&saved, data, sizeof saved);
-	if (!sane_state(&saved.d) || saved.d.day != saved.piece.day) {
+	memcpy(&saved, data, len);
+	struct pass pass = {.bytes = saved.fields, .size = size, .reading = true};
+	pass_state(&pass, &watch_ns, &d);
+	if (pass.failed || pass.at != size || !sane_state(&d) || d.day != saved.piece.day) {
 		return LC_ERR_INVALID;
 	}
-	enum lc_err rc = lc_bars_follow(bars, symbol, saved.watch_ns);
+	enum lc_err rc = lc_bars_follow(bars, symbol, watch_ns);
 	if (rc != LC_OK) {
 		return rc;
 	}
 	struct symbol_bars *s = &bars->symbols[symbol];
-	s->watch_ns = saved.watch_ns;
-	s->d = saved.d;
-	s->n_rows = 0;
+	s->watch_ns = watch_ns;
+	s->d = d;
+	lc_rows_clear(s);
 	if (s->d.day == INT32_MIN) {
 		return LC_OK; /* followed, and nothing came yet */
 	}
@@ -184,6 +288,7 @@ static enum lc_err restore_row(struct symbol_bars *s, int32_t key, const void *d
 		return LC_ERR_NOMEM;
 	}
 	*row = saved.row;
+	lc_rows_settle(s);
 	return LC_OK;
 }
 
