@@ -300,6 +300,37 @@ class Delivery(livecore.Case):
             self.assertGreater(value["amount"], 0)
             self.assertNotIn("no_amount", value.get("flags", []))
 
+    def tencent(self, symbols, settings=None):
+        settings = {"tencent.poll_interval": "100ms"} | (settings or {})
+        records, sent = self.snapshots("tencent", symbols, settings)
+        self.check_sent(records, sent, symbols, True)
+        return records
+
+    def test_tencent(self):
+        """China with its ladder, limits and exact amounts, and Hong Kong in real time, which has neither."""
+        records = self.tencent(MIXED)
+        for value in (record.value for record in records):
+            china = not value["symbol"].endswith("HK")
+            self.assertEqual(value["market"], "cn" if china else "hk")
+            self.assertEqual([value[side + "_price"] is not None for side in ("bid", "ask")], [china, china])
+            self.assertEqual([value[side + "_volume"] is not None for side in ("bid", "ask")], [china, china])
+            self.assertLessEqual(value["low_price"], value["price"])
+            self.assertLessEqual(value["price"], value["high_price"])
+            self.assertIsNotNone(value["prev_close"])
+            self.assertNotIn("delayed", value)
+            average = Decimal(value["amount"]) / Decimal(value["volume"])
+            self.assertLess(abs(average / value["price"] - 1), Decimal("0.1"), record_text(value))
+
+    def test_tencent_us(self):
+        """New York's times."""
+        records = self.tencent(["AAPL", "BRK.B"])
+        self.assertEqual({record.value["market"] for record in records}, {"us"})
+
+    def test_tencent_delayed(self):
+        settings = {"tencent.hk_feed": "hk", "tencent.allow_delayed": "true"}
+        for record in self.tencent(["00700.HK", "09988.HK"], settings):
+            self.assertIs(record.value["delayed"], True)
+
 
 def record_text(value):
     return json.dumps(value, default=str)

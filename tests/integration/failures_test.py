@@ -181,6 +181,14 @@ class Failures(livecore.Case):
         settings = {"fushu.url": "http://127.0.0.1:{port}/v1", "fushu.timeout": "200ms", "fushu.poll_interval": "50ms"}
         self.never_answers("fushu", settings)
 
+    def test_never_answers_tencent(self):
+        settings = {
+            "tencent.url": "http://127.0.0.1:{port}",
+            "tencent.timeout": "200ms",
+            "tencent.poll_interval": "50ms",
+        }
+        self.never_answers("tencent", settings)
+
     def test_auth_not_answered(self):
         """The vendor welcomes us, and then says nothing to our key."""
         self.alpaca(alpaca__reply_timeout="300ms")
@@ -272,22 +280,48 @@ class Failures(livecore.Case):
         self.prices.wait(lambda record: True, "prices again", count=3, after=seen)
         self.assertEqual(livecore.holes(self.prices.records), [])
 
+    def banned(self, vendor, settings, faults, with_fault=""):
+        """The feeder waits, says so, and goes on."""
+        waits = dict.fromkeys([f"{vendor}.ban_wait{which}" for which in ("", "_second", "_last")], "300ms")
+        self.polled(vendor, waits | settings)
+        for fault, says in faults:
+            with self.subTest(vendor=vendor, settings=settings, fault=fault):
+                seen = len(self.events.records)
+                self.server.fault(fault + with_fault)
+                self.events.wait(
+                    lambda r, s=says: r.value["data"].get("to") == "RECONNECTING" and s in r.value["data"]["reason"],
+                    f"{fault} is said",
+                    after=seen,
+                )
+                self.goes_on()
+        self.assertEqual(self.live.stop(), 0)
+
     def test_eastmoney_bans(self):
-        """Connections closed without an answer, 403, and 429: the feeder waits, and says so."""
+        """Connections closed without an answer, 403, and 429."""
+        faults = ("ban:8", "banned"), ("refuse:403/3", "banned"), ("refuse:429/1", "wait")
         for mode in ("poll", "sse"):
-            settings = {"eastmoney.mode": mode, "eastmoney.ban_wait": "300ms", "eastmoney.mpi": "100ms"}
-            settings |= {"eastmoney.ban_wait_second": "300ms", "eastmoney.ban_wait_last": "300ms"}
-            self.polled("eastmoney", settings)
-            for fault, says in (("ban:8", "banned"), ("refuse:403/3", "banned"), ("refuse:429/1", "wait")):
-                with self.subTest(mode=mode, fault=fault):
-                    seen = len(self.events.records)
-                    self.server.fault(fault if mode == "poll" else f"{fault},close")
-                    self.events.wait(
-                        lambda r, s=says: r.value["data"].get("to") == "RECONNECTING" and s in r.value["data"]["reason"],
-                        f"{fault} is said",
-                        after=seen,
-                    )
-                    self.goes_on()
+            settings = {"eastmoney.mode": mode, "eastmoney.mpi": "100ms"}
+            self.banned("eastmoney", settings, faults, "" if mode == "poll" else ",close")
+
+    def test_tencent_bans(self):
+        """The same, and pages and empty answers."""
+        faults = [("ban:8", "banned"), ("refuse:403/3", "banned"), ("refuse:302/1", "banned")]
+        faults += [("malformed", "a page"), ("cut:0/3", "banned"), ("refuse:429/1", "wait")]
+        self.banned("tencent", {}, faults)
+
+    def test_tencent_failures_pass(self):
+        """One answer lost, cut or refused costs a poll, not the session."""
+        self.polled("tencent", {})
+        for fault in ("refuse:501/1", "ban:1", "cut", "correct", "duplicate:3", "zero:2"):
+            with self.subTest(fault=fault):
+                self.server.fault(fault)
+                after = self.live.feeder("tencent")["ticks"] + 8  # some polls later
+                livecore.wait_for(lambda n=after: self.live.feeder("tencent")["ticks"] >= n, "ticks")
+                self.goes_on()
+        self.assertEqual(self.live.feeder("tencent")["connects"], 1, self.live.text)
+        self.live.expect(r"feeder bad_input feeder=tencent.*truncated")
+        self.server.kill()
+        livecore.wait_for(lambda: self.live.feeder("tencent")["failures_in_row"] >= 2, "it tries again")
 
     def test_fushu_refuses(self):
         self.polled("fushu", {})

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The simulators of EastMoney and FuShu: answers read by pydantic models, streams merged as the web
+"""The simulators of EastMoney, FuShu and Tencent: answers read by pydantic models, streams merged as the web
 page merges them, recorded days played row by row."""
 import asyncio
 import csv
@@ -199,6 +199,35 @@ def fushu():
         assert row.keys() == {"code", "price", "volume", "amount"} and row["code"] == "00700"
 
 
+def tencent_rows(data, encoding):
+    """As the public clients read them: one assignment a line, fields between tildes."""
+    return {key: text.split("~") for key, text in re.findall(r'v_([\w.]+)="(.*?)";', data.decode(encoding))}
+
+
+def tencent():
+    forms = {"sh": r"\d{14}", "sz": r"\d{14}", "r_": r"\d{4}/\d\d/\d\d [\d:]{8}", "us": r"\d{4}-\d\d-\d\d [\d:]{8}"}
+    with sim.Sim(TOOL, "tencent", "--reject", "600036.SH") as server:
+        codes = "sh600000,sz000001,r_hk00700,usBRK.B"
+        rows = tencent_rows(server.get(f"/q={codes},sh600036,jp7203"), "gbk")
+        assert ",".join(rows) == codes, rows.keys()
+        for code, row in rows.items():
+            last, low, high = (float(row[at]) for at in (3, 34, 33))
+            assert len(row) >= 60 and "模拟" in row[1] and low <= last <= high, row
+            assert re.fullmatch(forms[code[:2]], row[30]), row[30]
+            assert row[2].startswith(code.lstrip("r_hkszu")[:4]), row[2]
+        price, volume, amount = rows["sh600000"][35].split("/")
+        assert price == rows["sh600000"][3] and volume == rows["sh600000"][6] == rows["sh600000"][36]
+        assert 0.9 < int(amount) / int(volume) / 100 / float(price) < 1.1
+        assert int(amount) // 10000 == int(rows["sh600000"][37])
+        bids, asks = ([float(rows["sz000001"][at]) for at in range(first, first + 10, 2)] for first in (9, 19))
+        assert bids == sorted(bids, reverse=True) and asks == sorted(asks) and bids[0] < asks[0]
+        assert [rows["r_hk00700"][at] for at in (9, 10, 19, 20)] == [rows["r_hk00700"][3], "0"] * 2
+        assert tencent_rows(server.get(f"/utf8/q={codes}"), "utf-8").keys() == rows.keys()
+        assert server.get("/q=sh600036") == b'v_pv_none_match="1";\n'
+        server.fault("malformed,cut")
+        assert server.get("/q=sh600000").startswith(b"<html>") and server.get("/q=sh600000") == b""
+
+
 def number(text):
     return round(float(text) * 1000)
 
@@ -225,7 +254,19 @@ def tapes():
             assert server.stats()["tape_left"] == len(rows) - 400
 
 
-for check in (polls, streams, bans, fushu, tapes):
+def tencent_tape():
+    name = "day-cn-sh688293-20230323-snapshots.csv"
+    rows = list(csv.DictReader((DATA / name).open()))[:1000]
+    with sim.Sim(TOOL, "tencent", "--tape", str(DATA / name), "--speed", "max") as server:
+        connection = http.client.HTTPConnection(server.origin.split("//")[1])
+        for row in rows:
+            connection.request("GET", "/q=sh688293")
+            got = tencent_rows(connection.getresponse().read(), "gbk")["sh688293"]
+            assert number(got[3]) == number(row["LastPx"]) and number(got[4]) == number(row["PreClosePx"]), (row, got)
+            assert got[30][8:] == (row.get("MDTime") or row["DateTime"].split("T")[1])[:8].replace(":", "")
+
+
+for check in (polls, streams, bans, fushu, tencent, tapes, tencent_tape):
     check()
     print("ok", check.__name__, flush=True)
 asyncio.run(socket())

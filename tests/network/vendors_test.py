@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tries the real vendors over the network; not part of the default run: tools/test network
 
-EastMoney needs no key. Alpaca is tried when LIVECORE_ALPACA_KEY and LIVECORE_ALPACA_SECRET are set, on its test feed."""
+EastMoney and Tencent need no key. Alpaca is tried when LIVECORE_ALPACA_KEY and LIVECORE_ALPACA_SECRET are set, on its test feed."""
 import os
 import subprocess
 import sys
@@ -21,10 +21,12 @@ def check(*settings):
 
 
 class Vendors(unittest.TestCase):
-    def test_eastmoney_answers(self):
-        _, text = check()
-        line = next(l for l in text.splitlines() if l.startswith("eastmoney"))
-        self.assertIn(" ok ", line, text)
+    def test_eastmoney_and_tencent_answer(self):
+        _, text = check("routing.feeders=eastmoney,tencent")
+        for vendor in ("eastmoney", "tencent"):
+            with self.subTest(vendor=vendor):
+                line = next(l for l in text.splitlines() if l.startswith(vendor))
+                self.assertIn(" ok ", line, text)
 
     @unittest.skipUnless(os.environ.get("LIVECORE_ALPACA_KEY"), "no key for Alpaca")
     def test_alpaca_accepts_the_key(self):
