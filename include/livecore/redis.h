@@ -61,3 +61,5 @@ const char *lc_redis_reply_text(const struct lc_redis_reply *reply, size_t *len)
 /* The items of an array; 0 for every other answer. */
 size_t lc_redis_reply_count(const struct lc_redis_reply *reply);
 const struct lc_redis_reply *lc_redis_reply_item(const struct lc_redis_reply *reply, size_t index);
+/* The item of an EXEC's answer is an error. */
+bool lc_redis_reply_failed(const struct lc_redis_reply *reply);

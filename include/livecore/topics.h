@@ -33,6 +33,9 @@ struct lc_topics_result {
 	size_t count;
 	int32_t brokers;  /* of the cluster */
 	char address[64]; /* of the broker that answered, host:port, cut */
+	/* What it says of itself, for a person; Kafka tells no version number. */
+	char server[128], cluster[64]; /* cluster: its id, or "" */
+	int32_t controller;            /* id of the broker that leads; -1: not known */
 	int64_t elapsed_ms;
 };
 

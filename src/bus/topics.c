@@ -1,6 +1,7 @@
 #include "livecore/topics.h"
 
 #include "bus_priv.h"
+#include "kafka_version.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -99,6 +100,33 @@ static bool ask_metadata(
 	enum lc_err err = kafka_complaint_explain(&complaint, code, &text);
 	lc_error_set(&job->result.err, err, "%s", text);
 	return false;
+}
+
+/* The client's log since it was made: in it is what the broker can do. */
+static void read_log(struct topics_job *job, rd_kafka_queue_t *log)
+{
+	struct kafka_version version = {.produce = -1, .fetch = -1};
+	const char *facility, *text;
+	rd_kafka_event_t *event;
+	int level;
+	while ((event = rd_kafka_queue_poll(log, 0))) {
+		if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_LOG &&
+			rd_kafka_event_log(event, &facility, &text, &level) == 0) {
+			kafka_version_note(&version, text);
+		}
+		rd_kafka_event_destroy(event);
+	}
+	kafka_version_text(&version, job->result.server, sizeof job->result.server);
+}
+
+static void describe_cluster(struct topics_job *job, rd_kafka_t *rk)
+{
+	char *cluster = rd_kafka_clusterid(rk, 0);
+	snprintf(job->result.cluster, sizeof job->result.cluster, "%s", cluster ? cluster : "");
+	job->result.controller = rd_kafka_controllerid(rk, 0);
+	if (cluster) {
+		rd_kafka_mem_free(rk, cluster);
+	}
 }
 
 static bool ask(struct topics_job *job, rd_kafka_t *rk)
@@ -221,10 +249,18 @@ static void work(void *arg)
 	if (code) {
 		return;
 	}
-	/* Its log stays unread: what goes wrong is in the result. */
-	if (ask(job, rk) && job->create) {
+	rd_kafka_queue_t *log = rd_kafka_queue_new(rk);
+	rd_kafka_set_log_queue(rk, log);
+	bool answered = ask(job, rk);
+	if (answered) {
+		describe_cluster(job, rk);
+		read_log(job, log);
+	}
+	if (answered && job->create) {
 		create_missing(job, rk);
 	}
+	rd_kafka_set_log_queue(rk, NULL);
+	rd_kafka_queue_destroy(log);
 	rd_kafka_destroy(rk);
 	job->result.elapsed_ms = (lc_clock_mono_ns() - job->started_ns) / LC_NS_PER_MS;
 }
@@ -256,6 +292,9 @@ enum lc_err lc_topics_run(struct lc_loop *loop, const struct lc_kafka_config *co
 		free(job);
 		return code;
 	}
+	/* Its log is read here, not shown; for what the broker can do it is the only source. */
+	char text[TEXT_MAX];
+	rd_kafka_conf_set(job->conf, "debug", "feature", text, sizeof text);
 	job->replication_factor = config->replication_factor;
 	job->timeout_ms = timeout_ms;
 	job->create = create;

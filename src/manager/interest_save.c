@@ -24,6 +24,7 @@ struct lc_interest_saver {
 	struct lc_saved_offset *offsets;
 	size_t offset_count;
 	bool usable, saving, again, changed, opening;
+	bool known; /* stored says what is stored; else the next save is complete */
 	struct lc_saved_offset *committing; /* the offsets of the save under way */
 	size_t committing_count;
 	void (*closed)(void *arg);
@@ -90,7 +91,7 @@ static void on_loaded(void *arg, struct lc_saved_interest *saved, const struct l
 {
 	struct lc_interest_saver *saver = arg;
 	saver->opening = false;
-	saver->usable = err == NULL;
+	saver->usable = err == NULL || err->code == LC_ERR_AGAIN;
 	if (err) {
 		lc_log(lc_loop_log(saver->setup.loop), LC_LOG_ERROR, "interest", "store_unusable",
 			LC_S("error", err->text));
@@ -182,8 +183,23 @@ static bool collect_gone(
 	return true;
 }
 
+/* Nothing is known to be stored: the next save writes everything. */
+static void forget_versions(struct lc_interest_saver *saver)
+{
+	size_t cursor = 0, len;
+	const char *id;
+	struct stored *stored;
+	while ((stored = lc_map_next(saver->stored, &cursor, &id, &len)) != NULL) {
+		stored->version = UINT64_MAX;
+	}
+}
+
 static bool collect(struct lc_interest_saver *saver, struct lc_saved_interest *out)
 {
+	if (!saver->known) {
+		forget_versions(saver);
+	}
+	out->complete = !saver->known;
 	size_t count = lc_interest_portfolios(saver->registry);
 	size_t room = count + lc_map_count(saver->stored);
 	out->portfolios = calloc(room + 1, sizeof *out->portfolios);
@@ -214,27 +230,17 @@ static bool collect(struct lc_interest_saver *saver, struct lc_saved_interest *o
 	return collect_gone(saver, out, room);
 }
 
-/* Nothing is known to be stored: the next save writes everything. */
-static void forget_versions(struct lc_interest_saver *saver)
-{
-	size_t cursor = 0, len;
-	const char *id;
-	struct stored *stored;
-	while ((stored = lc_map_next(saver->stored, &cursor, &id, &len)) != NULL) {
-		stored->version = UINT64_MAX;
-	}
-}
-
 static void on_saved(void *arg, const struct lc_error *err)
 {
 	struct lc_interest_saver *saver = arg;
 	saver->saving = false;
+	saver->known = err == NULL;
 	if (err) {
 		lc_log(lc_loop_log(saver->setup.loop), LC_LOG_ERROR, "interest", "not_stored",
 			LC_S("error", err->text));
-		forget_versions(saver);
 		saver->changed = true;
 	}
+	saver->setup.health(saver->setup.arg, err);
 	for (size_t i = 0; !err && i < saver->committing_count; i++) {
 		saver->setup.saved(saver->setup.arg, saver->committing[i].partition,
 			saver->committing[i].next);
@@ -261,19 +267,30 @@ static bool keep_offsets(struct lc_interest_saver *saver, const struct lc_saved_
 	return true;
 }
 
+static enum lc_err open_store(struct lc_interest_saver *saver, struct lc_error *err)
+{
+	const struct lc_interest_saver_setup *setup = &saver->setup;
+	if (setup->redis) {
+		return lc_interest_store_open_redis(setup->loop, setup->redis, setup->node,
+			on_loaded, saver, &saver->store, err);
+	}
+	enum lc_err rc = lc_interest_store_open(
+		setup->loop, setup->dir, on_loaded, saver, &saver->store);
+	return rc ? lc_error_set(err, rc, "interest: %s", lc_err_text(rc)) : LC_OK;
+}
+
 enum lc_err lc_interest_saver_create(const struct lc_interest_saver_setup *setup,
-	struct lc_interest *registry, struct lc_interest_saver **out)
+	struct lc_interest *registry, struct lc_interest_saver **out, struct lc_error *err)
 {
 	struct lc_interest_saver *saver = calloc(1, sizeof *saver);
 	if (!saver) {
-		return LC_ERR_NOMEM;
+		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
 	}
 	saver->setup = *setup;
 	saver->registry = registry;
 	saver->opening = true;
 	enum lc_err rc = lc_map_create(lc_loop_random(setup->loop), &saver->stored);
-	rc = rc ? rc
-		: lc_interest_store_open(setup->loop, setup->dir, on_loaded, saver, &saver->store);
+	rc = rc ? lc_error_set(err, rc, "out of memory") : open_store(saver, err);
 	if (rc != LC_OK) {
 		free_saver(saver);
 		return rc;
@@ -313,7 +330,7 @@ void lc_interest_saver_save(struct lc_interest_saver *saver)
 	}
 	struct lc_saved_interest *saved = calloc(1, sizeof *saved);
 	if (!saved || !collect(saver, saved) || !keep_offsets(saver, saved)) {
-		forget_versions(saver);
+		saver->known = false;
 		if (saved) {
 			lc_saved_interest_free(saved);
 		}

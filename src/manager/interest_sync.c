@@ -11,6 +11,7 @@
 #define SWEEP_A_STEP 500
 #define REJECTS_NAMED 100 /* in one interest_rejected event */
 #define SAVE_AFTER_MS 200
+#define SAVE_RETRY_MS 5000 /* after one that failed */
 #define HOUSEKEEPING_MS 60000
 #define REMEMBER_REMOVALS_NS (24 * 3600 * LC_NS_PER_S)
 
@@ -331,6 +332,16 @@ static void on_saved(void *arg, int32_t partition, int64_t next)
 	}
 }
 
+/* What could not be stored is tried again: Redis comes back, a disk gets room. */
+static void on_store_health(void *arg, const struct lc_error *why)
+{
+	struct lc_interest_sync *sync = arg;
+	snprintf(sync->status.store, sizeof sync->status.store, "%s", why ? why->text : "");
+	if (why && !sync->stopping) {
+		lc_timer_start(sync->save_timer, SAVE_RETRY_MS, 0);
+	}
+}
+
 static bool on_expire_step(void *arg)
 {
 	struct lc_interest_sync *sync = arg;
@@ -397,6 +408,9 @@ static void on_loaded(void *arg, const struct lc_reader_position *positions, siz
 	if (sync->stopping) {
 		return;
 	}
+	if (store) {
+		lc_timer_start(sync->save_timer, SAVE_RETRY_MS, 0);
+	}
 	struct lc_error err;
 	if (lc_reader_create(sync->setup.loop, sync->setup.kafka, &options, &handlers, sync,
 		    &sync->reader, &err) != LC_OK) {
@@ -420,7 +434,7 @@ static void release(struct lc_interest_sync *sync)
 	free(sync);
 }
 
-static enum lc_err build(struct lc_interest_sync *sync)
+static enum lc_err build(struct lc_interest_sync *sync, struct lc_error *err)
 {
 	const struct lc_interest_options options = {.symbols = sync->setup.symbols,
 		.seed = lc_loop_random(sync->setup.loop),
@@ -430,15 +444,19 @@ static enum lc_err build(struct lc_interest_sync *sync)
 		.dir = sync->setup.state_dir,
 		.topic = sync->setup.topic,
 		.symbols = sync->setup.symbols,
+		.redis = sync->setup.redis,
+		.node = sync->setup.node,
 		.loaded = on_loaded,
 		.saved = on_saved,
+		.health = on_store_health,
 		.arg = sync};
 	enum lc_err rc = lc_interest_create(&options, &sync->registry);
 	rc = rc ? rc : lc_decoder_create(&sync->decoder);
 	rc = rc ? rc : lc_timer_create(sync->setup.loop, on_save_due, sync, &sync->save_timer);
 	rc = rc ? rc
 		: lc_timer_create(sync->setup.loop, on_housekeeping, sync, &sync->housekeeping);
-	return rc ? rc : lc_interest_saver_create(&saver, sync->registry, &sync->saver);
+	return rc ? lc_error_set(err, rc, "interest: %s", lc_err_text(rc))
+		  : lc_interest_saver_create(&saver, sync->registry, &sync->saver, err);
 }
 
 enum lc_err lc_interest_sync_create(const struct lc_interest_sync_setup *setup,
@@ -459,10 +477,10 @@ enum lc_err lc_interest_sync_create(const struct lc_interest_sync_setup *setup,
 		"interest updates that could not be read");
 	lc_buf_init(&sync->update.bytes, LC_MESSAGE_IN_MAX + LC_JSON_PADDING);
 	lc_buf_init(&sync->update.rejects, 64 * 1024);
-	enum lc_err rc = build(sync);
+	enum lc_err rc = build(sync, err);
 	if (rc != LC_OK) {
 		release(sync);
-		return lc_error_set(err, rc, "interest: %s", lc_err_text(rc));
+		return rc;
 	}
 	*out = sync;
 	return LC_OK;

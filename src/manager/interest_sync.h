@@ -5,6 +5,7 @@
 
 #include "livecore/interest.h"
 #include "livecore/reader.h"
+#include "livecore/redis.h"
 #include "manager/outbox.h"
 
 struct lc_interest_sync;
@@ -20,7 +21,8 @@ struct lc_interest_sync_host {
 struct lc_interest_sync_setup {
 	struct lc_loop *loop;
 	const struct lc_kafka_config *kafka;
-	const char *topic, *group, *state_dir;
+	const char *topic, *group, *state_dir, *node;
+	const struct lc_redis_config *redis; /* the sets are kept there; NULL: in state_dir */
 	const struct lc_zone *naive_zone;
 	struct lc_symbols *symbols;
 	int64_t ttl_ms;

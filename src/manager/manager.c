@@ -1,6 +1,7 @@
 #include "livecore/manager.h"
 
 #include "livecore/file.h"
+#include "livecore/redis.h"
 #include "livecore/topics.h"
 #include "manager/manager_priv.h"
 
@@ -40,24 +41,6 @@ static void name_stream(struct lc_manager *manager)
 	manager->stream[len] = '\0';
 }
 
-static enum lc_err find_state_dir(struct lc_manager *manager, struct lc_error *err)
-{
-	const struct lc_state_config *state = lc_config_section(manager->config, "state");
-	const char *systemd = getenv("STATE_DIRECTORY"), *home = getenv("HOME");
-	if (state->dir[0]) {
-		snprintf(manager->state_dir, sizeof manager->state_dir, "%s", state->dir);
-	} else if (systemd && *systemd) {
-		snprintf(manager->state_dir, sizeof manager->state_dir, "%s", systemd);
-	} else if (home && *home) {
-		snprintf(manager->state_dir, sizeof manager->state_dir, "%s/.local/state/livecore",
-			home);
-	} else {
-		return lc_error_set(
-			err, LC_ERR_INVALID, "no home directory to keep state in: set state.dir");
-	}
-	return LC_OK;
-}
-
 /* Two processes on one directory would overwrite each other's state. A directory that cannot be
  * used at all is no reason to stay away from the market: the stores say so and do without. */
 static enum lc_err lock_state_dir(struct lc_manager *manager, struct lc_error *err)
@@ -76,7 +59,9 @@ static enum lc_err identify(struct lc_manager *manager, struct lc_error *err)
 {
 	const struct lc_time_config *time = lc_config_section(manager->config, "time");
 	enum lc_err rc = name_node(manager, err);
-	rc = rc ? rc : find_state_dir(manager, err);
+	rc = rc ? rc
+		: lc_settings_state_dir(lc_config_section(manager->config, "state"),
+			  manager->state_dir, sizeof manager->state_dir, err);
 	rc = rc ? rc : lock_state_dir(manager, err);
 	name_stream(manager);
 	return rc ? rc : lc_zone_load(time->naive_zone, &manager->naive_zone, err);
@@ -400,6 +385,19 @@ static const struct lc_control_actions control_actions = {.heartbeat = on_heartb
 	.bar_snapshot = on_snapshot_command,
 	.feeder = on_feeder_command};
 
+/* Where the followed sets are kept; NULL: in the state directory. */
+static enum lc_err find_interest_redis(
+	struct lc_manager *manager, const struct lc_redis_config **out, struct lc_error *err)
+{
+	const struct lc_interest_config *interest = lc_config_section(manager->config, "interest");
+	const struct lc_redis_config *redis = lc_config_section(manager->config, "redis");
+	*out = interest->store == LC_INTEREST_REDIS ? redis : NULL;
+	return *out && redis->address[0] == '\0'
+		       ? lc_error_set(
+				 err, LC_ERR_INVALID, "interest.store is redis: set redis.address")
+		       : LC_OK;
+}
+
 static enum lc_err create_input(struct lc_manager *manager, struct lc_error *err)
 {
 	const struct lc_topics_config *topics = lc_config_section(manager->config, "topics");
@@ -409,11 +407,15 @@ static enum lc_err create_input(struct lc_manager *manager, struct lc_error *err
 		manager->node_id);
 	snprintf(manager->control_group, sizeof manager->control_group, "%s%s", control->group,
 		manager->node_id);
+	const struct lc_redis_config *redis;
+	enum lc_err rc = find_interest_redis(manager, &redis, err);
 	const struct lc_interest_sync_setup interest_setup = {.loop = manager->loop,
 		.kafka = &manager->kafka,
 		.topic = topics->interest,
 		.group = manager->interest_group,
 		.state_dir = manager->state_dir,
+		.node = manager->node_id,
+		.redis = redis,
 		.naive_zone = manager->naive_zone,
 		.symbols = manager->symbols,
 		.ttl_ms = interest->ttl,
@@ -429,7 +431,7 @@ static enum lc_err create_input(struct lc_manager *manager, struct lc_error *err
 		.outbox = &manager->outbox,
 		.actions = &control_actions,
 		.owner = manager};
-	enum lc_err rc = lc_interest_sync_create(&interest_setup, &manager->interest, err);
+	rc = rc ? rc : lc_interest_sync_create(&interest_setup, &manager->interest, err);
 	return rc ? rc : lc_control_create(&control_setup, &manager->control, err);
 }
 

@@ -11,6 +11,7 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -126,6 +127,7 @@ static const struct lc_setting queue_settings[] = {
 			"drop_oldest, drop_newest, block "
 			"(stop reading)"},
 };
+static const char *const interest_stores[] = {"embedded", "redis", NULL};
 static const struct lc_setting interest_settings[] = {
 	{"ttl", LC_SET_DURATION, offsetof(struct lc_interest_config, ttl), .fallback = "0",
 		.min = 0, .max = 3.2e10, .apply = LC_APPLY_LIVE,
@@ -134,6 +136,10 @@ static const struct lc_setting interest_settings[] = {
 		.fallback = "data_manager_interest_", .apply = LC_APPLY_RESTART,
 		.help = "prefix of the group under which interest offsets are committed, for lag "
 			"monitors; the node id follows"},
+	{"store", LC_SET_ENUM, offsetof(struct lc_interest_config, store), .fallback = "embedded",
+		.choices = interest_stores, .apply = LC_APPLY_RESTART,
+		.help = "where the followed sets survive a restart: embedded (interest.db in "
+			"state.dir) or redis (redis.address)"},
 };
 static const struct lc_setting control_settings[] = {
 	{"max_age", LC_SET_DURATION, offsetof(struct lc_control_config, max_age), .fallback = "10m",
@@ -261,4 +267,25 @@ const char *lc_settings_route(
 	uint8_t sources[LC_ROUTE_SOURCES];
 	size_t count = lc_route_sources(routing, symbol, fushu_ready, sources);
 	return count > 0 ? lc_feeders[sources[0]]->name : NULL;
+}
+
+enum lc_err lc_settings_state_dir(
+	const struct lc_state_config *state, char *out, size_t size, struct lc_error *err)
+{
+	const char *systemd = getenv("STATE_DIRECTORY"), *home = getenv("HOME");
+	int len;
+	if (state->dir[0]) {
+		len = snprintf(out, size, "%s", state->dir);
+	} else if (systemd && *systemd) {
+		len = snprintf(out, size, "%s", systemd);
+	} else if (home && *home) {
+		len = snprintf(out, size, "%s/.local/state/livecore", home);
+	} else {
+		out[0] = '\0';
+		return lc_error_set(
+			err, LC_ERR_INVALID, "no home directory to keep state in: set state.dir");
+	}
+	return (size_t)len < size ? LC_OK
+				  : lc_error_set(err, LC_ERR_INVALID,
+					    "state.dir: a path of %d bytes is too long", len);
 }

@@ -51,9 +51,12 @@ struct lc_queue_config {
 	int policy; /* enum lc_queue_policy */
 };
 
+enum lc_interest_kept { LC_INTEREST_EMBEDDED, LC_INTEREST_REDIS };
+
 struct lc_interest_config {
 	int64_t ttl; /* ms */
 	char *group;
+	int store; /* enum lc_interest_kept */
 };
 
 struct lc_control_config {
@@ -91,3 +94,7 @@ const struct lc_section *const *lc_settings_sections(size_t *count);
  * EastMoney. */
 const char *lc_settings_route(
 	const struct lc_routing_config *routing, const char *symbol, bool fushu_ready);
+
+/* state.dir, or where it is by default. LC_ERR_INVALID: there is no home, or it is too long. */
+enum lc_err lc_settings_state_dir(
+	const struct lc_state_config *state, char *out, size_t size, struct lc_error *err);

@@ -1,6 +1,7 @@
 #include "store/interest_db.h"
 
 #include "livecore/file.h"
+#include "store/interest_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -163,26 +164,13 @@ static enum lc_err start_afresh(struct interest_db *db, int64_t wall_ns, struct 
 
 /* --- loading --- */
 
-/* Makes room for one more of `size` bytes each, in steps, and returns it zeroed; NULL: out of
- * memory. */
-static void *grow(void **items, size_t count, size_t size)
-{
-	if ((count & (count - 1)) == 0) {
-		void *grown = realloc(*items, (count ? count * 2 : 1) * size);
-		if (!grown) {
-			return NULL;
-		}
-		*items = grown;
-	}
-	return memset((char *)*items + count * size, 0, size);
-}
-
 static int load_entries(sqlite3_stmt *query, struct lc_saved_portfolio *portfolio)
 {
 	int rc = sqlite3_bind_text(query, 1, portfolio->id, -1, SQLITE_STATIC);
 	while (rc == SQLITE_OK && (rc = sqlite3_step(query)) == SQLITE_ROW) {
 		void *items = portfolio->entries;
-		struct lc_saved_entry *entry = grow(&items, portfolio->count, sizeof *entry);
+		struct lc_saved_entry *entry = interest_grow(
+			&items, portfolio->count, sizeof *entry);
 		if (!entry) {
 			return SQLITE_NOMEM;
 		}
@@ -209,7 +197,7 @@ static int load_portfolios(struct interest_db *db, sqlite3_stmt *query, sqlite3_
 	(void)db;
 	while ((rc = sqlite3_step(query)) == SQLITE_ROW) {
 		void *items = out->portfolios;
-		struct lc_saved_portfolio *portfolio = grow(
+		struct lc_saved_portfolio *portfolio = interest_grow(
 			&items, out->portfolio_count, sizeof *portfolio);
 		if (!portfolio) {
 			return SQLITE_NOMEM;
@@ -235,7 +223,8 @@ static int load_offsets(sqlite3_stmt *query, struct lc_saved_interest *out)
 	int rc;
 	while ((rc = sqlite3_step(query)) == SQLITE_ROW) {
 		void *items = out->offsets;
-		struct lc_saved_offset *offset = grow(&items, out->offset_count, sizeof *offset);
+		struct lc_saved_offset *offset = interest_grow(
+			&items, out->offset_count, sizeof *offset);
 		if (!offset) {
 			return SQLITE_NOMEM;
 		}
@@ -327,6 +316,10 @@ static int save_all(struct interest_db *db, const struct lc_saved_interest *save
 	};
 	sqlite3_stmt *statements[STATEMENTS] = {NULL};
 	int rc = sqlite3_exec(db->sqlite, "DELETE FROM offsets", NULL, NULL, NULL);
+	if (rc == SQLITE_OK && saved->complete) {
+		rc = sqlite3_exec(db->sqlite, "DELETE FROM entries; DELETE FROM portfolios", NULL,
+			NULL, NULL);
+	}
 	for (size_t i = 0; rc == SQLITE_OK && i < STATEMENTS; i++) {
 		rc = sqlite3_prepare_v2(db->sqlite, sql[i], -1, &statements[i], NULL);
 	}
@@ -345,17 +338,6 @@ static int save_all(struct interest_db *db, const struct lc_saved_interest *save
 
 /* --- */
 
-void interest_db_clear(struct lc_saved_interest *saved)
-{
-	for (size_t i = 0; i < saved->portfolio_count; i++) {
-		free(saved->portfolios[i].id);
-		free(saved->portfolios[i].entries);
-	}
-	free(saved->portfolios);
-	free(saved->offsets);
-	*saved = (struct lc_saved_interest){0};
-}
-
 enum lc_err interest_db_open(struct interest_db *db, int64_t wall_ns, struct lc_saved_interest *out,
 	struct lc_error *err)
 {
@@ -367,7 +349,7 @@ enum lc_err interest_db_open(struct interest_db *db, int64_t wall_ns, struct lc_
 	int rc = open_file(db, err);
 	rc = rc ? rc : load(db, out);
 	if (damaged(rc)) {
-		interest_db_clear(out);
+		interest_clear(out);
 		result = start_afresh(db, wall_ns, err);
 	} else if (rc == SQLITE_MISMATCH) {
 		result = LC_ERR_UNSUPPORTED;
@@ -375,7 +357,7 @@ enum lc_err interest_db_open(struct interest_db *db, int64_t wall_ns, struct lc_
 		result = sqlite_error(db, err);
 	}
 	if (result != LC_OK) {
-		interest_db_clear(out);
+		interest_clear(out);
 		interest_db_close(db);
 	}
 	return result;
@@ -409,4 +391,9 @@ enum lc_err interest_db_save(struct interest_db *db, int64_t wall_ns,
 void interest_db_close(struct interest_db *db)
 {
 	close_file(db);
+}
+
+const char *interest_db_server(void)
+{
+	return "SQLite " SQLITE_VERSION;
 }

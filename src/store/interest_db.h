@@ -24,5 +24,4 @@ enum lc_err interest_db_save(struct interest_db *db, int64_t wall_ns,
 	const struct lc_saved_interest *saved, struct lc_error *err);
 void interest_db_close(struct interest_db *db);
 
-/* Frees what *saved holds, not the struct. */
-void interest_db_clear(struct lc_saved_interest *saved);
+const char *interest_db_server(void); /* "SQLite 3.40.1" */

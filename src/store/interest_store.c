@@ -1,212 +1,57 @@
 #include "livecore/interest_store.h"
 
-#include "store/interest_db.h"
+#include "store/interest_impl.h"
 
-#include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum work { WORK_OPEN, WORK_SAVE, WORK_CLOSE };
-
-struct lc_interest_store {
-	struct lc_loop *loop;       /* borrowed */
-	struct lc_timer *fail_soon; /* when no job could be started, the answer still comes later */
-	struct interest_db db;      /* the job's while one is under way */
-	struct lc_saved_interest *saved; /* owned: what is being loaded or saved */
-	struct lc_error err;
-	int64_t wall_ns;
-	enum work work;
-	bool busy, closing;
-	void (*loaded)(void *arg, struct lc_saved_interest *saved, const struct lc_error *err);
-	void *loaded_arg;
-	void (*done)(void *arg, const struct lc_error *err);
-	void *done_arg;
-	void (*closed)(void *arg);
-	void *closed_arg;
-};
-
-/* In the pool. */
-static void do_work(void *arg)
+void *interest_grow(void **items, size_t count, size_t size)
 {
-	struct lc_interest_store *store = arg;
-	switch (store->work) {
-	case WORK_OPEN:
-		interest_db_open(&store->db, store->wall_ns, store->saved, &store->err);
-		break;
-	case WORK_SAVE:
-		interest_db_save(&store->db, store->wall_ns, store->saved, &store->err);
-		break;
-	case WORK_CLOSE:
-		interest_db_close(&store->db);
-		break;
+	if ((count & (count - 1)) == 0) {
+		void *grown = realloc(*items, (count ? count * 2 : 1) * size);
+		if (!grown) {
+			return NULL;
+		}
+		*items = grown;
 	}
+	return memset((char *)*items + count * size, 0, size);
 }
 
-static void say_set_aside(struct lc_interest_store *store)
+void interest_clear(struct lc_saved_interest *saved)
 {
-	if (store->db.set_aside[0]) {
-		lc_log(lc_loop_log(store->loop), LC_LOG_ERROR, "interest", "damaged_file_set_aside",
-			LC_S("file", store->db.set_aside));
-		store->db.set_aside[0] = '\0';
+	for (size_t i = 0; i < saved->portfolio_count; i++) {
+		free(saved->portfolios[i].id);
+		free(saved->portfolios[i].entries);
 	}
-}
-
-static void free_store(struct lc_interest_store *store)
-{
-	lc_timer_destroy(store->fail_soon);
-	if (store->saved) {
-		lc_saved_interest_free(store->saved);
-	}
-	free(store);
-}
-
-static void finish_open(struct lc_interest_store *store)
-{
-	struct lc_saved_interest *saved = store->saved;
-	store->saved = NULL;
-	if (store->err.code != LC_OK) {
-		lc_saved_interest_free(saved);
-		store->loaded(store->loaded_arg, NULL, &store->err);
-	} else {
-		store->loaded(store->loaded_arg, saved, NULL);
-	}
-}
-
-static void finish_save(struct lc_interest_store *store)
-{
-	lc_saved_interest_free(store->saved);
-	store->saved = NULL;
-	/* done() may start the next save, which uses store->err again. */
-	struct lc_error err = store->err;
-	store->done(store->done_arg, err.code != LC_OK ? &err : NULL);
-}
-
-static void finish_close(struct lc_interest_store *store)
-{
-	void (*closed)(void *) = store->closed;
-	void *arg = store->closed_arg;
-	free_store(store);
-	closed(arg);
-}
-
-static void start(struct lc_interest_store *store, enum work work);
-
-static void finish(struct lc_interest_store *store)
-{
-	store->busy = false;
-	say_set_aside(store);
-	switch (store->work) {
-	case WORK_OPEN:
-		finish_open(store);
-		break;
-	case WORK_SAVE:
-		finish_save(store);
-		break;
-	case WORK_CLOSE:
-		finish_close(store);
-		return;
-	}
-	if (store->closing && !store->busy) {
-		start(store, WORK_CLOSE);
-	}
-}
-
-static void on_worked(void *arg, bool cancelled)
-{
-	struct lc_interest_store *store = arg;
-	if (cancelled && store->work == WORK_CLOSE) {
-		interest_db_close(
-			&store->db); /* the loop has ended: nobody waits for it any more */
-	} else if (cancelled) {
-		lc_error_set(&store->err, LC_ERR_CANCELLED, "the process is ending");
-	}
-	finish(store);
-}
-
-static void on_fail_soon(void *arg)
-{
-	struct lc_interest_store *store = arg;
-	if (store->work == WORK_CLOSE) {
-		interest_db_close(&store->db);
-	}
-	finish(store);
-}
-
-static void start(struct lc_interest_store *store, enum work work)
-{
-	assert(!store->busy);
-	store->busy = true;
-	store->work = work;
-	store->wall_ns = lc_loop_wall_ns(store->loop);
-	store->err = (struct lc_error){.code = LC_OK};
-	enum lc_err rc = lc_loop_job(store->loop, do_work, on_worked, store);
-	if (rc != LC_OK) {
-		lc_error_set(&store->err, rc, "%s", lc_err_text(rc));
-		lc_timer_start(store->fail_soon, 0, 0);
-	}
+	free(saved->portfolios);
+	free(saved->offsets);
+	*saved = (struct lc_saved_interest){0};
 }
 
 void lc_saved_interest_free(struct lc_saved_interest *saved)
 {
 	if (saved) {
-		interest_db_clear(saved);
+		interest_clear(saved);
 		free(saved);
 	}
-}
-
-enum lc_err lc_interest_store_open(struct lc_loop *loop, const char *dir,
-	void (*loaded)(void *arg, struct lc_saved_interest *saved, const struct lc_error *err),
-	void *arg, struct lc_interest_store **out)
-{
-	struct lc_interest_store *store = calloc(1, sizeof *store);
-	if (!store) {
-		return LC_ERR_NOMEM;
-	}
-	store->loop = loop;
-	store->loaded = loaded;
-	store->loaded_arg = arg;
-	enum lc_err rc = LC_ERR_TOO_LARGE;
-	if ((size_t)snprintf(store->db.dir, sizeof store->db.dir, "%s", dir) >=
-		sizeof store->db.dir) {
-		goto free_store;
-	}
-	rc = LC_ERR_NOMEM;
-	store->saved = calloc(1, sizeof *store->saved);
-	if (!store->saved ||
-		lc_timer_create(loop, on_fail_soon, store, &store->fail_soon) != LC_OK) {
-		goto free_store;
-	}
-	start(store, WORK_OPEN);
-	*out = store;
-	return LC_OK;
-free_store:
-	free_store(store);
-	return rc;
 }
 
 void lc_interest_store_save(struct lc_interest_store *store, struct lc_saved_interest *saved,
 	void (*done)(void *arg, const struct lc_error *err), void *arg)
 {
-	assert(!store->closing);
-	assert(!store->saved);
-	store->saved = saved;
-	store->done = done;
-	store->done_arg = arg;
-	start(store, WORK_SAVE);
+	store->impl->save(store, saved, done, arg);
 }
 
 void lc_interest_store_close(struct lc_interest_store *store, void (*done)(void *arg), void *arg)
 {
-	if (!store) {
+	if (store) {
+		store->impl->close(store, done, arg);
+	} else {
 		done(arg);
-		return;
 	}
-	assert(!store->closing);
-	store->closing = true;
-	store->closed = done;
-	store->closed_arg = arg;
-	if (!store->busy) {
-		start(store, WORK_CLOSE);
-	}
+}
+
+const char *lc_interest_store_server(const struct lc_interest_store *store)
+{
+	return store->impl->server();
 }

@@ -456,7 +456,7 @@ static const struct lc_setting redis_settings[] = {
 
 const struct lc_section lc_redis_section = {
 	.name = "redis",
-	.help = "heartbeats in Redis",
+	.help = "Redis: heartbeats, and the followed sets with interest.store",
 	.settings = redis_settings,
 	.count = sizeof redis_settings / sizeof *redis_settings,
 	.size = sizeof(struct lc_redis_config),
@@ -579,4 +579,9 @@ const struct lc_redis_reply *lc_redis_reply_item(const struct lc_redis_reply *re
 {
 	assert(index < lc_redis_reply_count(reply));
 	return (const struct lc_redis_reply *)(const void *)raw_reply(reply)->element[index];
+}
+
+bool lc_redis_reply_failed(const struct lc_redis_reply *reply)
+{
+	return raw_reply(reply)->type == REDIS_REPLY_ERROR;
 }

@@ -54,6 +54,39 @@ class RealKafka(livecore.Case):
             self.assertEqual((record.key, record.value["market"]), (symbol, market))
             self.assertIn(record.value["timestamp"][-6:], zone)
 
+    def test_check_tells_versions(self):
+        """What answered, its version as far as it tells one, how long it took, and what to do."""
+        fushu = self.sim("fushu")
+        settings = {"kafka.brokers": self.kafka.brokers, "state.dir": self.state, "fushu.url": fushu.url}
+        settings |= self.topics() | {"routing.feeders": "fushu"}
+        done = livecore.tool("check", "--connect", *livecore.words(settings))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        lines = {line.split()[0]: line for line in done.stdout.splitlines() if " ms  " in line}
+        kafka = rf"kafka +ok +[\d.]+ ms  {self.kafka.brokers} answered: it speaks the protocol of Kafka 3\.9 \(Produce 11, Fetch 17\)"
+        self.assertRegex(lines["kafka"], kafka)
+        self.assertRegex(lines["kafka"], r"cluster [\w-]{22} of 1 broker\(s\), led by 1; client librdkafka \d")
+        self.assertIn("topics are missing: livecore topics create", lines["kafka"])
+        self.assertRegex(lines["fushu"], rf"ok +[\d.]+ ms  {fushu.url}: connected and ready")
+        self.assertRegex(lines["store"], r"ok .* SQLite 3\.\d+\.\d+: 0 portfolio")
+        wrong = settings | {"kafka.brokers": "127.0.0.1:1"}
+        fushu.kill()
+        done = livecore.tool("check", "--connect", *livecore.words(wrong), within_s=60)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, r"kafka +FAILED .*(refused|brokers)")
+        self.assertRegex(done.stdout, r"fushu +FAILED .*refused|fushu +FAILED .*connect")
+
+    def test_check_beside_one_that_runs(self):
+        self.start()
+        settings = {"kafka.brokers": self.kafka.brokers, "state.dir": self.state, "routing.feeders": ""}
+        done = livecore.tool("check", "--connect", *livecore.words(settings))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, rf"store +ok .*in use by another livecore \(process {self.live.pid}\)")
+        self.assertTrue((Path(self.state) / "interest.db").exists())
+        more = ["--set", f"state.dir={self.state}", "--set", "http.enabled=false"]
+        done = livecore.tool("run", "--embedded", *more)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertRegex(done.stderr, rf"in use by another livecore \(process {self.live.pid}\)")
+
     # --- TLS and SASL ---
 
     def secure(self, password):

@@ -188,6 +188,52 @@ class Heartbeats(livecore.Case):
         states = {name: c["state"] for name, c in self.all(redis, 0).items()}
         self.assertEqual(states, {"data_manager:under-test": "stopped", "task_timer:under-test": "stopped"})
 
+    SETS = "livecore:interest:under-test"
+
+    def test_followed_sets(self):
+        """interest.store: redis. They survive a restart without the disk, and Redis killed, empty and back."""
+        redis = self.redis()
+        kept = {"interest.store": "redis"}
+        live = self.start(redis, kept)
+        self.follow("p", ["AAPL", "IBM"])
+        self.follow("q", ["IBM", "KO"])
+        live.wait_subscribed("alpaca", 3)
+        livecore.wait_for(lambda: redis.cli("ZCARD", self.SETS + ":portfolios") == "2", "both sets in Redis")
+        livecore.wait_for(lambda: "KO" in redis.cli("GET", self.SETS + ":set:q"), "the second set")
+        self.assertEqual(live.stop(), 0)
+        self.assertFalse((Path(self.state) / "interest.db").exists())
+        shutil.rmtree(self.state)
+        again = self.start(redis, kept)  # the embedded broker is a new one: its topic is empty
+        again.expect(r"interest ready followed=3 portfolios=2")
+        again.wait_subscribed("alpaca", 3)
+        redis.run("kill")
+        again.expect(r"redis away")
+        self.follow("q", ["MSFT"])
+        again.expect(r"interest not_stored .*refused")
+        self.assertIn("refused", again.ready()[1]["checks"]["store"]["reason"])
+        self.assertEqual(again.ready()[0], 200)
+        self.ticks_go_on(again)
+        redis.run("restart")
+        livecore.wait_for(lambda: redis.cli("ZCARD", self.SETS + ":portfolios") == "2", "both sets again")
+        livecore.wait_for(lambda: "store" not in again.ready()[1]["checks"], "no complaint is left")
+        settings = livecore.words({"redis.address": redis.address, "routing.feeders": "", "state.dir": self.state})
+        checked = livecore.tool("check", "--connect", *settings, "--set", "interest.store=redis", "--set", "node.id=under-test")
+        self.assertRegex(checked.stdout, r"store +ok .*Redis.*2 portfolio", checked.stderr)
+        self.assertEqual(again.stop(), 0)
+        # Away at the start: what is followed comes from the topic, and goes to Redis when it is there.
+        redis.run("kill")
+        third = self.start(redis, kept)
+        self.follow("r", ["NVDA"])
+        third.wait_subscribed("alpaca", 1)
+        redis.run("restart")
+        livecore.wait_for(lambda: redis.cli("ZCARD", self.SETS + ":portfolios") == "1", "the set is stored")
+
+    def test_no_address(self):
+        settings = livecore.words({"interest.store": "redis", "state.dir": self.state, "http.enabled": "false"})
+        done = livecore.tool("run", "--embedded", *settings)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("set redis.address", done.stderr)
+
     def test_twins(self):
         """Two processes with one node.id are said, in the log and as an event; a restart is no twin."""
         redis = self.redis()

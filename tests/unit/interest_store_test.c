@@ -1,5 +1,4 @@
-#include "livecore/interest_store.h"
-#include "loop_fixture.h"
+#include "interest_bench.h"
 
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -7,135 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#define TOPIC "ginkgo.live.interest.updates"
-
-struct bench {
-	struct fixture f;
-	char root[64], dir[128];
-	struct lc_interest_store *store;
-	struct lc_saved_interest *loaded; /* of the last open; owned */
-	struct lc_error err;
-	int loads, saves, closes;
-	bool was_loaded, was_saved, was_closed;
-};
-
-static void on_loaded(void *arg, struct lc_saved_interest *saved, const struct lc_error *err)
-{
-	struct bench *b = arg;
-	b->loads++;
-	b->was_loaded = true;
-	b->err = err ? *err : (struct lc_error){.code = LC_OK};
-	cr_assert(err ? !saved : saved != NULL, "either saved or err");
-	lc_saved_interest_free(b->loaded);
-	b->loaded = saved;
-}
-
-static void on_saved(void *arg, const struct lc_error *err)
-{
-	struct bench *b = arg;
-	b->saves++;
-	b->was_saved = true;
-	b->err = err ? *err : (struct lc_error){.code = LC_OK};
-}
-
-static void on_closed(void *arg)
-{
-	struct bench *b = arg;
-	b->closes++;
-	b->was_closed = true;
-	b->store = NULL;
-}
-
-static void bench_open(struct bench *b)
-{
-	*b = (struct bench){0};
-	fixture_open(&b->f);
-	strcpy(b->root, "/tmp/livecore-store-XXXXXX");
-	cr_assert(mkdtemp(b->root));
-	snprintf(b->dir, sizeof b->dir, "%s/state/of/it", b->root);
-}
-
-static void bench_close(struct bench *b)
-{
-	char command[256];
-	lc_saved_interest_free(b->loaded);
-	snprintf(command, sizeof command, "rm -rf %s", b->root);
-	cr_assert_eq(system(command), 0);
-	fixture_close(&b->f);
-}
-
-static void open_store(struct bench *b)
-{
-	b->was_loaded = false;
-	cr_assert_eq(lc_interest_store_open(b->f.loop, b->dir, on_loaded, b, &b->store), LC_OK);
-	cr_assert(!b->was_loaded, "never from inside the call");
-	run_until(&b->f, &b->was_loaded);
-}
-
-static void close_store(struct bench *b)
-{
-	b->was_closed = false;
-	lc_interest_store_close(b->store, on_closed, b);
-	run_until(&b->f, &b->was_closed);
-}
-
-static void save(struct bench *b, struct lc_saved_interest *saved)
-{
-	b->was_saved = false;
-	lc_interest_store_save(b->store, saved, on_saved, b);
-	cr_assert(!b->was_saved, "never from inside the call");
-	run_until(&b->f, &b->was_saved);
-}
-
-static struct lc_saved_interest *make_saved(size_t portfolios, size_t offsets)
-{
-	struct lc_saved_interest *saved = calloc(1, sizeof *saved);
-	saved->portfolios = calloc(portfolios + 1, sizeof *saved->portfolios);
-	saved->offsets = calloc(offsets + 1, sizeof *saved->offsets);
-	saved->offset_count = offsets;
-	strcpy(saved->topic, TOPIC);
-	for (size_t i = 0; i < offsets; i++) {
-		saved->offsets[i] = (struct lc_saved_offset){(int32_t)i, 1000 + (int64_t)i};
-	}
-	return saved;
-}
-
-static struct lc_saved_portfolio *add_portfolio(
-	struct lc_saved_interest *saved, const char *id, size_t count)
-{
-	struct lc_saved_portfolio *portfolio = &saved->portfolios[saved->portfolio_count++];
-	portfolio->id = strdup(id);
-	portfolio->replace_ns = INT64_MIN;
-	portfolio->latest_ns = 1767922200123456789;
-	portfolio->entries = calloc(count + 1, sizeof *portfolio->entries);
-	portfolio->count = count;
-	for (size_t i = 0; i < count; i++) {
-		struct lc_saved_entry *entry = &portfolio->entries[i];
-		snprintf(entry->symbol, sizeof entry->symbol, "%06zu.SZ", i + 1);
-		entry->follow_ns = INT64_MAX - (int64_t)i;
-		entry->remove_ns = INT64_MIN;
-		entry->since_ns = (int64_t)i;
-	}
-	return portfolio;
-}
-
-static const struct lc_saved_portfolio *find(const struct lc_saved_interest *saved, const char *id)
-{
-	for (size_t i = 0; i < saved->portfolio_count; i++) {
-		if (strcmp(saved->portfolios[i].id, id) == 0) {
-			return &saved->portfolios[i];
-		}
-	}
-	return NULL;
-}
-
-static void reopen(struct bench *b)
-{
-	close_store(b);
-	open_store(b);
-	cr_assert_eq(b->err.code, LC_OK, "%s", b->err.text);
-}
 
 /* What another program does to the file while the store is closed. */
 static void run_sql(const struct bench *b, const char *sql)
@@ -152,7 +22,7 @@ Test(interest_store, a_first_start_is_empty_and_private)
 {
 	struct bench b;
 	struct stat st;
-	bench_open(&b);
+	bench_open(&b, SQLITE);
 	open_store(&b);
 	cr_assert_eq(b.err.code, LC_OK, "%s", b.err.text);
 	cr_assert_eq(b.loaded->portfolio_count + b.loaded->offset_count, 0);
@@ -167,10 +37,10 @@ Test(interest_store, a_first_start_is_empty_and_private)
 	bench_close(&b);
 }
 
-Test(interest_store, what_was_saved_is_loaded)
+static void save_and_load(enum kind kind)
 {
 	struct bench b;
-	bench_open(&b);
+	bench_open(&b, kind);
 	open_store(&b);
 	struct lc_saved_interest *saved = make_saved(3, 12);
 	add_portfolio(saved, "growth", 300);
@@ -202,10 +72,17 @@ Test(interest_store, what_was_saved_is_loaded)
 	bench_close(&b);
 }
 
-Test(interest_store, a_save_replaces_its_portfolios_and_leaves_the_others)
+Test(interest_store, what_was_saved_is_loaded)
+{
+	for (enum kind kind = SQLITE; kind < KINDS; kind++) {
+		save_and_load(kind);
+	}
+}
+
+static void replace_some(enum kind kind)
 {
 	struct bench b;
-	bench_open(&b);
+	bench_open(&b, kind);
 	open_store(&b);
 	struct lc_saved_interest *saved = make_saved(3, 4);
 	add_portfolio(saved, "kept", 5);
@@ -236,11 +113,58 @@ Test(interest_store, a_save_replaces_its_portfolios_and_leaves_the_others)
 	bench_close(&b);
 }
 
+Test(interest_store, a_save_replaces_its_portfolios_and_leaves_the_others)
+{
+	for (enum kind kind = SQLITE; kind < KINDS; kind++) {
+		replace_some(kind);
+	}
+}
+
+static void complete_save(enum kind kind)
+{
+	struct bench b;
+	bench_open(&b, kind);
+	open_store(&b);
+	cr_assert_eq(b.err.code, LC_OK, "%s", b.err.text);
+	struct lc_saved_interest *saved = make_saved(150, 1);
+	for (int i = 0; i < 150; i++) {
+		char id[16];
+		snprintf(id, sizeof id, "p%d", i);
+		add_portfolio(saved, id, (size_t)i % 3);
+	}
+	save(&b, saved);
+	cr_assert_eq(b.err.code, LC_OK, "%s", b.err.text);
+	reopen(&b);
+	cr_assert_eq(b.loaded->portfolio_count, 150);
+	saved = make_saved(2, 1);
+	saved->complete = true;
+	add_portfolio(saved, "p7", 9);
+	add_portfolio(saved, "new", 1);
+	save(&b, saved);
+	cr_assert_eq(b.err.code, LC_OK, "%s", b.err.text);
+	save(&b, make_saved(0, 0));
+	cr_assert_eq(b.err.code, LC_OK, "%s", b.err.text);
+	reopen(&b);
+	cr_assert_eq(b.loaded->portfolio_count, 2, "%zu", b.loaded->portfolio_count);
+	cr_assert_eq(find(b.loaded, "p7")->count, 9);
+	cr_assert_eq(find(b.loaded, "new")->count, 1);
+	cr_assert_eq(b.loaded->offset_count, 0);
+	close_store(&b);
+	bench_close(&b);
+}
+
+Test(interest_store, a_complete_save_leaves_nothing_else)
+{
+	for (enum kind kind = SQLITE; kind < KINDS; kind++) {
+		complete_save(kind);
+	}
+}
+
 /* Something fails in the middle of a save: neither sets nor offsets may move. */
 Test(interest_store, sets_and_offsets_move_together_or_not_at_all)
 {
 	struct bench b;
-	bench_open(&b);
+	bench_open(&b, SQLITE);
 	open_store(&b);
 	struct lc_saved_interest *saved = make_saved(1, 2);
 	add_portfolio(saved, "p", 3);
@@ -293,7 +217,7 @@ Test(interest_store, a_damaged_file_is_set_aside)
 	for (int page = 0; page < 2; page++) {
 		struct bench b;
 		char path[160];
-		bench_open(&b);
+		bench_open(&b, SQLITE);
 		lc_log_set_levels(b.f.log, "off", NULL);
 		open_store(&b);
 		struct lc_saved_interest *saved = make_saved(1, 2);
@@ -320,7 +244,7 @@ Test(interest_store, a_damaged_file_is_set_aside)
 Test(interest_store, a_newer_file_is_left_alone)
 {
 	struct bench b;
-	bench_open(&b);
+	bench_open(&b, SQLITE);
 	open_store(&b);
 	close_store(&b);
 	run_sql(&b, "PRAGMA user_version=99");
@@ -338,7 +262,7 @@ Test(interest_store, a_newer_file_is_left_alone)
 Test(interest_store, a_directory_that_cannot_be_written_is_an_error)
 {
 	struct bench b;
-	bench_open(&b);
+	bench_open(&b, SQLITE);
 	snprintf(b.dir, sizeof b.dir, "%s/file/state", b.root);
 	char path[160];
 	snprintf(path, sizeof path, "%s/file", b.root);
@@ -361,11 +285,11 @@ Test(interest_store, a_directory_that_cannot_be_written_is_an_error)
 	bench_close(&b);
 }
 
-Test(interest_store, closing_waits_for_what_is_under_way)
+static void close_early(enum kind kind)
 {
 	struct bench b;
-	bench_open(&b);
-	cr_assert_eq(lc_interest_store_open(b.f.loop, b.dir, on_loaded, &b, &b.store), LC_OK);
+	bench_open(&b, kind);
+	start_store(&b);
 	close_store(&b);
 	cr_assert_eq(b.loads, 1, "loaded is called all the same");
 	open_store(&b);
@@ -385,6 +309,13 @@ Test(interest_store, closing_waits_for_what_is_under_way)
 	bench_close(&b);
 }
 
+Test(interest_store, closing_waits_for_what_is_under_way)
+{
+	for (enum kind kind = SQLITE; kind < KINDS; kind++) {
+		close_early(kind);
+	}
+}
+
 static void on_saved_close(void *arg, const struct lc_error *err)
 {
 	struct bench *b = arg;
@@ -401,10 +332,10 @@ static void on_saved_again(void *arg, const struct lc_error *err)
 	lc_interest_store_save(b->store, saved, on_saved_close, b);
 }
 
-Test(interest_store, a_save_may_follow_and_a_close_may_come_inside_done)
+static void save_inside_done(enum kind kind)
 {
 	struct bench b;
-	bench_open(&b);
+	bench_open(&b, kind);
 	open_store(&b);
 	lc_interest_store_save(b.store, make_saved(0, 1), on_saved_again, &b);
 	run_until(&b.f, &b.was_closed);
@@ -415,6 +346,13 @@ Test(interest_store, a_save_may_follow_and_a_close_may_come_inside_done)
 	bench_close(&b);
 }
 
+Test(interest_store, a_save_may_follow_and_a_close_may_come_inside_done)
+{
+	for (enum kind kind = SQLITE; kind < KINDS; kind++) {
+		save_inside_done(kind);
+	}
+}
+
 /* The file goes bad under a process that runs: the save fails and says so, and the next one finds a
  * file that works. */
 Test(interest_store, damage_found_by_a_save_is_set_aside)
@@ -423,7 +361,7 @@ Test(interest_store, damage_found_by_a_save_is_set_aside)
 	struct bench b;
 	char path[160];
 	memset(noise, 0xa5, sizeof noise);
-	bench_open(&b);
+	bench_open(&b, SQLITE);
 	lc_log_set_levels(b.f.log, "off", NULL);
 	open_store(&b);
 	struct lc_saved_interest *saved = make_saved(1, 2);
