@@ -449,6 +449,22 @@ static void alpaca_explain(const void *config, size_t n_symbols, struct lc_buf *
 	}
 }
 
+static void alpaca_probe(struct lc_feeder *feeder)
+{
+	struct lc_alpaca *self = alpaca_of(feeder);
+	if (self->ws) {
+		lc_ws_ping(self->ws);
+	}
+}
+
+static void alpaca_signs(const struct lc_feeder *feeder, struct lc_feeder_signs *out)
+{
+	const struct lc_alpaca *self = const_alpaca_of(feeder);
+	int64_t pong_ns = self->ws ? lc_ws_info(self->ws).pong_ns : 0;
+	int64_t read_ns = self->received_mono_ns;
+	*out = (struct lc_feeder_signs){.heard_ns = pong_ns > read_ns ? pong_ns : read_ns};
+}
+
 const struct lc_feeder_impl lc_feeder_alpaca = {
 	.name = "alpaca",
 	.origin = "alpaca",
@@ -464,4 +480,6 @@ const struct lc_feeder_impl lc_feeder_alpaca = {
 	.pause = alpaca_pause,
 	.configure = alpaca_configure,
 	.explain = alpaca_explain,
+	.probe = alpaca_probe,
+	.signs = alpaca_signs,
 };

@@ -159,6 +159,10 @@ void lc_eastmoney_take(struct lc_eastmoney *self, uint32_t symbol,
 	entry->awaits_full &= !full;
 	if (!changed) {
 		(*self->unchanged)++;
+		if (self->base.env.host->same) {
+			self->base.env.host->same(
+				&self->base, symbol, (int64_t)entry->row.time_s * LC_NS_PER_S);
+		}
 		return;
 	}
 	tell_state(self, symbol, &entry->row);
@@ -342,6 +346,26 @@ static void eastmoney_configure(struct lc_feeder *feeder, const void *config)
 	self->base.env.config = config;
 }
 
+static void eastmoney_probe(struct lc_feeder *feeder)
+{
+	struct lc_eastmoney *self = eastmoney_of(feeder);
+	if (self->ws) {
+		lc_ws_ping(self->ws);
+	} else if (self->mode != LC_EASTMONEY_WS && self->state == LC_EASTMONEY_UP) {
+		lc_eastmoney_knock(self);
+	}
+}
+
+static void eastmoney_signs(const struct lc_feeder *feeder, struct lc_feeder_signs *out)
+{
+	const struct lc_eastmoney *self = (const struct lc_eastmoney *)feeder;
+	int64_t pong_ns = self->ws ? lc_ws_info(self->ws).pong_ns : 0;
+	bool polls = self->mode == LC_EASTMONEY_POLL;
+	*out = (struct lc_feeder_signs){
+		.heard_ns = pong_ns > self->heard_ns ? pong_ns : self->heard_ns,
+		.cadence_ns = polls ? self->settings->poll_ms * LC_NS_PER_MS : 0};
+}
+
 const struct lc_feeder_impl lc_feeder_eastmoney = {
 	.name = "eastmoney",
 	.origin = "eastmoney",
@@ -357,4 +381,6 @@ const struct lc_feeder_impl lc_feeder_eastmoney = {
 	.pause = eastmoney_pause,
 	.configure = eastmoney_configure,
 	.explain = lc_eastmoney_explain,
+	.probe = eastmoney_probe,
+	.signs = eastmoney_signs,
 };

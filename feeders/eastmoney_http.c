@@ -127,6 +127,7 @@ bool lc_eastmoney_judge(struct lc_eastmoney *self, const struct lc_http_answer *
 
 void lc_eastmoney_good(struct lc_eastmoney *self)
 {
+	self->heard_ns = lc_loop_mono_ns(self->base.env.loop);
 	self->failures = self->refusals = 0;
 	if (self->bans > 0 && lc_loop_mono_ns(self->base.env.loop) > self->ban_forgotten_ns) {
 		self->bans = 0;
@@ -224,6 +225,27 @@ void lc_eastmoney_probe(struct lc_eastmoney *self)
 	begin_url(self, "f12,f13");
 	lc_buf_puts(&self->url, PROBE_SECID);
 	send_get(self, on_probe);
+}
+
+static void on_knock(void *arg, const struct lc_http_answer *answer)
+{
+	struct lc_eastmoney *self = arg;
+	self->request = NULL;
+	if (lc_eastmoney_judge(self, answer)) {
+		lc_eastmoney_good(self);
+	}
+	lc_eastmoney_pump(self);
+}
+
+void lc_eastmoney_knock(struct lc_eastmoney *self)
+{
+	if (self->request) {
+		return; /* its answer is as good a sign */
+	}
+	use_slot(self, lc_loop_mono_ns(self->base.env.loop));
+	begin_url(self, "f12,f13");
+	lc_buf_puts(&self->url, PROBE_SECID);
+	send_get(self, on_knock);
 }
 
 /* --- polls --- */

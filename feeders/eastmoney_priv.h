@@ -149,6 +149,7 @@ struct lc_eastmoney {
 	unsigned bans;    /* in a row, for the length of the wait */
 	int64_t ban_forgotten_ns; /* monotonic: good answers after it make the next ban the first */
 	int64_t received_ns, received_mono_ns; /* of what is being read */
+	int64_t heard_ns; /* monotonic: the last answer, bytes of a stream or message */
 
 	uint64_t *polls, *failed, *unchanged, *reopened;
 	double *oldest;
@@ -183,6 +184,8 @@ struct lc_eastmoney_headers {
 void lc_eastmoney_headers(
 	const struct lc_eastmoney_settings *settings, struct lc_eastmoney_headers *out);
 void lc_eastmoney_probe(struct lc_eastmoney *self);
+/* The same in a session that is up: its answer is a sign of life. */
+void lc_eastmoney_knock(struct lc_eastmoney *self);
 /* Sends the next request that is due, and sets the timer for the one after it. */
 void lc_eastmoney_pump(struct lc_eastmoney *self);
 

@@ -86,7 +86,7 @@ static void on_data(void *arg, struct lc_http_request *request, const void *data
 	(void)request;
 	self->received_ns = received_wall_ns;
 	self->received_mono_ns = lc_loop_mono_ns(self->base.env.loop);
-	stream->heard_ns = self->received_mono_ns;
+	stream->heard_ns = self->heard_ns = self->received_mono_ns;
 	lc_sse_feed(stream->sse, data, len);
 }
 

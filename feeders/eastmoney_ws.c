@@ -42,6 +42,7 @@ static void on_message(void *arg, struct lc_ws *ws, const void *data, size_t len
 	}
 	self->received_ns = received_wall_ns;
 	self->received_mono_ns = lc_loop_mono_ns(self->base.env.loop);
+	self->heard_ns = self->received_mono_ns;
 	lc_eastmoney_take(self, symbol, &row, &answer,
 		self->settings->ws_volume == LC_EASTMONEY_LOTS ? LC_EM_LOTS : 0);
 }

@@ -53,6 +53,7 @@ struct fushu {
 	int64_t sent_ns;                       /* monotonic: the last request */
 	unsigned dead;                         /* requests in a row that got no answer at all */
 	int64_t received_ns, received_mono_ns; /* of the answer being read */
+	int64_t heard_ns;                      /* monotonic: the last usable answer */
 	uint64_t *failed_polls;
 };
 
@@ -244,6 +245,7 @@ static void on_poll(void *arg, const struct lc_http_answer *answer)
 	if (judge(self, answer)) {
 		self->received_ns = answer->received_wall_ns;
 		self->received_mono_ns = lc_loop_mono_ns(self->base.env.loop);
+		self->heard_ns = self->received_mono_ns;
 		enum lc_err code = lc_fushu_parse(self->json, answer->body, answer->body_len,
 			self->zone, on_row, self, &bad_rows, &err);
 		if (code != LC_OK || bad_rows > 0) {
@@ -491,6 +493,13 @@ static void fushu_configure(struct lc_feeder *feeder, const void *config)
 	self->base.env.config = config;
 }
 
+static void fushu_signs(const struct lc_feeder *feeder, struct lc_feeder_signs *out)
+{
+	const struct fushu *self = (const struct fushu *)feeder;
+	*out = (struct lc_feeder_signs){
+		.heard_ns = self->heard_ns, .cadence_ns = self->settings->poll_ms * LC_NS_PER_MS};
+}
+
 static void fushu_explain(const void *config, size_t n_symbols, struct lc_buf *out)
 {
 	const struct settings *settings = config;
@@ -518,4 +527,5 @@ const struct lc_feeder_impl lc_feeder_fushu = {
 	.pause = fushu_pause,
 	.configure = fushu_configure,
 	.explain = fushu_explain,
+	.signs = fushu_signs,
 };

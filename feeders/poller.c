@@ -145,6 +145,7 @@ static void on_answer(void *arg, const struct lc_http_answer *answer)
 	poller->received_mono_ns = now_of(poller);
 	bool good = poller->vendor->answer(poller, answer, probe);
 	*poller->failed += !good;
+	poller->heard_ns = good ? poller->received_mono_ns : poller->heard_ns;
 	if (poller->state == LC_POLLER_ENDING) {
 		return;
 	}
@@ -349,6 +350,13 @@ void lc_poller_configure(struct lc_feeder *feeder, const void *config)
 	poller->settings = config;
 	poller->base.env.config = config;
 	arm(poller);
+}
+
+void lc_poller_signs(const struct lc_feeder *feeder, struct lc_feeder_signs *out)
+{
+	const struct lc_poller *poller = (const struct lc_poller *)feeder;
+	*out = (struct lc_feeder_signs){.heard_ns = poller->heard_ns,
+		.cadence_ns = poller->settings->poll_ms * LC_NS_PER_MS};
 }
 
 size_t lc_poller_no_limit(const struct lc_feeder *feeder)

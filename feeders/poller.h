@@ -75,6 +75,7 @@ struct lc_poller {
 	uint32_t batch[LC_POLLER_MAX_BATCH];
 	size_t batch_count;                    /* of the request under way */
 	int64_t received_ns, received_mono_ns; /* of the answer being read */
+	int64_t heard_ns;                      /* monotonic: the last usable answer */
 	uint64_t *polls, *failed;
 	struct lc_histogram *ages;
 	double *oldest;
@@ -102,6 +103,8 @@ void lc_poller_change(struct lc_feeder *feeder, const uint32_t *add, size_t n_ad
 	const uint32_t *remove, size_t n_remove);
 void lc_poller_pause(struct lc_feeder *feeder, bool paused);
 void lc_poller_configure(struct lc_feeder *feeder, const void *config);
+/* An answer that was usable is a sign of life. */
+void lc_poller_signs(const struct lc_feeder *feeder, struct lc_feeder_signs *out);
 /* For max_change and symbol_limit: there is none. */
 size_t lc_poller_no_limit(const struct lc_feeder *feeder);
 /* One line of `livecore check`. name: the section's. */

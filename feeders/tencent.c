@@ -273,4 +273,5 @@ const struct lc_feeder_impl lc_feeder_tencent = {
 	.pause = lc_poller_pause,
 	.configure = lc_poller_configure,
 	.explain = tencent_explain,
+	.signs = lc_poller_signs,
 };

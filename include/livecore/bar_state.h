@@ -48,6 +48,9 @@ typedef void (*lc_bar_state_load_cb)(void *arg, const struct lc_bar_pieces *piec
 
 /* Nothing is opened yet: the first load or save does. LC_ERR_NOMEM. */
 enum lc_err lc_bar_state_create(struct lc_loop *loop, const char *dir, struct lc_bar_state **out);
+/* The same for something else than bars that is kept by symbol, in NAME.db; the name is static. */
+enum lc_err lc_bar_state_create_as(
+	struct lc_loop *loop, const char *dir, const char *name, struct lc_bar_state **out);
 
 /* The calls below answer exactly once, later; only one is under way at a time (assert). */
 

@@ -56,6 +56,18 @@ struct lc_feeder_host {
 	/* The vendor refuses one symbol of the change under way. limit: because of the plan's
 	 * symbol limit. */
 	void (*rejected)(struct lc_feeder *feeder, uint32_t symbol, bool limit, const char *reason);
+	/* The vendor told a followed symbol again and said nothing new, so there was no tick: the
+	 * subscription lives. data_ns: the vendor's own time of what it said, 0: none. May be
+	 * NULL. */
+	void (*same)(struct lc_feeder *feeder, uint32_t symbol, int64_t data_ns);
+};
+
+/* What shows that a session's connection itself is alive; data or not. */
+struct lc_feeder_signs {
+	/* Monotonic: when bytes, a pong or an answer came last; 0: none did in this session. */
+	int64_t heard_ns;
+	int64_t cadence_ns; /* of a feeder that polls: from one request to the next; 0: the vendor
+			       pushes */
 };
 
 /* What a feeder is given at creation; borrowed for its life. */
@@ -106,6 +118,12 @@ struct lc_feeder_impl {
 	/* `livecore check`: appends lines about limits, such as how old a quote can get with n
 	 * symbols. May be NULL. */
 	void (*explain)(const void *config, size_t n_symbols, struct lc_buf *out);
+
+	/* Only while up. Asks the vendor for a sign of life (a ping, one request), which then shows
+	 * in signs(). NULL: it is asked all the time, or cannot be. */
+	void (*probe)(struct lc_feeder *feeder);
+	/* Only while up; called some times a second. NULL: there is nothing to see but ticks. */
+	void (*signs)(const struct lc_feeder *feeder, struct lc_feeder_signs *out);
 };
 
 struct lc_feeder {

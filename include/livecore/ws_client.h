@@ -100,6 +100,9 @@ void lc_ws_close(struct lc_ws *ws, int code, const char *reason, int64_t timeout
  * other callback comes. */
 void lc_ws_abort(struct lc_ws *ws);
 
+/* Pings now, besides those of ping_ms: the answer shows in lc_ws_info.pong_ns. */
+void lc_ws_ping(struct lc_ws *ws);
+
 /* Stops and resumes reading: the kernel's buffer fills, and the peer must wait. No message is
  * handed over while paused: what had been read already waits. */
 void lc_ws_pause(struct lc_ws *ws);
@@ -111,6 +114,7 @@ struct lc_ws_info {
 	uint64_t rx_bytes; /* payload, inflated */
 	uint64_t rx_messages;
 	uint64_t tx_messages;
-	bool deflate; /* agreed on */
+	bool deflate;    /* agreed on */
+	int64_t pong_ns; /* monotonic: the last pong; 0: none yet */
 };
 struct lc_ws_info lc_ws_info(const struct lc_ws *ws);

@@ -81,6 +81,7 @@ static void on_tick(struct lc_feeder *feeder, const struct lc_tick *seen)
 	enum lc_drop reason;
 	++*feed->ticks;
 	if (manager->feed_of[seen->symbol] != feed->index && !lc_failover_takes(feed, seen)) {
+		lc_watch_tick(manager->watch, feed->index, seen, true);
 		lc_intake_drop(feed, seen,
 			lc_subscriptions_wanted(
 				lc_supervisor_subscriptions(feed->supervisor), seen->symbol)
@@ -93,7 +94,12 @@ static void on_tick(struct lc_feeder *feeder, const struct lc_tick *seen)
 		lc_clock_tape_advance(lc_loop_clock(manager->loop), tick.event_ns);
 		tick.received_ns = tick.event_ns;
 	}
-	switch (lc_quality_judge(manager->quality, &tick, tick.received_ns, &reason)) {
+	enum lc_verdict verdict = lc_quality_judge(
+		manager->quality, &tick, tick.received_ns, &reason);
+	bool told_before = verdict == LC_DROP &&
+			   (reason == LC_DROP_DUPLICATE || reason == LC_DROP_STALE);
+	lc_watch_tick(manager->watch, feed->index, &tick, !told_before);
+	switch (verdict) {
 	case LC_PASS:
 		push(feed, &tick);
 		break;
@@ -171,6 +177,12 @@ static void on_rejected(struct lc_feeder *feeder, uint32_t symbol, bool limit, c
 	lc_supervisor_on_rejected(feed->supervisor, symbol, limit, reason);
 }
 
+static void on_same(struct lc_feeder *feeder, uint32_t symbol, int64_t data_ns)
+{
+	const struct lc_feed *feed = feeder->env.host_data;
+	lc_watch_same(feed->manager->watch, feed->index, symbol, data_ns);
+}
+
 const struct lc_feeder_host lc_intake_host = {
 	.tick = on_tick,
 	.reference = on_reference,
@@ -179,6 +191,7 @@ const struct lc_feeder_host lc_intake_host = {
 	.down = on_down,
 	.changed = on_changed,
 	.rejected = on_rejected,
+	.same = on_same,
 };
 
 static void on_quality_drop(void *arg, const struct lc_tick *tick, enum lc_drop reason)

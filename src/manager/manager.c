@@ -462,6 +462,9 @@ static enum lc_err create_parts(struct lc_manager *manager, struct lc_error *err
 	rc = rc ? rc : lc_ws_hub_create(manager->loop, &manager->ws, err);
 	rc = rc ? rc : lc_http_create(manager->loop, NULL, &manager->http, err);
 	rc = rc ? rc : lc_feeds_create(manager, err);
+	if (rc == LC_OK && lc_watch_create(manager, &manager->watch) != LC_OK) {
+		rc = lc_error_set(err, LC_ERR_NOMEM, "out of memory");
+	}
 	rc = rc ? rc : create_bars(manager, err);
 	rc = rc ? rc : create_input(manager, err);
 	rc = rc ? rc : lc_beats_create(manager, err);

@@ -22,6 +22,7 @@
 #include "manager/outbox.h"
 #include "manager/settings.h"
 #include "manager/supervisor.h"
+#include "manager/watch.h"
 
 #define LC_FEEDS_MAX 8
 #define LC_NO_FEED UINT8_MAX
@@ -94,6 +95,7 @@ struct lc_manager {
 	struct lc_gaps *gaps;           /* owned */
 	struct lc_heartbeat *heartbeat; /* owned; NULL without Redis */
 	struct lc_twins *twins;         /* owned */
+	struct lc_watch *watch;         /* owned; NULL while stopping */
 	/* owned; what was followed when the routes changed, while it is gone through */
 	uint32_t *reroute;
 	size_t reroute_count, reroute_next;

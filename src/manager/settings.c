@@ -8,6 +8,7 @@
 #include "livecore/redis.h"
 #include "manager/routes.h"
 #include "manager/supervisor.h"
+#include "manager/watch.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -218,6 +219,41 @@ static const struct lc_setting supervisor_settings[] = {
 		.help = "subscribe messages at once after a quiet time"},
 };
 
+#define LIVENESS(field) offsetof(struct lc_liveness_config, field)
+static const struct lc_setting liveness_settings[] = {
+	{"enabled", LC_SET_BOOL, LIVENESS(enabled), .fallback = "true", .apply = LC_APPLY_LIVE,
+		.help = "notice feeds that are connected and silent, and do something about it"},
+	{"patience", LC_SET_DOUBLE, LIVENESS(patience), .fallback = "25", .min = 5, .max = 1000,
+		.apply = LC_APPLY_LIVE,
+		.help = "a silence is mute when so many ticks were to be expected in it, by what "
+			"was learned"},
+	{"min_silence", LC_SET_DURATION, LIVENESS(min_silence), .fallback = "5s", .min = 1000,
+		.max = 3.6e6, .apply = LC_APPLY_LIVE, .help = "no shorter silence is mute"},
+	{"max_silence", LC_SET_DURATION, LIVENESS(max_silence), .fallback = "5m", .min = 10000,
+		.max = 8.64e7, .apply = LC_APPLY_LIVE,
+		.help = "a feed of which nothing is known yet is subscribed anew after such a "
+			"silence in session, and no more"},
+	{"symbol_silence", LC_SET_DURATION, LIVENESS(symbol_silence), .fallback = "60s",
+		.min = 5000, .max = 8.64e7, .apply = LC_APPLY_LIVE,
+		.help = "no shorter silence of one symbol, while others speak, is a fault"},
+	{"grace", LC_SET_DURATION, LIVENESS(grace), .fallback = "10s", .min = 0, .max = 3.6e6,
+		.apply = LC_APPLY_LIVE,
+		.help = "after an open, or after a feed was subscribed, silence counts only from "
+			"then on"},
+	{"probe_wait", LC_SET_DURATION, LIVENESS(probe_wait), .fallback = "3s", .min = 100,
+		.max = 600000, .apply = LC_APPLY_LIVE,
+		.help = "the longest wait for the answer to a probe; then the connection is dead"},
+	{"resubscribe_wait", LC_SET_DURATION, LIVENESS(resubscribe_wait), .fallback = "5s",
+		.min = 100, .max = 600000, .apply = LC_APPLY_LIVE,
+		.help = "for data after subscribing anew, at least; it doubles with each failure"},
+	{"reconnect_wait", LC_SET_DURATION, LIVENESS(reconnect_wait), .fallback = "30s", .min = 100,
+		.max = 600000, .apply = LC_APPLY_LIVE,
+		.help = "for another session, at least, before the next try; it doubles, up to 10 "
+			"minutes"},
+};
+const struct lc_section lc_liveness_section = SECTION(
+	liveness, lc_liveness_config, "feeds that are connected and silent");
+
 const struct lc_section lc_supervisor_section = SECTION(
 	supervisor, lc_supervisor_config, "how sessions with vendors are kept up");
 
@@ -250,6 +286,7 @@ const struct lc_section *const *lc_settings_sections(size_t *count)
 		all[n++] = &sections_here[i];
 	}
 	all[n++] = &lc_supervisor_section;
+	all[n++] = &lc_liveness_section;
 	all[n++] = &lc_kafka_section;
 	all[n++] = &lc_topics_section;
 	all[n++] = &lc_redis_section;

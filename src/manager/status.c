@@ -25,13 +25,16 @@ static bool feeders_json(struct lc_manager *manager, struct lc_buf *out)
 		struct lc_supervisor_status status = lc_supervisor_status(
 			manager->feeds[i].supervisor);
 		bool needed = status.symbols.wanted > 0;
-		bool fine = !needed || status.state == LC_FEED_CONNECTED;
+		char mute[200];
+		lc_watch_trouble(&manager->feeds[i], mute, sizeof mute);
+		const char *reason = status.reason[0] ? status.reason : mute;
+		bool fine = (!needed || status.state == LC_FEED_CONNECTED) && mute[0] == '\0';
 		degraded |= !fine;
 		lc_buf_printf(out, "%s\"%s\":{\"ok\":%s,\"state\":\"%s\"", i > 0 ? "," : "",
 			status.name, fine ? "true" : "false", lc_feed_state_name(status.state));
-		if (status.reason[0]) {
+		if (reason[0]) {
 			lc_buf_puts(out, ",\"reason\":");
-			lc_buf_json_string(out, status.reason, strlen(status.reason));
+			lc_buf_json_string(out, reason, strlen(reason));
 		}
 		lc_buf_putc(out, '}');
 	}
@@ -203,6 +206,7 @@ static void feed_json(struct lc_feed *feed, struct lc_buf *out)
 			out, ",\"clock_offset_ms\":%lld", (long long)(offset_ns / LC_NS_PER_MS));
 	}
 	lc_failover_status(feed, out);
+	lc_watch_status(feed, out);
 	lc_buf_puts(out, ",\"dropped\":{");
 	bool first = true;
 	for (int reason = LC_DROP_NONE + 1; reason < LC_DROP_REASONS; reason++) {
@@ -275,6 +279,7 @@ void lc_manager_gauges(struct lc_manager *manager)
 	struct lc_journal_stats journal = lc_journal_stats(manager->journal);
 	lc_feeds_gauges(manager);
 	lc_bar_flow_gauges(manager->bars);
+	lc_watch_gauges(manager->watch);
 	lc_calendars_gauges(manager->calendars);
 	*lc_metrics_gauge(metrics, "livecore_log_bytes", "",
 		"memory of the log between encoder and Kafka") = (double)journal.bytes;

@@ -81,6 +81,12 @@ static void stop_sender(struct lc_manager *manager)
 /* All ticks are in: what they made is said, and kept for the next start. */
 static void stop_bars(struct lc_manager *manager)
 {
+	if (manager->watch) {
+		struct lc_watch *watch = manager->watch;
+		manager->watch = NULL;
+		manager->closing++;
+		lc_watch_stop(watch, on_part_closed, manager);
+	}
 	if (manager->bars) {
 		struct lc_bar_flow *bars = manager->bars;
 		manager->bars = NULL;

@@ -11,6 +11,7 @@ enum {
 	LIMITED = 1 << 3,  /* refused for the plan's limit: asked again when a place is free */
 	CHANGING = 1 << 4, /* part of the change under way */
 	ORDERED = 1 << 5,  /* stands in `order` */
+	RENEWED = 1 << 6,  /* wanted and held, and to be left for a moment */
 };
 
 /* A growable array of symbols. */
@@ -194,17 +195,21 @@ static bool take(struct lc_subscriptions *subs, uint32_t symbol, uint32_t *out, 
 	return true;
 }
 
-static void take_removals(
+/* Returns how many places they leave: those renewed keep theirs. */
+static size_t take_removals(
 	struct lc_subscriptions *subs, size_t max, uint32_t *remove, size_t *n_remove)
 {
 	struct symbols *removals = &subs->removals;
-	size_t next = 0;
+	size_t next = 0, places = 0;
 	for (; *n_remove < max && next < removals->count; next++) {
 		uint32_t symbol = removals->items[next];
 		uint8_t state = subs->state[symbol];
-		if ((state & HELD) && !(state & (WANTED | CHANGING)) &&
-			!take(subs, symbol, remove, n_remove)) {
-			break;
+		bool leaves = !(state & WANTED);
+		if ((state & HELD) && !(state & CHANGING) && (leaves || state & RENEWED)) {
+			if (!take(subs, symbol, remove, n_remove)) {
+				break;
+			}
+			places += leaves;
 		}
 	}
 	removals->count -= next;
@@ -212,6 +217,7 @@ static void take_removals(
 		memmove(removals->items, removals->items + next,
 			removals->count * sizeof *removals->items);
 	}
+	return places;
 }
 
 bool lc_subscriptions_next(struct lc_subscriptions *subs, size_t max, uint32_t *add, size_t *n_add,
@@ -221,10 +227,9 @@ bool lc_subscriptions_next(struct lc_subscriptions *subs, size_t max, uint32_t *
 	if (subs->under_way) {
 		return false;
 	}
-	take_removals(subs, max, remove, n_remove);
 	/* The places that these leave belong to the earliest over the limit, not to who comes
 	 * behind them. */
-	retry_limited(subs, *n_remove);
+	retry_limited(subs, take_removals(subs, max, remove, n_remove));
 	while (*n_add + *n_remove < max && subs->next < subs->order.count) {
 		uint32_t symbol = subs->order.items[subs->next];
 		uint8_t state = subs->state[symbol];
@@ -236,6 +241,17 @@ bool lc_subscriptions_next(struct lc_subscriptions *subs, size_t max, uint32_t *
 	}
 	subs->under_way = *n_add + *n_remove > 0;
 	return subs->under_way;
+}
+
+bool lc_subscriptions_renew(struct lc_subscriptions *subs, uint32_t symbol)
+{
+	uint8_t *state = &subs->state[symbol];
+	if ((*state & (WANTED | HELD | CHANGING | RENEWED)) != (WANTED | HELD) ||
+		push(&subs->removals, symbol) != LC_OK) {
+		return *state & RENEWED;
+	}
+	*state |= RENEWED;
+	return true;
 }
 
 void lc_subscriptions_rejected(struct lc_subscriptions *subs, uint32_t symbol, bool limit)
@@ -258,7 +274,7 @@ void lc_subscriptions_changed(struct lc_subscriptions *subs)
 		if (!(*state & CHANGING)) {
 			continue; /* rejected */
 		}
-		*state ^= CHANGING | HELD;
+		*state = (uint8_t)((*state ^ (CHANGING | HELD)) & ~RENEWED);
 		if (*state & HELD) {
 			subs->counts.subscribed++;
 			if (!(*state & WANTED) && push(&subs->removals, symbol) != LC_OK) {

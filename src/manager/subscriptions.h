@@ -24,6 +24,10 @@ void lc_subscriptions_leave(struct lc_subscriptions *subs, uint32_t symbol);
  * again, the rejected included. */
 void lc_subscriptions_reset(struct lc_subscriptions *subs);
 
+/* A symbol that the vendor has is left and followed anew, in its place in the order; any other is
+ * as it was. False: it is not held, or memory ran out. */
+bool lc_subscriptions_renew(struct lc_subscriptions *subs, uint32_t symbol);
+
 /* May lc_subscriptions_next() have something to give? False while a change is under way. */
 bool lc_subscriptions_pending(const struct lc_subscriptions *subs);
 

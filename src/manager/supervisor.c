@@ -28,6 +28,7 @@ struct lc_supervisor {
 	uint64_t sessions, reconnects, failures;
 	bool open;              /* impl->start() was called and down() has not come */
 	bool restart;           /* connect again when the session is closed */
+	bool leaving;           /* impl->stop() was called to connect anew */
 	bool in_trouble;        /* trouble() was raised */
 	uint32_t *add, *remove; /* scratch for one change, made at need */
 	size_t scratch;
@@ -269,7 +270,7 @@ void lc_supervisor_stop(struct lc_supervisor *feed, const char *reason)
 		return;
 	}
 	enter(feed, LC_FEED_STOPPED, reason);
-	if (feed->open) {
+	if (feed->open && !feed->leaving) {
 		feed->impl->stop(feed->feeder);
 	}
 }
@@ -312,6 +313,43 @@ void lc_supervisor_pause(struct lc_supervisor *feed, bool paused)
 	}
 }
 
+void lc_supervisor_probe(struct lc_supervisor *feed)
+{
+	if (feed->state == LC_FEED_CONNECTED && feed->impl->probe) {
+		feed->impl->probe(feed->feeder);
+	}
+}
+
+bool lc_supervisor_resubscribe(struct lc_supervisor *feed, uint32_t symbol)
+{
+	bool any = false;
+	if (feed->state != LC_FEED_CONNECTED) {
+		return false;
+	}
+	if (symbol != LC_SYMBOL_NONE) {
+		any = lc_subscriptions_renew(feed->symbols, symbol);
+	} else {
+		size_t cursor = 0;
+		while (lc_subscriptions_each(feed->symbols, &cursor, &symbol)) {
+			any |= lc_subscriptions_renew(feed->symbols, symbol);
+		}
+	}
+	pump_soon(feed);
+	return any;
+}
+
+void lc_supervisor_reconnect(struct lc_supervisor *feed, const char *reason)
+{
+	if (feed->state != LC_FEED_CONNECTED) {
+		return; /* it is at it already */
+	}
+	lc_timer_stop(feed->pump);
+	lc_timer_stop(feed->recovery);
+	feed->leaving = true;
+	enter(feed, LC_FEED_RECONNECTING, reason);
+	feed->impl->stop(feed->feeder);
+}
+
 void lc_supervisor_on_up(struct lc_supervisor *feed)
 {
 	if (feed->state != LC_FEED_CONNECTING) {
@@ -326,7 +364,8 @@ void lc_supervisor_on_up(struct lc_supervisor *feed)
 void lc_supervisor_on_down(struct lc_supervisor *feed, const struct lc_down *why)
 {
 	assert(feed->open);
-	feed->open = false;
+	bool leaving = feed->leaving;
+	feed->open = feed->leaving = false;
 	lc_timer_stop(feed->pump);
 	lc_timer_stop(feed->recovery);
 	lc_subscriptions_reset(feed->symbols);
@@ -341,6 +380,10 @@ void lc_supervisor_on_down(struct lc_supervisor *feed, const struct lc_down *why
 	}
 	if (why->kind == LC_DOWN_STOP) {
 		give_up(feed, why->error.text);
+	} else if (leaving) {
+		struct lc_down again = {.kind = LC_DOWN_RETRY_NOW};
+		lc_error_set(&again.error, LC_ERR_TIMEOUT, "%s", feed->reason);
+		retry(feed, &again);
 	} else {
 		retry(feed, why);
 	}

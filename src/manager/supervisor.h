@@ -77,6 +77,15 @@ enum lc_err lc_supervisor_follow(struct lc_supervisor *feed, uint32_t symbol);
 void lc_supervisor_leave(struct lc_supervisor *feed, uint32_t symbol);
 void lc_supervisor_pause(struct lc_supervisor *feed, bool paused);
 
+/* For liveness; each does nothing when no session is up.
+ * Asks the vendor for a sign of life, if it offers one. */
+void lc_supervisor_probe(struct lc_supervisor *feed);
+/* Leaves and follows anew, LC_SYMBOL_NONE: all that the vendor has. False: nothing to renew. */
+bool lc_supervisor_resubscribe(struct lc_supervisor *feed, uint32_t symbol);
+/* Closes the session and opens another, with the wait of a failure: none the first time, the
+ * backoff's in a row. */
+void lc_supervisor_reconnect(struct lc_supervisor *feed, const char *reason);
+
 /* The feeder's host forwards these (struct lc_feeder_host). */
 void lc_supervisor_on_up(struct lc_supervisor *feed);
 void lc_supervisor_on_down(struct lc_supervisor *feed, const struct lc_down *why);

@@ -376,6 +376,15 @@ void lc_ws_abort(struct lc_ws *ws)
 	lc_ws_finish(ws, LC_ERR_CANCELLED, "aborted");
 }
 
+void lc_ws_ping(struct lc_ws *ws)
+{
+	if (ws->state == WS_OPEN) {
+		ws->ping_due = true;
+		lws_callback_on_writable(ws->wsi);
+		lc_ws_wake_lws(ws->hub);
+	}
+}
+
 void lc_ws_pause(struct lc_ws *ws)
 {
 	if (ws->state == WS_OPEN && !ws->paused) {

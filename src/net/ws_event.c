@@ -174,6 +174,7 @@ static void on_piece(struct lc_ws *ws, struct lws *wsi, const void *in, size_t l
 static void on_pong(struct lc_ws *ws)
 {
 	ws->pong_awaited = false;
+	ws->info.pong_ns = lc_loop_mono_ns(ws->hub->loop);
 	lc_timer_stop(ws->pong);
 }
 

@@ -136,12 +136,15 @@ static uint32_t least(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
-static void arrive(
-	struct lc_liveness *live, struct live_feed *feed, struct live_symbol *s, int64_t mono_ns)
+static void arrive(struct lc_liveness *live, uint8_t index, struct live_symbol *s, int64_t mono_ns)
 {
 	uint32_t now = live_stamp(live, mono_ns);
+	struct live_feed *feed = &live->feeds[index];
 	struct live_market *market = &feed->markets[s->market];
 	feed->last_ns = mono_ns;
+	if (s->feed != index) {
+		return; /* another feed's; or this one has it only since a moment */
+	}
 	if ((s->flags & SYMBOL_KNOWN) && market->counting && s->bucket < BUCKETS) {
 		if (now >> SLOT_SHIFT != s->last >> SLOT_SHIFT) {
 			s->arrivals += s->arrivals < UINT16_MAX;
@@ -253,8 +256,10 @@ void lc_liveness_data(
 	struct lc_liveness *live, uint8_t feed, uint32_t symbol, int64_t event_ns, int64_t mono_ns)
 {
 	struct live_symbol *s = &live->symbols[symbol];
-	s->data_s = (uint32_t)(event_ns / LC_NS_PER_S);
-	arrive(live, &live->feeds[feed], s, mono_ns);
+	if (s->feed == feed) {
+		s->data_s = (uint32_t)(event_ns / LC_NS_PER_S);
+	}
+	arrive(live, feed, s, mono_ns);
 }
 
 void lc_liveness_same(
@@ -264,11 +269,13 @@ void lc_liveness_same(
 	uint32_t data_s = (uint32_t)(data_ns / LC_NS_PER_S);
 	if (data_ns > 0 && data_s > s->data_s) {
 		s->data_s = data_s;
-		arrive(live, &live->feeds[feed], s, mono_ns);
+		arrive(live, feed, s, mono_ns);
 		return;
 	}
-	s->seen = live_stamp(live, mono_ns);
 	live->feeds[feed].answered_ns = mono_ns;
+	if (s->feed == feed) {
+		s->seen = live_stamp(live, mono_ns);
+	}
 }
 
 enum lc_live_symbol lc_liveness_visit(

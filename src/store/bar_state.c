@@ -190,12 +190,19 @@ static void start(struct lc_bar_state *state, enum work work)
 
 enum lc_err lc_bar_state_create(struct lc_loop *loop, const char *dir, struct lc_bar_state **out)
 {
+	return lc_bar_state_create_as(loop, dir, "bar_state", out);
+}
+
+enum lc_err lc_bar_state_create_as(
+	struct lc_loop *loop, const char *dir, const char *name, struct lc_bar_state **out)
+{
 	struct lc_bar_state *state = calloc(1, sizeof *state);
 	if (!state) {
 		return LC_ERR_NOMEM;
 	}
 	state->loop = loop;
 	state->db.lock_fd = -1;
+	state->db.name = name;
 	state->db.key = INT32_MIN;
 	lc_bar_pieces_init(&state->pieces);
 	size_t len = (size_t)snprintf(state->db.dir, sizeof state->db.dir, "%s", dir);

@@ -28,7 +28,7 @@ static const char schema_sql[] =
 
 static void path_of(const struct bar_state_db *db, const char *suffix, char out[PATH_MAX])
 {
-	snprintf(out, PATH_MAX, "%s/bar_state.%s", db->dir, suffix);
+	snprintf(out, PATH_MAX, "%s/%s.%s", db->dir, db->name, suffix);
 }
 
 /* --- the lock --- */
@@ -55,7 +55,7 @@ static enum lc_err take_lock(struct bar_state_db *db, struct lc_error *err)
 		enum lc_err rc = errno == EWOULDBLOCK ? LC_ERR_EXISTS : LC_ERR_IO;
 		close(fd);
 		return lc_error_set(err, rc,
-			"%.120s is in use by another livecore: the bars of this one begin anew "
+			"%.120s is in use by another livecore: what it keeps begins anew here "
 			"after a restart",
 			path);
 	}
@@ -73,9 +73,8 @@ static bool damaged(int rc)
 static enum lc_err sqlite_error(const struct bar_state_db *db, struct lc_error *err)
 {
 	return lc_error_set(err, LC_ERR_IO,
-		"%.120s/bar_state.db: %s: is the disk full, or the file not writable for this "
-		"user?",
-		db->dir, db->sqlite ? sqlite3_errmsg(db->sqlite) : "out of memory");
+		"%.120s/%s.db: %s: is the disk full, or the file not writable for this user?",
+		db->dir, db->name, db->sqlite ? sqlite3_errmsg(db->sqlite) : "out of memory");
 }
 
 static void close_file(struct bar_state_db *db)
@@ -178,9 +177,9 @@ static enum lc_err judge(struct bar_state_db *db, int rc, int64_t wall_ns, struc
 	if (rc == SQLITE_MISMATCH) {
 		close_file(db);
 		return lc_error_set(err, LC_ERR_UNSUPPORTED,
-			"%.120s/bar_state.db was made by a newer livecore: run that one, or move "
-			"the file away",
-			db->dir);
+			"%.120s/%s.db was made by a newer livecore: run that one, or move the "
+			"file away",
+			db->dir, db->name);
 	}
 	sqlite_error(db, err);
 	if (damaged(rc) && set_aside(db, wall_ns) == 0 && open_file(db) == SQLITE_OK) {

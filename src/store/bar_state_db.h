@@ -11,6 +11,7 @@ struct sqlite3_stmt;
 
 struct bar_state_db {
 	char dir[PATH_MAX - 128];
+	const char *name;                         /* of the file, without .db */
 	struct sqlite3 *sqlite;                   /* NULL: not open */
 	struct sqlite3_stmt *put, *forget, *next; /* made with it */
 	int lock_fd;                              /* -1: not held */
