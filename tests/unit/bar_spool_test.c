@@ -102,7 +102,14 @@ Test(bar_row, bytes_and_back)
 	strcpy(row.symbol, "ABCDE.ABC.ABC");
 	bar_row_encode(&row, bytes);
 	cr_assert_eq(bar_row_decode(bytes, &back), LC_OK);
-	cr_assert_eq(memcmp(&row.bar, &back.bar, sizeof row.bar), 0);
+	uint8_t again[BAR_ROW_BYTES]; /* not the structures: their padding has no value */
+	bar_row_encode(&back, again);
+	cr_assert_arr_eq(again, bytes, sizeof bytes);
+	cr_assert_eq(lc_decimal_compare(back.bar.high, row.bar.high), 0);
+	cr_assert_eq(lc_decimal_compare(back.bar.low, row.bar.low), 0);
+	cr_assert_eq(lc_decimal_compare(back.bar.volume, row.bar.volume), 0);
+	cr_assert_eq(back.bar.start_ns, row.bar.start_ns);
+	cr_assert(back.bar.revision == UINT32_MAX && !back.bar.final);
 	cr_assert_str_eq(row.symbol, back.symbol);
 	bytes[0] = 9; /* another form */
 	cr_assert_eq(bar_row_decode(bytes, &back), LC_ERR_INVALID);

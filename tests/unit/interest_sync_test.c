@@ -83,10 +83,11 @@ static void close_sync(struct sync_rig *s)
 Test(interest_sync, portfolios_that_fell_silent_are_forgotten)
 {
 	struct sync_rig s;
-	open_sync(&s, 300);
+	open_sync(&s, 0); /* the first must not be forgotten before the second is heard */
 	rig_interest(&s.rig, "p1", "add", "\"AAPL\",\"MSFT\"");
 	rig_interest(&s.rig, "p2", "add", "\"MSFT\",\"IBM\"");
 	RIG_UNTIL(&s.rig, s.follows == 3);
+	lc_interest_sync_set_ttl(s.sync, 300);
 	RIG_UNTIL(&s.rig, s.leaves == 3);
 	cr_assert_eq(lc_interest_portfolios(lc_interest_sync_registry(s.sync)), 0);
 	/* Reading goes on after it. */
