@@ -105,15 +105,17 @@ struct day_state {
 	bool unseen;       /* the next snapshot's volume was traded while nothing was seen */
 	bool day_said, day_dirty, day_doubt;
 	bool over; /* the day was closed for good */
+	bool mixed;     /* more than one source gave the day */
+	uint8_t source; /* that gave the newest tick */
 	uint8_t n_holes;
 	struct hole holes[HOLES_MAX];
 	uint32_t day_revision, day_ticks;
 	int64_t unseen_from_ns;
-	int64_t seen_ns;               /* of the last snapshot */
+	int64_t seen_ns;               /* of the last snapshot or trade */
 	int64_t covered_ns;            /* a reference told the day's volume up to here */
 	struct session_values session; /* the vendor's newest */
 	struct session_values known;   /* open, high and low as of the last traded snapshot */
-	struct lc_decimal total;       /* the last cumulative volume; 0 at the day's begin */
+	struct lc_decimal total; /* the last cumulative volume of source; 0 at the day's begin */
 	struct lc_decimal total_amount;
 	struct lc_decimal volume, amount;  /* of 1d */
 	struct lc_decimal placed, outside; /* of volume: in minutes of 1d; known to be in none */

@@ -153,6 +153,7 @@ static void take_session(struct lc_bar *bar, const struct day_state *d, const st
 		bar->open = bar->high = bar->low = bar->close;
 	}
 	bar->open = session->has & LC_HAS_OPEN ? session->open : bar->open;
+	own = own && !d->mixed; /* one source may have missed what another saw */
 	if (session->has & LC_HAS_HIGH &&
 		(own || lc_decimal_compare(session->high, bar->high) > 0)) {
 		bar->high = session->high;

@@ -128,6 +128,16 @@ static void place_backfilled(struct lc_bars *bars, struct symbol_bars *s,
 	lc_bars_changed(bars, s, plan, row);
 }
 
+/* Another source goes on with the day. Its totals are not the other's: the first is a new base. */
+static bool change_source(struct day_state *d, const struct lc_tick *tick)
+{
+	bool begun = d->snapshots || d->volume.mantissa > 0;
+	bool changed = begun && tick->source != d->source;
+	d->source = tick->source;
+	d->mixed |= changed;
+	return changed;
+}
+
 void lc_bars_trade(struct lc_bars *bars, uint32_t index, const struct lc_tick *tick)
 {
 	struct symbol_bars *s = &bars->symbols[index];
@@ -136,9 +146,12 @@ void lc_bars_trade(struct lc_bars *bars, uint32_t index, const struct lc_tick *t
 		place_backfilled(bars, s, plan, tick);
 		return;
 	}
-	if (!plan || s->d.snapshots) {
+	if (!plan || (s->d.snapshots && tick->source == s->d.source)) {
 		return;
 	}
+	change_source(&s->d, tick);
+	s->d.snapshots = false;
+	s->d.seen_ns = tick->event_ns > s->d.seen_ns ? tick->event_ns : s->d.seen_ns;
 	take_prev_close(s, tick);
 	enum lc_conditions_class class = LC_CONDITIONS_ORDINARY;
 	if (s->market == LC_MARKET_US && tick->conditions.count > 0) {
@@ -227,29 +240,94 @@ static bool take_field(struct session_values *session, const struct lc_tick *tic
 	return changed;
 }
 
+static struct lc_decimal larger(struct lc_decimal a, struct lc_decimal b)
+{
+	return lc_decimal_compare(a, b) >= 0 ? a : b;
+}
+
+/* Of several sources none may know all: the day is the most that any of them told. True when it
+ * changed. */
+static bool take_mixed_day(struct symbol_bars *s, const struct lc_tick *tick)
+{
+	struct day_state *d = &s->d;
+	struct session_values *session = &d->session;
+	const struct day_state before = *d;
+	uint32_t had = session->has;
+	if (tick->has & LC_HAS_OPEN && !(had & LC_HAS_OPEN)) {
+		session->open = tick->open;
+	}
+	if (tick->has & LC_HAS_HIGH &&
+		(!(had & LC_HAS_HIGH) || lc_decimal_compare(tick->high, session->high) > 0)) {
+		session->high = tick->high;
+	}
+	if (tick->has & LC_HAS_LOW &&
+		(!(had & LC_HAS_LOW) || lc_decimal_compare(tick->low, session->low) < 0)) {
+		session->low = tick->low;
+	}
+	session->has |= tick->has & (SESSION_FIELDS | LC_HAS_AMOUNT);
+	d->volume = larger(d->volume, tick->volume);
+	d->amount = larger(d->amount, tick->amount);
+	return session->has != had || memcmp(&before.session, session, sizeof *session) != 0 ||
+	       lc_decimal_compare(before.volume, d->volume) != 0 ||
+	       lc_decimal_compare(before.amount, d->amount) != 0;
+}
+
 /* The day is the vendor's own. True when it changed. */
 static bool take_day(struct symbol_bars *s, const struct lc_tick *tick, bool rose)
 {
 	struct day_state *d = &s->d;
 	struct session_values *session = &d->session;
-	bool changed = lc_decimal_compare(tick->volume, d->volume) != 0;
-	changed |= take_field(session, tick, LC_HAS_OPEN, &session->open, tick->open);
-	changed |= take_field(session, tick, LC_HAS_HIGH, &session->high, tick->high);
-	changed |= take_field(session, tick, LC_HAS_LOW, &session->low, tick->low);
-	changed |= take_field(session, tick, LC_HAS_AMOUNT, &d->amount, tick->amount);
+	bool changed = rose;
+	if (d->mixed) {
+		changed |= take_mixed_day(s, tick);
+	} else {
+		changed |= lc_decimal_compare(tick->volume, d->volume) != 0;
+		changed |= take_field(session, tick, LC_HAS_OPEN, &session->open, tick->open);
+		changed |= take_field(session, tick, LC_HAS_HIGH, &session->high, tick->high);
+		changed |= take_field(session, tick, LC_HAS_LOW, &session->low, tick->low);
+		changed |= take_field(session, tick, LC_HAS_AMOUNT, &d->amount, tick->amount);
+		d->volume = tick->volume;
+	}
 	if (rose && tick->has & LC_HAS_PRICE) {
 		session->price = tick->conflated ? tick->merged.close : tick->price;
 		session->has |= LC_HAS_PRICE;
 	}
-	d->total = d->volume = tick->volume;
-	d->total_amount = d->amount;
+	d->total = tick->volume;
+	d->total_amount = tick->has & LC_HAS_AMOUNT ? tick->amount : d->total_amount;
 	return changed;
+}
+
+/* How much of what rose within one source belongs to its minute: all, but on a day of several
+ * sources no more than is in none yet of the most that was told. */
+static struct lc_decimal placeable(
+	const struct day_state *d, const struct lc_tick *tick, struct lc_decimal traded)
+{
+	if (!d->mixed || traded.mantissa <= 0) {
+		return traded;
+	}
+	struct lc_decimal known = larger(d->volume, tick->volume);
+	struct lc_decimal room = lc_decimal_sub(known, add(d->placed, d->outside));
+	room = larger(room, (struct lc_decimal){0});
+	return lc_decimal_compare(traded, room) < 0 ? traded : room;
+}
+
+/* What the new source knows above the most that was told was traded between the two, in minutes
+ * that cannot be told. */
+static void between_sources(
+	struct symbol_bars *s, const struct day_plan *plan, const struct lc_tick *tick)
+{
+	int first, last;
+	if (lc_decimal_compare(tick->volume, s->d.volume) > 0 && s->d.seen_ns > 0 &&
+		lc_day_overlap(plan, s->d.seen_ns, tick->event_ns, &first, &last)) {
+		lc_symbol_hole(s, first, last);
+	}
 }
 
 /* What was traded since the last snapshot, in its minute. */
 static struct row *place_snapshot(struct lc_bars *bars, struct symbol_bars *s,
 	const struct day_plan *plan, const struct lc_tick *tick, int slot, struct lc_decimal traded)
 {
+	struct lc_decimal volume = placeable(&s->d, tick, traded);
 	struct row *row = lc_row_make(s, slot);
 	if (!row) {
 		bars->stats.no_memory++;
@@ -265,8 +343,11 @@ static struct row *place_snapshot(struct lc_bars *bars, struct symbol_bars *s,
 		if (tick->has & LC_HAS_AMOUNT) {
 			amount = lc_decimal_sub(tick->amount, s->d.total_amount);
 		}
-		lc_row_volume(row, traded, amount.mantissa > 0 ? amount : (struct lc_decimal){0});
-		s->d.placed = add(s->d.placed, traded);
+		if (lc_decimal_compare(volume, traded) < 0) {
+			amount = lc_decimal_mul(tick->price, volume);
+		}
+		lc_row_volume(row, volume, amount.mantissa > 0 ? amount : (struct lc_decimal){0});
+		s->d.placed = add(s->d.placed, volume);
 	}
 	row->ticks += tick->conflated + 1;
 	row->flags |= ROW_UNSAVED;
@@ -282,18 +363,23 @@ void lc_bars_snapshot(struct lc_bars *bars, uint32_t index, const struct lc_tick
 		return;
 	}
 	struct day_state *d = &s->d;
+	bool other = change_source(d, tick);
 	d->snapshots = true;
 	take_prev_close(s, tick);
-	struct lc_decimal traded = lc_decimal_sub(tick->volume, d->total);
+	struct lc_decimal traded = lc_decimal_sub(tick->volume, other ? tick->volume : d->total);
 	bool hole = is_hole(bars, s, plan, tick), rose = traded.mantissa > 0;
+	if (other) {
+		between_sources(s, plan, tick);
+	}
 	struct row *row = NULL;
 	if (slot == SLOT_OUTSIDE) {
-		d->outside = rose && !hole ? add(d->outside, traded) : d->outside;
+		d->outside = rose && !hole ? add(d->outside, placeable(d, tick, traded))
+					   : d->outside;
 	} else if (!hole) {
 		row = place_snapshot(bars, s, plan, tick, slot, traded);
 	}
-	if (rose) {
-		enter_session(s, tick, row);
+	if (rose || other) {
+		enter_session(s, tick, rose ? row : NULL);
 	}
 	d->unseen = false;
 	d->seen_ns = tick->event_ns;

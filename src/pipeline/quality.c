@@ -85,6 +85,19 @@ static void start_day(struct symbol_state *state, int32_t day)
 	state->decreases = 0;
 }
 
+/* Another source goes on with a symbol. Its times and totals are not the other's: it is judged as at
+ * its first tick, but the numbers go on. */
+static void change_source(struct symbol_state *state, uint8_t source)
+{
+	state->source = source;
+	for (int kind = 0; kind < NUMBERED_KINDS; kind++) {
+		state->kinds[kind].event_ns = INT64_MIN;
+	}
+	state->wrong_unit = state->has_volume = state->has_vendor = state->has_computed = false;
+	state->prev_close = (struct lc_decimal){0, 0};
+	state->decreases = 0;
+}
+
 /* Event times are measured only where they are fresh: the first snapshot of a symbol may be hours
  * old, and one that did not move says nothing about now. */
 static void measure_clock(struct lc_quality *quality, const struct symbol_state *state,
@@ -397,6 +410,9 @@ enum lc_verdict lc_quality_judge(
 		return LC_PASS;
 	}
 	struct symbol_state *state = &quality->states[tick->symbol];
+	if (tick->source != state->source && !(tick->flags & LC_FLAG_BACKFILLED)) {
+		change_source(state, tick->source);
+	}
 	measure_clock(quality, state, tick, now_ns);
 	int32_t day = lc_trading_date(
 		quality->options.calendar, (enum lc_market)state->market, tick->event_ns);
@@ -492,8 +508,7 @@ uint64_t lc_quality_seq(const struct lc_quality *quality, uint32_t symbol, enum 
 	return known ? quality->states[symbol].kinds[kind].seq : 0;
 }
 
-int64_t lc_quality_newest(
-	const struct lc_quality *quality, uint32_t symbol, enum lc_tick_kind kind)
+int64_t lc_quality_newest(const struct lc_quality *quality, uint32_t symbol, enum lc_tick_kind kind)
 {
 	bool known = symbol < quality->n_states && (unsigned)kind < NUMBERED_KINDS;
 	return known ? quality->states[symbol].kinds[kind].event_ns : INT64_MIN;

@@ -65,6 +65,7 @@ struct kind_state {
 struct symbol_state {
 	bool followed, has_price, wrong_unit, has_volume, has_computed, has_vendor;
 	uint8_t market, board;
+	uint8_t source; /* of the newest tick */
 	int32_t day;             /* of volume and limits */
 	int32_t last_day;        /* on which an eligible price was seen last */
 	struct repeats *repeats; /* owned; made with the first trade */

@@ -539,3 +539,34 @@ Test(quality, backfilled_trades)
 	enum lc_drop reason;
 	cr_assert_eq(lc_quality_judge(quality, &waits, now, &reason), LC_HOLD);
 }
+
+static struct lc_tick of_source(struct lc_tick tick, uint8_t source)
+{
+	tick.source = source;
+	return tick;
+}
+
+/* A snapshot of source 1 that passed is the second, and nothing is merged with it. */
+static void assert_first(struct lc_tick tick, uint64_t seq)
+{
+	cr_assert_eq(judge(&tick), LC_DROP_NONE);
+	cr_assert_eq(tick.seq, seq, "numbers go on");
+	cr_assert_eq(tick.traded, LC_TRADED_FIRST);
+}
+
+Test(quality, another_source_is_judged_by_itself)
+{
+	ASSERT_PASS(snapshot(SH, "10", "100000", "1000000", now));
+	/* In lots: held back as long as this source gives it. */
+	ASSERT_DROP(snapshot(SH, "10", "1001", "1001000", now + 1), LC_DROP_WRONG_UNIT);
+	/* A little behind, and it knows of less. */
+	struct lc_tick behind = snapshot(SH, "10", "99000", "990000", now - 3 * S);
+	assert_first(of_source(behind, 1), 2);
+	ASSERT_DROP(of_source(behind, 1), LC_DROP_DUPLICATE);
+	behind.event_ns -= S;
+	ASSERT_DROP(of_source(behind, 1), LC_DROP_STALE);
+	cr_assert_eq(lc_quality_newest(quality, SH, LC_TICK_SNAPSHOT), now - 3 * S);
+	assert_first(snapshot(SH, "10", "100200", "1002000", now + 2), 3); /* back again */
+	cr_assert_eq(lc_quality_newest(quality, SH, LC_TICK_TRADE), INT64_MIN);
+	cr_assert_eq(lc_quality_newest(quality, 999, LC_TICK_TRADE), INT64_MIN);
+}
