@@ -79,7 +79,8 @@ static void contribute(struct lc_liveness *live, struct live_symbol *s)
 	}
 	struct live_market *market = &live->feeds[s->feed].markets[s->market];
 	const struct live_cell *cell = s->bucket < BUCKETS ? &s->cells[s->bucket] : NULL;
-	s->counted = cell && cell->weight >= WEIGHT_MIN ? (float)rate_of(cell->rate) : 0;
+	bool known = cell && cell->weight >= WEIGHT_MIN && !(s->flags & SYMBOL_SILENT);
+	s->counted = known ? (float)rate_of(cell->rate) : 0;
 	market->sum += (int64_t)(s->counted * 1e6F);
 	market->squares += (int64_t)(s->counted * s->counted * 1e6F);
 	market->learned += s->counted > 0;
@@ -105,22 +106,26 @@ static void learn(struct live_symbol *s, double seconds)
 {
 	struct live_cell *cell = &s->cells[s->bucket];
 	double known = rate_of(cell->rate), seen = s->arrivals / seconds;
-	cell->rate = rate_code(known + (seen - known) / (cell->weight + 1));
-	cell->weight += cell->weight < WEIGHT_MAX;
+	double folds = fmax(1, seconds / FOLD_S);
+	cell->rate = rate_code(known + (seen - known) * folds / (cell->weight + folds));
+	cell->weight = (uint8_t)fmin(cell->weight + folds, WEIGHT_MAX);
 	s->flags |= SYMBOL_DIRTY;
 }
 
-/* Makes what was counted part of what is known, when it was counted long enough. */
+static double watched_s(const struct lc_liveness *live, const struct live_symbol *s)
+{
+	const struct live_market *market = &live->feeds[s->feed].markets[s->market];
+	return (watch_stamp(market) - s->watch) / STAMPS_A_SECOND;
+}
+
+/* Makes what was counted part of what is known, when it was counted long enough. A silence is not
+ * learned from before it has ended: it may be a fault, which is not to be got used to. */
 static void fold(struct lc_liveness *live, uint32_t symbol, struct live_symbol *s)
 {
-	struct live_market *market = &live->feeds[s->feed].markets[s->market];
 	struct live_cell *cell = &s->cells[s->bucket];
-	double seconds = (watch_stamp(market) - s->watch) / STAMPS_A_SECOND;
-	if (seconds < (cell->weight < WEIGHT_MIN ? FIRST_FOLD_S : FOLD_S)) {
-		return;
-	}
-	if (s->flags & (SYMBOL_ASKED | SYMBOL_SILENT)) {
-		count_anew(live, s); /* its silence may be a fault: not to be got used to */
+	double seconds = watched_s(live, s);
+	if (seconds < (cell->weight < WEIGHT_MIN ? FIRST_FOLD_S : FOLD_S) ||
+		(s->arrivals == 0 && cell->weight >= WEIGHT_MIN)) {
 		return;
 	}
 	withdraw(live, s);
@@ -129,6 +134,30 @@ static void fold(struct lc_liveness *live, uint32_t symbol, struct live_symbol *
 	cell->longest -= cell->longest > 0 && (turn + symbol) % DECAY_FOLDS == 0;
 	contribute(live, s);
 	count_anew(live, s);
+}
+
+/* Of a time of day of which nothing is known, what was known a moment ago is a fair guess, soon
+ * replaced. */
+static void guess(struct live_symbol *s, enum live_bucket before)
+{
+	if (s->feed == LC_LIVE_NO_FEED || !live_in_open(before) ||
+		!live_in_open((enum live_bucket)s->bucket)) {
+		return;
+	}
+	struct live_cell *cell = &s->cells[s->bucket];
+	if (cell->weight == 0 && s->cells[before].weight >= WEIGHT_MIN) {
+		*cell = s->cells[before];
+		cell->weight = cell->weight < JUDGED_WEIGHT ? cell->weight : JUDGED_WEIGHT;
+	}
+}
+
+/* The time of day ends: so does a silence that nobody wondered at. */
+static void fold_last(struct lc_liveness *live, struct live_symbol *s)
+{
+	if (s->feed != LC_LIVE_NO_FEED && s->bucket < BUCKETS &&
+		!(s->flags & (SYMBOL_ASKED | SYMBOL_SILENT)) && watched_s(live, s) >= FOLD_S) {
+		learn(s, watched_s(live, s));
+	}
 }
 
 static uint32_t least(uint32_t a, uint32_t b)
@@ -142,6 +171,7 @@ static void arrive(struct lc_liveness *live, uint8_t index, struct live_symbol *
 	struct live_feed *feed = &live->feeds[index];
 	struct live_market *market = &feed->markets[s->market];
 	feed->last_ns = mono_ns;
+	feed->spoke = true;
 	if (s->feed != index) {
 		return; /* another feed's; or this one has it only since a moment */
 	}
@@ -185,7 +215,9 @@ static enum lc_live_symbol recover(struct lc_liveness *live, struct live_symbol 
 	if (said && s->feed != LC_LIVE_NO_FEED) {
 		live->feeds[s->feed].markets[s->market].silent--;
 	}
+	withdraw(live, s);
 	s->flags &= (uint8_t) ~(SYMBOL_ASKED | SYMBOL_SILENT);
+	contribute(live, s);
 	return said ? LC_SYMBOL_BACK : LC_SYMBOL_FINE;
 }
 
@@ -208,7 +240,9 @@ static enum lc_live_symbol judge(struct lc_liveness *live, struct live_symbol *s
 		s->since = live->now;
 		return LC_SYMBOL_ASK_AGAIN;
 	}
+	withdraw(live, s);
 	s->flags |= SYMBOL_SILENT;
+	contribute(live, s);
 	market->silent++;
 	return LC_SYMBOL_SILENT;
 }
@@ -231,9 +265,6 @@ enum lc_err lc_liveness_create(const struct lc_liveness_options *options, struct
 		return LC_ERR_NOMEM;
 	}
 	live->now = live_stamp(live, options->mono_ns);
-	for (size_t i = 0; i < options->feeds; i++) {
-		live->feeds[i].judged_ns = options->mono_ns;
-	}
 	*out = live;
 	return LC_OK;
 }
@@ -310,8 +341,11 @@ enum lc_live_symbol lc_liveness_visit(
 		s->since = live->now;
 	}
 	withdraw(live, s);
+	fold_last(live, s);
+	enum live_bucket before = (enum live_bucket)s->bucket;
 	s->feed = present;
 	s->bucket = (uint8_t)bucket;
+	guess(s, before);
 	contribute(live, s);
 	count_anew(live, s);
 	return result;

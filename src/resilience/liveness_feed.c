@@ -5,7 +5,8 @@
 
 #include <math.h>
 
-#define TURN_MAX_NS LC_NS_PER_S          /* a loop that stood still is no silence of the vendor's */
+#define TURN_MAX_NS LC_NS_PER_S /* a loop that stood still is no silence of the vendor's */
+#define SEEN_NS (10 * LC_NS_PER_S)
 #define SETTLE_MAX_NS (30 * LC_NS_PER_S) /* changes may never end: then they are no excuse */
 #define RECENT_S 60.0                    /* the pace of late is a mean over about so long */
 #define RECENT_MIN_S 20
@@ -178,15 +179,16 @@ static size_t held_of(const struct live_feed *feed)
 	return held;
 }
 
-static void watch(struct live_feed *feed, int64_t passed_ns, bool measured)
+/* Time counts as watched once data has come: what is learned must not fade in a silence. */
+static void watch(struct live_feed *feed, int64_t passed_ns, bool spoke)
 {
 	for (int i = 0; i < LC_MARKETS; i++) {
 		struct live_market *market = &feed->markets[i];
-		if (market->counting) {
-			market->watched_ns += passed_ns;
-			if (measured) {
-				measure(market);
-			}
+		market->waiting_ns += market->counting ? passed_ns : 0;
+		if (spoke) {
+			market->watched_ns += market->waiting_ns;
+			market->waiting_ns = 0;
+			measure(market);
 		}
 	}
 	feed->worst_ns = (int64_t)((double)feed->worst_ns *
@@ -287,6 +289,10 @@ static void end_stages(struct lc_liveness *live, struct live_feed *feed, struct 
 	feed->healthy_ns = live->mono_ns;
 	feed->attempt = 0;
 	feed->probed_ns = 0;
+	for (int i = 0; i < LC_MARKETS; i++) {
+		feed->markets[i].waiting_ns = 0; /* a fault's time teaches nothing */
+		feed->markets[i].arrivals = 0;
+	}
 	forget_silence(feed);
 	step->stage = LC_STAGE_OVER;
 }
@@ -352,7 +358,9 @@ static bool is_moot(const struct lc_liveness *live, const struct live_feed *feed
 	const struct lc_live_link *link)
 {
 	if (feed->stage >= LC_STAGE_RECONNECT) {
-		return link->connected && link->settled && held_of(feed) == 0 && !link->moved;
+		/* It takes a while to see what a new session holds. */
+		return feed->ready_ns > 0 && live->mono_ns - feed->ready_ns > SEEN_NS &&
+		       held_of(feed) == 0 && !link->moved;
 	}
 	return !in_session(live, feed, false);
 }
@@ -427,10 +435,10 @@ void lc_liveness_feed(struct lc_liveness *live, uint8_t index, const struct lc_l
 	struct lc_live_step *step)
 {
 	struct live_feed *feed = &live->feeds[index];
-	bool spoke = feed->last_ns > feed->judged_ns, in_stage = feed->stage != LC_STAGE_NONE;
+	bool spoke = feed->spoke, in_stage = feed->stage != LC_STAGE_NONE;
 	*step = (struct lc_live_step){.stage = LC_STAGE_NONE};
 	bool counting = count_markets(live, feed, is_ready(live, feed, link));
-	feed->judged_ns = live->mono_ns;
+	feed->spoke = false;
 	judge_socket(live, feed, link);
 	double expected = feed->expected;
 	int64_t silent_ns = feed->silent_ns;

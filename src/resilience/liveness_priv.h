@@ -66,6 +66,7 @@ struct live_market {
 	bool counting;       /* in session, connected, and no grace: silence means something */
 	uint32_t from;       /* stamp: counting since */
 	uint32_t arrivals;   /* since recent was last measured */
+	int64_t waiting_ns;  /* … since data came last: it is watched_ns once data comes */
 	int64_t watched_ns;  /* time in which it counted and was well */
 	int64_t measured_ns; /* watched_ns when recent was last measured */
 	double recent;       /* ticks a second lately */
@@ -76,7 +77,7 @@ struct live_feed {
 	struct live_market markets[LC_MARKETS];
 	int64_t last_ns;     /* data */
 	int64_t answered_ns; /* an answer without news */
-	int64_t judged_ns;   /* the last turn */
+	bool spoke;          /* data since the last turn */
 	int64_t ready_ns;    /* connected, subscribed and reading since; 0: not */
 	int64_t up_ns;       /* connected since; 0: not */
 	bool was_down;       /* since the stage began */
