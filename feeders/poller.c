@@ -10,6 +10,7 @@
 #define MAX_BODY ((size_t)4 << 20)
 #define URL_LIMIT 8192
 #define SAMPLE_BYTES 512
+#define MAX_URL 4000 /* unless the settings say */
 
 static struct lc_poller *poller_of(struct lc_feeder *feeder)
 {
@@ -64,6 +65,13 @@ void lc_poller_bad(struct lc_poller *poller, const char *reason, const char *dat
 		&poller->base, reason, data, len < SAMPLE_BYTES ? len : SAMPLE_BYTES);
 }
 
+static void tell_same(struct lc_poller *poller, uint32_t symbol)
+{
+	if (poller->base.env.host->same) {
+		poller->base.env.host->same(&poller->base, symbol, 0);
+	}
+}
+
 bool lc_poller_row(
 	struct lc_poller *poller, const char *symbol, size_t len, const struct lc_tick *row)
 {
@@ -80,6 +88,7 @@ bool lc_poller_row(
 	known->fresh_ns = poller->received_mono_ns;
 	known->answered = true;
 	if (!row) {
+		tell_same(poller, index);
 		return true;
 	}
 	struct lc_tick tick = *row;
@@ -171,6 +180,7 @@ static void add_batch(struct lc_poller *poller)
 	const struct lc_poller_settings *settings = poller->settings;
 	size_t most = (size_t)settings->max_symbols < poller->count ? (size_t)settings->max_symbols
 								    : poller->count;
+	size_t max_url = settings->max_url > 0 ? (size_t)settings->max_url : MAX_URL;
 	size_t n = 0;
 	for (; n < most && n < LC_POLLER_MAX_BATCH; n++) {
 		uint32_t index = poller->followed[(poller->next + n) % poller->count];
@@ -180,7 +190,7 @@ static void add_batch(struct lc_poller *poller)
 		}
 		poller->vendor->name_symbol(
 			poller, lc_symbols_get(poller->base.env.symbols, index), &poller->url);
-		if (n > 0 && poller->url.len > (size_t)settings->max_url) {
+		if (n > 0 && poller->url.len > max_url) {
 			poller->url.len = before;
 			break;
 		}
@@ -193,6 +203,7 @@ static void add_batch(struct lc_poller *poller)
 
 static void send_request(struct lc_poller *poller, bool probe)
 {
+	const struct lc_poller_settings *settings = poller->settings;
 	struct lc_error err = {0};
 	lc_buf_clear(&poller->url);
 	poller->vendor->url(poller, probe, &poller->url);
@@ -200,12 +211,13 @@ static void send_request(struct lc_poller *poller, bool probe)
 		add_batch(poller);
 		(*poller->polls)++;
 	}
-	lc_pace_use(&poller->pace, poller->settings->poll_ms, now_of(poller));
+	lc_pace_use(&poller->pace, settings->poll_ms, now_of(poller));
 	const struct lc_http_options options = {
 		.url = lc_buf_text(&poller->url),
 		.headers = poller->vendor->headers(poller),
-		.connect_timeout_ms = poller->settings->connect_ms,
-		.timeout_ms = poller->settings->timeout_ms,
+		.connect_timeout_ms = settings->connect_ms > 0 ? settings->connect_ms
+							       : settings->timeout_ms,
+		.timeout_ms = settings->timeout_ms,
 		.max_body_bytes = MAX_BODY,
 	};
 	enum lc_err code = lc_http_send(
@@ -320,6 +332,7 @@ void lc_poller_start(struct lc_feeder *feeder)
 	struct lc_poller *poller = poller_of(feeder);
 	assert(poller->state == LC_POLLER_IDLE);
 	poller->paused = false;
+	poller->heard_ns = 0;
 	poller->state = LC_POLLER_PROBING;
 	send_request(poller, true);
 }

@@ -17,9 +17,10 @@
 
 /* All to be read anew with each request, so that LC_APPLY_LIVE is right for them. */
 struct lc_poller_settings {
-	int64_t poll_ms, connect_ms, timeout_ms;
+	int64_t poll_ms, timeout_ms;
+	int64_t connect_ms;  /* 0: as timeout_ms */
 	int64_t max_symbols; /* in one request; 1 … LC_POLLER_MAX_BATCH */
-	int64_t max_url;     /* bytes */
+	int64_t max_url;     /* bytes; 0: 4000, the longest request line that every server takes */
 };
 
 struct lc_poller;
