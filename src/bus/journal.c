@@ -1,65 +1,14 @@
-#include "livecore/journal.h"
+#include "journal_priv.h"
 
 #include <assert.h>
-#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What stands before each record's key and value in a segment. */
-struct entry {
-	int64_t timestamp_ns, received_mono_ns;
-	uint32_t key_len, value_len;
-	uint32_t size; /* of the whole entry, a multiple of 8 */
-	uint8_t topic, schema;
-	bool replayed;
-};
+enum settled { SETTLED_RECORD, SETTLED_END, SETTLED_ON_DISK };
 
-#define SEGMENT_RECORDS (LC_JOURNAL_SEGMENT / sizeof(struct entry))
-#define SPARES 2 /* empty segments kept, so that a steady flow makes none */
-
-struct segment {
-	uint64_t first_id;
-	uint32_t records;     /* committed */
-	uint32_t outstanding; /* of them not reported */
-	uint32_t used;        /* bytes */
-	uint64_t reported[(SEGMENT_RECORDS + 63) / 64];
-	alignas(8) char data[LC_JOURNAL_SEGMENT];
-};
-
-/* Where the next record to send stands. segment == count when nothing follows. */
-struct cursor {
-	size_t segment;
-	uint32_t offset;
-	uint32_t index; /* records of the segment that are behind it */
-};
-
-struct lc_journal {
-	struct segment **segments; /* owned, oldest first, ascending ids; room for max */
-	size_t count, max;
-	struct segment *spares[SPARES];
-	size_t spare_count;
-	struct cursor cursor;
-	struct entry *reserved; /* the record begun, in the last segment; or NULL */
-	uint32_t reserved_max;
-	uint64_t next_id;
-	uint64_t sent_high; /* the highest id that next() has given out */
-	uint64_t appended, reported_count, unsent;
-	size_t last_hit; /* the segment of the last report: most reports come in order */
-};
-
-static uint32_t entry_size(size_t key_len, size_t value_len)
-{
-	return (uint32_t)((sizeof(struct entry) + key_len + value_len + 7) & ~(size_t)7);
-}
-
-static char *entry_key(struct entry *entry)
+static char *entry_key(struct lc_journal_entry *entry)
 {
 	return (char *)(entry + 1);
-}
-
-static bool is_reported(const struct segment *segment, uint32_t index)
-{
-	return segment->reported[index / 64] >> (index % 64) & 1;
 }
 
 static struct segment *tail(const struct lc_journal *journal)
@@ -70,50 +19,105 @@ static struct segment *tail(const struct lc_journal *journal)
 static bool fits_tail(const struct lc_journal *journal, size_t size)
 {
 	struct segment *last = tail(journal);
-	return last && last->used + size <= LC_JOURNAL_SEGMENT && last->records < SEGMENT_RECORDS;
+	return last && !last->recovered && last->used + size <= journal->segment_bytes &&
+	       last->records < LC_JOURNAL_RECORDS;
 }
 
-static enum lc_err add_segment(struct lc_journal *journal)
+char *journal_take_buffer(struct lc_journal *journal)
 {
-	if (journal->count == journal->max) {
-		return LC_ERR_FULL;
-	}
-	struct segment *segment = journal->spare_count ? journal->spares[--journal->spare_count]
-						       : malloc(sizeof *segment);
-	if (!segment) {
-		return LC_ERR_NOMEM;
-	}
-	memset(segment, 0, offsetof(struct segment, data));
-	segment->first_id = journal->next_id;
-	journal->segments[journal->count++] = segment;
-	return LC_OK;
+	char *data = journal->spare_count ? journal->spares[--journal->spare_count]
+					  : malloc(journal->segment_bytes);
+	journal->in_memory += data != NULL;
+	return data;
 }
 
-static void release_segment(struct lc_journal *journal, size_t index)
+void journal_give_buffer(struct lc_journal *journal, char *data)
+{
+	if (!data) {
+		return;
+	}
+	journal->in_memory--;
+	if (journal->spare_count < JOURNAL_SPARES) {
+		journal->spares[journal->spare_count++] = data;
+	} else {
+		free(data);
+	}
+}
+
+struct segment *journal_segment_new(struct lc_journal *journal, bool with_data)
+{
+	if (journal->count == journal->max_segments) {
+		return NULL;
+	}
+	struct segment *segment = calloc(1, sizeof *segment);
+	if (segment && with_data && !(segment->data = journal_take_buffer(journal))) {
+		free(segment);
+		segment = NULL;
+	}
+	if (segment) {
+		segment->first_id = journal->next_id;
+		segment->slot = JOURNAL_NO_SLOT;
+		journal->segments[journal->count++] = segment;
+	}
+	return segment;
+}
+
+void journal_segment_put(struct lc_journal *journal, struct segment *segment)
+{
+	if (--segment->users == 0 && segment->released) {
+		journal_give_buffer(journal, segment->data);
+		free(segment);
+	}
+}
+
+void journal_release(struct lc_journal *journal, size_t index)
 {
 	struct segment *segment = journal->segments[index];
 	memmove(&journal->segments[index], &journal->segments[index + 1],
 		(journal->count - index - 1) * sizeof(struct segment *));
 	journal->count--;
-	if (journal->spare_count < SPARES) {
-		journal->spares[journal->spare_count++] = segment;
-	} else {
-		free(segment);
-	}
 	if (journal->cursor.segment > index) {
 		journal->cursor.segment--;
 	} else if (journal->cursor.segment == index) {
 		journal->cursor = (struct cursor){.segment = index};
 	}
 	journal->last_hit = 0;
+	if (journal->store && segment->slot != JOURNAL_NO_SLOT) {
+		const struct freed freed = {
+			.slot = segment->slot,
+			.reuse = !segment->recovered,
+			.after_id = segment->after_id,
+		};
+		journal_store_freed(journal->store, &freed);
+	}
+	segment->released = true;
+	segment->users++;
+	journal_segment_put(journal, segment);
 }
 
-/* A last segment whose records are all reported is used again from its start: an idle journal keeps
- * one. */
+static bool at_memory_limit(const struct lc_journal *journal)
+{
+	return journal->in_memory >= journal->max_memory || journal->count == journal->max_segments;
+}
+
+static enum lc_err add_segment(struct lc_journal *journal)
+{
+	struct segment *last = tail(journal);
+	if (last && !last->outstanding && journal->store) {
+		journal_release(journal, journal->count - 1);
+	}
+	if (at_memory_limit(journal) && !(journal->store && journal_evict(journal))) {
+		return LC_ERR_FULL;
+	}
+	return journal_segment_new(journal, true) ? LC_OK : LC_ERR_NOMEM;
+}
+
+/* A last segment whose records are all reported is used again from its start: an idle log in memory
+ * keeps one. On disk its bytes may be on their way: it goes when it is full. */
 static void tidy_tail(struct lc_journal *journal)
 {
 	struct segment *segment = tail(journal);
-	if (segment->outstanding || journal->reserved) {
+	if (segment->outstanding || journal->reserved || journal->store) {
 		return;
 	}
 	memset(segment->reported, 0, (segment->records + 63) / 64 * sizeof(uint64_t));
@@ -124,12 +128,16 @@ static void tidy_tail(struct lc_journal *journal)
 	}
 }
 
+static bool holds(const struct segment *segment, uint64_t id)
+{
+	return id >= segment->first_id && id - segment->first_id < segment->records;
+}
+
 /* The segment that holds id, or count. */
 static size_t find_segment(const struct lc_journal *journal, uint64_t id)
 {
 	size_t hit = journal->last_hit;
-	if (hit < journal->count && id >= journal->segments[hit]->first_id &&
-		id - journal->segments[hit]->first_id < journal->segments[hit]->records) {
+	if (hit < journal->count && holds(journal->segments[hit], id)) {
 		return hit;
 	}
 	size_t low = 0, high = journal->count;
@@ -141,34 +149,37 @@ static size_t find_segment(const struct lc_journal *journal, uint64_t id)
 			high = middle;
 		}
 	}
-	if (!low ||
-		id - journal->segments[low - 1]->first_id >= journal->segments[low - 1]->records) {
-		return journal->count;
-	}
-	return low - 1;
+	return low && holds(journal->segments[low - 1], id) ? low - 1 : journal->count;
+}
+
+static struct lc_journal_entry *entry_at(const struct segment *segment, uint32_t offset)
+{
+	return (struct lc_journal_entry *)(void *)(segment->data + offset);
 }
 
 /* Moves the cursor over what is reported already, to the next record to send. */
-static bool cursor_settle(struct lc_journal *journal)
+static enum settled cursor_settle(struct lc_journal *journal)
 {
 	struct cursor *cursor = &journal->cursor;
 	while (cursor->segment < journal->count) {
 		struct segment *segment = journal->segments[cursor->segment];
 		if (cursor->index == segment->records) {
 			if (cursor->segment + 1 == journal->count) {
-				return false; /* stays, for what will be appended here */
+				return SETTLED_END; /* stays, for what will be appended here */
 			}
 			*cursor = (struct cursor){.segment = cursor->segment + 1};
 			continue;
 		}
-		if (!is_reported(segment, cursor->index)) {
-			return true;
+		if (!segment->data || segment->loading || segment->victim) {
+			return SETTLED_ON_DISK;
 		}
-		struct entry *entry = (struct entry *)(void *)(segment->data + cursor->offset);
-		cursor->offset += entry->size;
+		if (!lc_journal_marked(segment->reported, cursor->index)) {
+			return SETTLED_RECORD;
+		}
+		cursor->offset += entry_at(segment, cursor->offset)->size;
 		cursor->index++;
 	}
-	return false;
+	return SETTLED_END;
 }
 
 enum lc_err lc_journal_create(size_t capacity_bytes, struct lc_journal **out)
@@ -178,10 +189,12 @@ enum lc_err lc_journal_create(size_t capacity_bytes, struct lc_journal **out)
 		return LC_ERR_NOMEM;
 	}
 	/* Two at least: one that Kafka has not acknowledged, one to append to. */
-	journal->max = capacity_bytes / LC_JOURNAL_SEGMENT < 2
-			       ? 2
-			       : capacity_bytes / LC_JOURNAL_SEGMENT;
-	journal->segments = calloc(journal->max, sizeof(struct segment *));
+	journal->segment_bytes = LC_JOURNAL_SEGMENT;
+	journal->max_memory = capacity_bytes / LC_JOURNAL_SEGMENT < 2
+				      ? 2
+				      : capacity_bytes / LC_JOURNAL_SEGMENT;
+	journal->max_segments = journal->max_memory;
+	journal->segments = calloc(journal->max_segments, sizeof(struct segment *));
 	if (!journal->segments) {
 		free(journal);
 		return LC_ERR_NOMEM;
@@ -191,12 +204,10 @@ enum lc_err lc_journal_create(size_t capacity_bytes, struct lc_journal **out)
 	return LC_OK;
 }
 
-void lc_journal_destroy(struct lc_journal *journal)
+void journal_free(struct lc_journal *journal)
 {
-	if (!journal) {
-		return;
-	}
 	for (size_t i = 0; i < journal->count; i++) {
+		free(journal->segments[i]->data);
 		free(journal->segments[i]);
 	}
 	for (size_t i = 0; i < journal->spare_count; i++) {
@@ -204,6 +215,15 @@ void lc_journal_destroy(struct lc_journal *journal)
 	}
 	free(journal->segments);
 	free(journal);
+}
+
+void lc_journal_destroy(struct lc_journal *journal)
+{
+	if (journal && journal->store) {
+		journal_store_destroy(journal->store);
+	} else if (journal) {
+		journal_free(journal);
+	}
 }
 
 enum lc_err lc_journal_reserve(
@@ -215,21 +235,25 @@ enum lc_err lc_journal_reserve(
 		head->key_len > LC_JOURNAL_SEGMENT - LC_RECORD_MAX - 1024) {
 		return LC_ERR_TOO_LARGE;
 	}
-	if (!fits_tail(journal, entry_size(head->key_len, max_value))) {
+	if (!fits_tail(journal, lc_journal_entry_size(head->key_len, max_value))) {
 		enum lc_err err = add_segment(journal);
 		if (err) {
 			return err;
 		}
 	}
 	struct segment *segment = tail(journal);
-	struct entry *entry = (struct entry *)(void *)(segment->data + segment->used);
-	*entry = (struct entry){
+	struct lc_journal_entry *entry = entry_at(segment, segment->used);
+	*entry = (struct lc_journal_entry){
 		.timestamp_ns = head->timestamp_ns,
 		.received_mono_ns = head->received_mono_ns,
+		.event_ns = head->event_ns,
 		.key_len = head->key_len,
 		.topic = head->topic,
 		.schema = head->schema,
 		.replayed = head->replayed,
+		.source = journal->store && head->source
+				  ? journal_store_source(journal->store, head->source)
+				  : LC_JOURNAL_NO_SOURCE,
 	};
 	if (head->key_len) {
 		memcpy(entry_key(entry), head->key, head->key_len);
@@ -242,7 +266,7 @@ enum lc_err lc_journal_reserve(
 
 uint64_t lc_journal_commit(struct lc_journal *journal, size_t value_len)
 {
-	struct entry *entry = journal->reserved;
+	struct lc_journal_entry *entry = journal->reserved;
 	assert(entry && value_len <= journal->reserved_max);
 	journal->reserved = NULL;
 	if (!value_len) {
@@ -250,14 +274,21 @@ uint64_t lc_journal_commit(struct lc_journal *journal, size_t value_len)
 		return 0;
 	}
 	struct segment *segment = tail(journal);
+	uint64_t id = journal->next_id++;
+	entry->id = id;
 	entry->value_len = (uint32_t)value_len;
-	entry->size = entry_size(entry->key_len, value_len);
+	entry->size = lc_journal_entry_size(entry->key_len, value_len);
+	size_t end = sizeof *entry + entry->key_len + value_len;
+	memset((char *)entry + end, 0, entry->size - end);
 	segment->used += entry->size;
 	segment->records++;
 	segment->outstanding++;
 	journal->appended++;
 	journal->unsent++;
-	return journal->next_id++;
+	if (journal->store) {
+		journal_store_committed(journal->store, entry);
+	}
+	return id;
 }
 
 enum lc_err lc_journal_append(struct lc_journal *journal, const struct lc_record *record)
@@ -273,34 +304,69 @@ enum lc_err lc_journal_append(struct lc_journal *journal, const struct lc_record
 	return lc_journal_commit(journal, record->value_len) ? LC_OK : LC_ERR_INVALID;
 }
 
-enum lc_err lc_journal_next(struct lc_journal *journal, struct lc_record *out)
+bool lc_journal_has_room(const struct lc_journal *journal, size_t bytes)
 {
-	if (!cursor_settle(journal)) {
-		return LC_ERR_END;
+	if (fits_tail(journal, lc_journal_entry_size(0, bytes))) {
+		return true;
 	}
-	struct cursor *cursor = &journal->cursor;
-	struct segment *segment = journal->segments[cursor->segment];
-	struct entry *entry = (struct entry *)(void *)(segment->data + cursor->offset);
-	uint64_t id = segment->first_id + cursor->index;
+	if (!journal->store) {
+		return !at_memory_limit(journal);
+	}
+	/* The last segment is left for events: they have no queue to wait in. */
+	bool below = journal->in_memory + 1 < journal->max_memory;
+	return journal->count < journal->max_segments &&
+	       (below || journal_can_evict(journal));
+}
+
+static void read_out(
+	const struct segment *segment, struct lc_journal_entry *entry, struct lc_record *out)
+{
 	*out = (struct lc_record){
-		.id = id,
+		.id = entry->id,
 		.timestamp_ns = entry->timestamp_ns,
-		.received_mono_ns = entry->received_mono_ns,
+		.received_mono_ns = segment->recovered ? 0 : entry->received_mono_ns,
+		.event_ns = entry->event_ns,
 		.key = entry_key(entry),
 		.value = entry_key(entry) + entry->key_len,
 		.key_len = entry->key_len,
 		.value_len = entry->value_len,
 		.topic = entry->topic,
 		.schema = entry->schema,
-		.replayed = entry->replayed || id <= journal->sent_high,
+		.replayed = entry->replayed || segment->recovered,
 	};
-	if (id > journal->sent_high) {
-		journal->sent_high = id;
+}
+
+enum lc_err lc_journal_next(struct lc_journal *journal, struct lc_record *out)
+{
+	struct cursor *cursor = &journal->cursor;
+	enum settled settled = cursor_settle(journal);
+	if (settled == SETTLED_ON_DISK) {
+		journal_load(journal->store, cursor->segment);
+		return LC_ERR_AGAIN;
+	}
+	if (settled == SETTLED_END) {
+		return LC_ERR_END;
+	}
+	struct segment *segment = journal->segments[cursor->segment];
+	struct lc_journal_entry *entry = entry_at(segment, cursor->offset);
+	if (cursor->index == 0 && journal->store) {
+		journal_load(journal->store, cursor->segment + 1);
+	}
+	read_out(segment, entry, out);
+	out->replayed |= out->id <= journal->sent_high;
+	if (out->id > journal->sent_high) {
+		journal->sent_high = out->id;
 	}
 	cursor->offset += entry->size;
 	cursor->index++;
 	journal->unsent--;
 	return LC_OK;
+}
+
+void lc_journal_on_readable(struct lc_journal *journal, void (*readable)(void *arg), void *arg)
+{
+	journal->readable = readable;
+	journal->readable_arg = arg;
 }
 
 void lc_journal_report(struct lc_journal *journal, uint64_t id)
@@ -312,7 +378,7 @@ void lc_journal_report(struct lc_journal *journal, uint64_t id)
 	journal->last_hit = index;
 	struct segment *segment = journal->segments[index];
 	uint32_t place = (uint32_t)(id - segment->first_id);
-	if (is_reported(segment, place)) {
+	if (lc_journal_marked(segment->reported, place)) {
 		return;
 	}
 	/* After a rewind the old producer's last reports come for records ahead of the cursor. */
@@ -322,12 +388,13 @@ void lc_journal_report(struct lc_journal *journal, uint64_t id)
 		journal->unsent--;
 	}
 	segment->reported[place / 64] |= UINT64_C(1) << (place % 64);
+	segment->marks_dirty = true;
 	journal->reported_count++;
 	if (--segment->outstanding) {
 		return;
 	}
 	if (index + 1 < journal->count) {
-		release_segment(journal, index);
+		journal_release(journal, index);
 	} else {
 		tidy_tail(journal);
 	}
@@ -337,21 +404,41 @@ void lc_journal_rewind(struct lc_journal *journal)
 {
 	journal->cursor = (struct cursor){0};
 	journal->unsent = journal->appended - journal->reported_count;
-	cursor_settle(journal);
 }
 
 struct lc_journal_stats lc_journal_stats(const struct lc_journal *journal)
 {
-	return (struct lc_journal_stats){
+	const struct journal_store *store = journal->store;
+	struct lc_journal_stats stats = {
 		.appended = journal->appended,
 		.reported = journal->reported_count,
 		.unsent = journal->unsent,
-		.bytes = journal->count * LC_JOURNAL_SEGMENT,
-		.capacity = journal->max * LC_JOURNAL_SEGMENT,
+		.lost = journal->lost,
+		.bytes = journal->in_memory * journal->segment_bytes,
+		.capacity = journal->max_memory * journal->segment_bytes,
+		.segments = journal->count,
 	};
+	if (store) {
+		stats.disk_bytes = store->files * journal_disk_file_bytes(store->disk);
+		stats.unwritten = journal_store_unwritten(store);
+		stats.on_disk = journal->count - journal->in_memory;
+		stats.written_bytes = store->written_bytes;
+		stats.write_failures = store->failures;
+	}
+	return stats;
 }
 
-bool lc_journal_has_room(const struct lc_journal *journal, size_t bytes)
+const struct lc_journal_recovery *lc_journal_recovered(const struct lc_journal *journal)
 {
-	return journal->count < journal->max || fits_tail(journal, entry_size(0, bytes));
+	return &journal->recovery;
+}
+
+bool lc_journal_protected(const struct lc_journal *journal)
+{
+	return !journal->unprotected;
+}
+
+void lc_journal_unprotect(struct lc_journal *journal)
+{
+	journal->unprotected = true;
 }

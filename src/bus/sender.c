@@ -341,6 +341,7 @@ static void end(struct lc_sender *sender)
 {
 	struct lc_journal_stats journal = lc_journal_stats(sender->journal);
 	*sender->metrics.reachable = 0;
+	lc_journal_on_readable(sender->journal, NULL, NULL);
 	lc_drain_destroy(sender->drain);
 	lc_timer_destroy(sender->tick);
 	if (sender->stopped) {
@@ -500,6 +501,7 @@ enum lc_err lc_sender_create(struct lc_loop *loop, struct lc_journal *journal,
 		goto destroy;
 	}
 	lc_journal_rewind(journal);
+	lc_journal_on_readable(journal, on_ready, sender);
 	enter(sender, SENDER_LIVE);
 	lc_timer_start(sender->tick, 1, TICK_MS);
 	lc_drain_wake(sender->drain);

@@ -74,6 +74,8 @@ enum lc_err lc_outbox_price(
 	const struct lc_record head = {
 		.timestamp_ns = tick->received_ns,
 		.received_mono_ns = tick->received_mono_ns,
+		.event_ns = tick->event_ns,
+		.source = extra->source,
 		.key = extra->symbol->text,
 		.key_len = extra->symbol->len,
 		.topic = outbox->per_market ? market_topics[extra->symbol->market]

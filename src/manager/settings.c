@@ -289,6 +289,7 @@ const struct lc_section *const *lc_settings_sections(size_t *count)
 	all[n++] = &lc_liveness_section;
 	all[n++] = &lc_kafka_section;
 	all[n++] = &lc_topics_section;
+	all[n++] = &lc_journal_section;
 	all[n++] = &lc_redis_section;
 	all[n++] = &lc_store_section;
 	for (size_t i = 0; lc_feeders[i] && n < SECTIONS_MAX; i++) {
