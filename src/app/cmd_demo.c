@@ -128,6 +128,7 @@ static int prepare(struct demo *demo)
 	demo->process.environ = demo_environ;
 	set(demo, demo->state_set);
 	set(demo, "node.id=demo");
+	set(demo, "journal.enabled=false"); /* its broker is in memory as well */
 	set(demo, "http.address=127.0.0.1:0");
 	set(demo, "shutdown.timeout=" SHUTDOWN_MS);
 	set(demo, "eastmoney.poll_interval=500ms");

@@ -3,6 +3,7 @@
 #include "livecore/file.h"
 #include "livecore/redis.h"
 #include "livecore/topics.h"
+#include "manager/disk_log.h"
 #include "manager/manager_priv.h"
 
 #include <stdio.h>
@@ -198,10 +199,13 @@ static enum lc_err create_output(struct lc_manager *manager, struct lc_error *er
 		.progress = on_progress};
 	struct lc_message_context context;
 	fill_context(manager, &context);
-	enum lc_err rc = lc_journal_create((size_t)manager->kafka.buffer_bytes, &manager->journal);
-	rc = rc ? rc : lc_drain_create(manager->loop, lc_publish_drain, manager, &manager->drain);
+	enum lc_err rc = lc_disk_log_create(manager, err);
 	if (rc != LC_OK) {
-		return lc_error_set(err, rc, "out of memory for kafka.buffer");
+		return rc;
+	}
+	rc = lc_drain_create(manager->loop, lc_publish_drain, manager, &manager->drain);
+	if (rc != LC_OK) {
+		return lc_error_set(err, rc, "out of memory");
 	}
 	lc_outbox_init(&manager->outbox, manager->loop, manager->journal, &context,
 		manager->kafka.per_market);
@@ -214,6 +218,7 @@ static enum lc_err create_output(struct lc_manager *manager, struct lc_error *er
 		    manager->loop, manager->calendar, &manager->outbox, &manager->calendars)) {
 		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
 	}
+	lc_disk_log_begin(manager);
 	rc = lc_sender_create(manager->loop, manager->journal, &manager->kafka,
 		lc_config_section(manager->config, "topics"), &handlers, manager, &manager->sender,
 		err);

@@ -82,6 +82,7 @@ struct lc_manager {
 	struct lc_http *http;
 
 	struct lc_journal *journal;
+	char log_trouble[256]; /* why the log on disk does not protect; "" */
 	struct lc_outbox outbox;
 	struct lc_sender *sender;
 	struct lc_drain *drain;

@@ -71,11 +71,18 @@ bool lc_outbox_has_room(const struct lc_outbox *outbox)
 enum lc_err lc_outbox_price(
 	struct lc_outbox *outbox, const struct lc_tick *tick, const struct lc_price_context *extra)
 {
+	struct lc_tick marked;
+	if (!lc_journal_protected(outbox->journal)) {
+		marked = *tick;
+		marked.flags |= LC_FLAG_UNPROTECTED;
+		tick = &marked;
+	}
+	bool live = !extra->bar && !(tick->flags & (LC_FLAG_REFRESH | LC_FLAG_BACKFILLED));
 	const struct lc_record head = {
 		.timestamp_ns = tick->received_ns,
 		.received_mono_ns = tick->received_mono_ns,
 		.event_ns = tick->event_ns,
-		.source = extra->source,
+		.source = live ? extra->source : NULL,
 		.key = extra->symbol->text,
 		.key_len = extra->symbol->len,
 		.topic = outbox->per_market ? market_topics[extra->symbol->market]

@@ -1,5 +1,6 @@
 /* What the manager says of itself: readiness with its reasons, status, totals and the rows of the
  * demo's table. */
+#include "manager/disk_log.h"
 #include "manager/manager_priv.h"
 
 #include <stdio.h>
@@ -270,6 +271,7 @@ void lc_manager_status(struct lc_manager *manager, struct lc_buf *out)
 	lc_bar_flow_status(manager->bars, out);
 	lc_calendars_status(manager->calendars, out);
 	kafka_json(manager, out);
+	lc_disk_log_status(manager, out);
 	lc_buf_putc(out, '}');
 }
 
@@ -281,6 +283,7 @@ void lc_manager_gauges(struct lc_manager *manager)
 	lc_bar_flow_gauges(manager->bars);
 	lc_watch_gauges(manager->watch);
 	lc_calendars_gauges(manager->calendars);
+	lc_disk_log_gauges(manager);
 	*lc_metrics_gauge(metrics, "livecore_log_bytes", "",
 		"memory of the log between encoder and Kafka") = (double)journal.bytes;
 	*lc_metrics_gauge(metrics, "livecore_log_unacknowledged_records", "",

@@ -1,6 +1,7 @@
 /* Stopping: the feeders first, then what is queued, then Kafka until all is acknowledged, then the
  * clients. Each step begins when the one before has ended or time is over. A timer looks where we
  * are, so that no part is freed from inside a callback of its own. */
+#include "manager/disk_log.h"
 #include "manager/manager_priv.h"
 
 #include <stdlib.h>
@@ -54,6 +55,13 @@ static void on_part_closed(void *arg)
 	lc_stop_soon(manager);
 }
 
+/* Behind all that appends and reads: what Kafka did not take is kept for the next start. */
+static void close_log(struct lc_manager *manager)
+{
+	manager->closing++;
+	lc_disk_log_stop(manager, on_part_closed);
+}
+
 static void on_sender_stopped(void *arg, uint64_t unacknowledged)
 {
 	struct lc_manager *manager = arg;
@@ -65,6 +73,7 @@ static void on_sender_stopped(void *arg, uint64_t unacknowledged)
 			LC_U("records", unacknowledged),
 			LC_S("reason", "Kafka did not acknowledge them in time"));
 	}
+	close_log(manager);
 	lc_stop_soon(manager);
 }
 
@@ -74,6 +83,7 @@ static void stop_sender(struct lc_manager *manager)
 	if (manager->sender) {
 		lc_sender_stop(manager->sender, left_ms(manager), on_sender_stopped, manager);
 	} else {
+		close_log(manager);
 		lc_stop_soon(manager);
 	}
 }
@@ -116,7 +126,9 @@ static int conclude(const struct lc_manager *manager, const char *reason)
 				  : 0;
 	}
 	lc_log(manager->log, reason ? LC_LOG_WARN : LC_LOG_INFO, "manager", "stopped",
-		LC_U("unacknowledged", manager->unacknowledged), LC_U("refused", manager->refused),
+		LC_U("unacknowledged", manager->unacknowledged),
+		LC_U("kept_for_next_start", manager->journal ? lc_disk_log_kept(manager) : 0),
+		LC_U("refused", manager->refused),
 		LC_U("unsent", unsent), LC_S("reason", reason));
 	return manager->unacknowledged + manager->refused + unsent > 0;
 }
