@@ -112,14 +112,14 @@ struct lc_journal_source {
 	int64_t last_event_ns; /* event time of its latest tick in the log */
 };
 struct lc_journal_recovery {
-	bool found;         /* there was a log */
-	bool clean;         /* its process ended in order: nothing was missed without a word */
-	uint64_t records;   /* that it held */
-	uint64_t to_send;   /* of them, not reported and young enough */
-	uint64_t expired;   /* of them, market data older than restart_max_age */
-	uint64_t torn;      /* files that ended in a broken record */
-	uint64_t damaged;   /* files that could not be read */
-	int64_t last_ns;    /* timestamp of the last record; 0: none */
+	bool found;       /* there was a log */
+	bool clean;       /* its process ended in order: nothing was missed without a word */
+	uint64_t records; /* that it held */
+	uint64_t to_send; /* of them, not reported and young enough */
+	uint64_t expired; /* of them, market data older than restart_max_age */
+	uint64_t torn;    /* files that ended in a broken record */
+	uint64_t damaged; /* files that could not be read */
+	int64_t last_ns;  /* timestamp of the last record; 0: none */
 	size_t source_count;
 	struct lc_journal_source sources[LC_JOURNAL_SOURCES];
 };

@@ -314,8 +314,7 @@ bool lc_journal_has_room(const struct lc_journal *journal, size_t bytes)
 	}
 	/* The last segment is left for events: they have no queue to wait in. */
 	bool below = journal->in_memory + 1 < journal->max_memory;
-	return journal->count < journal->max_segments &&
-	       (below || journal_can_evict(journal));
+	return journal->count < journal->max_segments && (below || journal_can_evict(journal));
 }
 
 static void read_out(

@@ -2,8 +2,7 @@
 
 #include <stddef.h>
 
-static const char *const syncs[] = {
-	[LC_SYNC_NONE] = "none", [LC_SYNC_INTERVAL] = "interval", NULL};
+static const char *const syncs[] = {[LC_SYNC_NONE] = "none", [LC_SYNC_INTERVAL] = "interval", NULL};
 
 #define JOURNAL(field) offsetof(struct lc_journal_config, field)
 static const struct lc_setting settings[] = {
@@ -20,8 +19,8 @@ static const struct lc_setting settings[] = {
 	{"sync_interval", LC_SET_DURATION, JOURNAL(sync_interval_ms), .fallback = "1s", .min = 10,
 		.max = 60000, .apply = LC_APPLY_RESTART,
 		.help = "what a power failure may take, when sync is interval"},
-	{"max_bytes", LC_SET_SIZE, JOURNAL(max_bytes), .fallback = "8GB",
-		.min = 16.0 * 1024 * 1024, .max = 1e12, .apply = LC_APPLY_RESTART,
+	{"max_bytes", LC_SET_SIZE, JOURNAL(max_bytes), .fallback = "8GB", .min = 16.0 * 1024 * 1024,
+		.max = 1e12, .apply = LC_APPLY_RESTART,
 		.help = "size of the log on disk; when it is full, the oldest part is given up and "
 			"said as gaps. 20,000 ticks a second take about 9 MB a second"},
 	{"restart_max_age", LC_SET_DURATION, JOURNAL(restart_max_age_ms), .fallback = "15m",

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define READ_TRIES 5
-#define APPEND_ROOM 2  /* segments of memory that reading leaves to writing */
+#define APPEND_ROOM 2 /* segments of memory that reading leaves to writing */
 #define LOSSES_A_SLICE 200
 
 /* --- memory --- */
@@ -110,8 +110,7 @@ static void end_load(struct load *load, bool cancelled)
 	struct journal_store *store = load->store;
 	struct segment *segment = load->segment;
 	bool sound = !load->error && load->scan.records == segment->records;
-	if (cancelled || segment->released ||
-		(!sound && ++segment->read_failures < READ_TRIES)) {
+	if (cancelled || segment->released || (!sound && ++segment->read_failures < READ_TRIES)) {
 		journal_give_buffer(store->journal, load->data);
 		return;
 	}
@@ -335,8 +334,8 @@ static void take_losses(struct journal_store *store, struct surrender *work)
 	journal_release(journal, index);
 	store->losses = work->losses;
 	work->losses = NULL;
-	if (lc_slice_start(store->loop, "journal_losses", on_telling, on_told, store,
-		    &store->telling)) {
+	if (lc_slice_start(
+		    store->loop, "journal_losses", on_telling, on_told, store, &store->telling)) {
 		journal_tell_losses(store);
 	}
 }
@@ -377,7 +376,7 @@ static struct segment *find_victim(const struct lc_journal *journal)
 void journal_give_up(struct journal_store *store)
 {
 	struct segment *segment = store->giving_up || store->losses ? NULL
-								     : find_victim(store->journal);
+								    : find_victim(store->journal);
 	struct surrender *work = segment ? calloc(1, sizeof *work) : NULL;
 	if (!work) {
 		return;
@@ -386,9 +385,8 @@ void journal_give_up(struct journal_store *store)
 	work->segment = segment;
 	work->slot = segment->slot;
 	work->used = segment->used;
-	work->head = (struct lc_journal_head){.first_id = segment->first_id,
-		.salt = segment->salt,
-		.data_bytes = segment->used};
+	work->head = (struct lc_journal_head){
+		.first_id = segment->first_id, .salt = segment->salt, .data_bytes = segment->used};
 	memcpy(work->reported, segment->reported, sizeof work->reported);
 	work->losses = losses_create("journal_full");
 	if (!work->losses) {

@@ -90,6 +90,7 @@ struct journal_store {
 	unsigned late_ticks; /* in a row that found the round too long in the pool */
 	int64_t retry_ns, marks_ns, sync_ns;
 	size_t max_files, files; /* that may be, and that are */
+	size_t reserve;          /* of them, for what is said about losses */
 	uint32_t next_slot;
 	struct freed *freed; /* owned; room for max_files + what was found */
 	size_t freed_count;
@@ -103,8 +104,8 @@ struct journal_store {
 	struct losses *losses; /* owned; being told, or found by recovery */
 	bool giving_up;        /* a job, or the telling of what it found */
 	struct lc_slice *telling;
-	bool syncing;                  /* a job of it is in the pool */
-	unsigned jobs;             /* in the pool */
+	bool syncing;  /* a job of it is in the pool */
+	unsigned jobs; /* in the pool */
 	bool closing, closed;
 	bool orphan; /* destroyed while jobs ran: the last one frees it */
 	int64_t close_by_ns;

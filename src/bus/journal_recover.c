@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FILES_MAX 100000    /* in a folder: more are none of ours */
+#define FILES_MAX 100000 /* in a folder: more are none of ours */
 #define SEGMENT_MAX (4 * LC_JOURNAL_SEGMENT)
 #define SEGMENTS_OF_LIMIT 16 /* a limit is at least so many segments */
 #define MEMORY_SEGMENTS_MIN 4
@@ -120,8 +120,8 @@ static void take_sources(struct journal_store *store, const struct lc_journal_ma
 	}
 }
 
-static void take_source(
-	struct journal_store *store, const struct lc_journal_marks *marks, uint8_t source, int64_t at)
+static void take_source(struct journal_store *store, const struct lc_journal_marks *marks,
+	uint8_t source, int64_t at)
 {
 	if (source < marks->source_count) {
 		uint8_t own = journal_store_source(store, marks->sources[source].name);
@@ -260,7 +260,8 @@ static enum lc_err take_files(struct finder *finder)
 	for (size_t i = 0; i < finder->count; i++) {
 		const struct found *file = &finder->files[i];
 		enum lc_err rc = LC_OK;
-		store->next_slot = file->slot >= store->next_slot ? file->slot + 1 : store->next_slot;
+		store->next_slot = file->slot >= store->next_slot ? file->slot + 1
+								  : store->next_slot;
 		if (file->state == LC_OK) {
 			rc = take_file(finder, file);
 			say_progress(finder, i + 1, file->head.data_bytes);
@@ -300,6 +301,8 @@ static enum lc_err make_tables(struct finder *finder, size_t memory_bytes)
 	journal->max_memory = memory_bytes / journal->segment_bytes;
 	journal->max_memory = journal->max_memory < MEMORY_SEGMENTS_MIN ? MEMORY_SEGMENTS_MIN
 									: journal->max_memory;
+	store->reserve = journal->max_memory < store->max_files / 3 ? journal->max_memory
+								    : store->max_files / 3;
 	journal->max_segments = store->max_files + finder->count + journal->max_memory;
 	size_t slots = 2 * journal->max_segments;
 	journal->segments = calloc(journal->max_segments, sizeof *journal->segments);
@@ -315,7 +318,8 @@ static void say_found(const struct journal_store *store)
 	const struct lc_journal_recovery *recovery = &store->journal->recovery;
 	if (recovery->found) {
 		lc_log(lc_loop_log(store->loop), LC_LOG_INFO, "journal", "found",
-			LC_S("dir", store->disk->path), LC_S("end", recovery->clean ? "clean" : "not clean"),
+			LC_S("dir", store->disk->path),
+			LC_S("end", recovery->clean ? "clean" : "not clean"),
 			LC_U("records", recovery->records), LC_U("to_send", recovery->to_send),
 			LC_U("expired", recovery->expired), LC_U("torn", recovery->torn),
 			LC_U("damaged", recovery->damaged));

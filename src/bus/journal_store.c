@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FLUSH_MS 2   /* what was committed is written so much later, with what came after it */
+#define FLUSH_MS 2 /* what was committed is written so much later, with what came after it */
 #define TICK_MS 100
 #define HUNG_MS 1000 /* a disk that takes so long protects nothing */
 #define RETRY_MS 500
@@ -158,7 +158,12 @@ static bool add_records(struct journal_store *store)
 
 static void add_freed(struct journal_store *store)
 {
-	uint64_t through = journal_store_through(store);
+	const struct segment *segment = first_unwritten(store->journal);
+	/* What is said about losses waits for a file, and the file for what is said: then the file
+	 * goes first. There is a reserve, so this takes a burst that the disk cannot follow. */
+	bool starved = segment && segment->slot == JOURNAL_NO_SLOT && store->free_count == 0 &&
+		       store->files >= store->max_files;
+	uint64_t through = starved ? JOURNAL_NEVER - 1 : journal_store_through(store);
 	size_t kept = 0, taken = 0;
 	size_t spare = store->free_count;
 	for (size_t i = 0; i < store->freed_count; i++) {
@@ -167,8 +172,8 @@ static void add_freed(struct journal_store *store)
 			store->freed[kept++] = freed;
 			continue;
 		}
-		bool keep = freed.reuse && spare < SPARE_FILES && store->files <= store->max_files &&
-			    !store->closing;
+		bool keep = freed.reuse && spare < SPARE_FILES &&
+			    store->files <= store->max_files && !store->closing;
 		add_step(store, keep ? DISK_FREE : DISK_UNLINK, freed.slot, NULL);
 		spare += keep;
 		taken++;
@@ -429,7 +434,7 @@ void journal_store_pump(struct journal_store *store)
 	} else if (store->closing) {
 		advance_closing(store);
 	}
-	if (store->files >= store->max_files && store->free_count == 0 &&
+	if (store->files + store->reserve >= store->max_files && store->free_count == 0 &&
 		store->freed_count == 0 && !store->closing) {
 		journal_give_up(store);
 	}

@@ -73,13 +73,12 @@ enum lc_err lc_disk_log_create(struct lc_manager *manager, struct lc_error *err)
 	folder_of(manager, folder, sizeof folder);
 	enum lc_err rc = LC_ERR_IO;
 	if (config_of(manager)->enabled) {
-		rc = lc_journal_open(manager->loop, folder, memory, config_of(manager),
-			&manager->journal, err);
+		rc = lc_journal_open(
+			manager->loop, folder, memory, config_of(manager), &manager->journal, err);
 		if (rc != LC_ERR_IO) {
 			return rc;
 		}
-		lc_log(manager->log, LC_LOG_ERROR, "journal", "unusable",
-			LC_S("error", err->text));
+		lc_log(manager->log, LC_LOG_ERROR, "journal", "unusable", LC_S("error", err->text));
 		snprintf(manager->log_trouble, sizeof manager->log_trouble, "%s", err->text);
 	}
 	rc = lc_journal_create(memory, &manager->journal);

@@ -1,0 +1,564 @@
+/* The log on disk: what a process appended and reported, the next one finds. */
+#include "livecore/journal_file.h"
+#include "livecore/loop.h"
+
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define MEMORY (4 * LC_JOURNAL_SEGMENT)
+#define WAIT_MS 20000
+
+static uint64_t state = 1;
+
+static uint64_t next_random(void)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state;
+}
+
+struct scene {
+	struct lc_log *log;
+	struct lc_metrics *metrics;
+	struct lc_loop *loop;
+	struct lc_timer *tick;
+	struct lc_journal *journal;
+	struct lc_journal_config config;
+	char dir[64];
+	bool (*until)(struct scene *scene);
+	int64_t give_up_ns;
+	bool closed;
+	/* what the handlers were told */
+	int unprotected, protected_again;
+	uint64_t lost, lost_ends, lost_records;
+};
+
+static void on_tick(void *arg)
+{
+	struct scene *scene = arg;
+	cr_assert(lc_loop_mono_ns(scene->loop) < scene->give_up_ns, "it did not come");
+	if (scene->until(scene)) {
+		lc_loop_stop(scene->loop);
+	}
+}
+
+static void run_until(struct scene *scene, bool (*until)(struct scene *scene))
+{
+	scene->until = until;
+	scene->give_up_ns = lc_loop_mono_ns(scene->loop) + WAIT_MS * LC_NS_PER_MS;
+	lc_timer_start(scene->tick, 1, 1);
+	lc_loop_run(scene->loop);
+	lc_timer_stop(scene->tick);
+}
+
+static void on_protection(void *arg, bool is_protected, const char *why)
+{
+	struct scene *scene = arg;
+	cr_assert(why[0]);
+	scene->unprotected += !is_protected;
+	scene->protected_again += is_protected;
+}
+
+static void on_lost(void *arg, const struct lc_journal_loss *loss)
+{
+	struct scene *scene = arg;
+	cr_assert(loss->first_ns <= loss->last_ns && loss->records > 0);
+	scene->lost++;
+	scene->lost_records += loss->records;
+}
+
+static void on_lost_end(void *arg, const char *cause, uint64_t records, uint64_t others)
+{
+	struct scene *scene = arg;
+	(void)cause;
+	(void)records;
+	(void)others;
+	scene->lost_ends++;
+}
+
+static void open_journal(struct scene *scene)
+{
+	static const struct lc_journal_handlers handlers = {
+		.protection = on_protection, .lost = on_lost, .lost_end = on_lost_end};
+	struct lc_error err;
+	cr_assert_eq(lc_journal_open(scene->loop, scene->dir, MEMORY, &scene->config,
+			     &scene->journal, &err),
+		LC_OK, "%s", err.text);
+	lc_journal_handle(scene->journal, &handlers, scene);
+}
+
+static void begin_loop(struct scene *scene)
+{
+	cr_assert_eq(lc_metrics_create(&scene->metrics), LC_OK);
+	cr_assert_eq(lc_log_create(2, false, LC_LOG_OFF, &scene->log), LC_OK);
+	cr_assert_eq(lc_loop_create(scene->log, scene->metrics, &scene->loop), LC_OK);
+	cr_assert_eq(lc_timer_create(scene->loop, on_tick, scene, &scene->tick), LC_OK);
+}
+
+static void setup(struct scene *scene)
+{
+	*scene = (struct scene){.config = {.enabled = true,
+					.sync = LC_SYNC_INTERVAL,
+					.sync_interval_ms = 50,
+					.max_bytes = 1 << 30}};
+	snprintf(scene->dir, sizeof scene->dir, "/tmp/livecore-journal-XXXXXX");
+	cr_assert(mkdtemp(scene->dir));
+	begin_loop(scene);
+	open_journal(scene);
+}
+
+static void end_loop(struct scene *scene)
+{
+	lc_timer_destroy(scene->tick);
+	lc_loop_destroy(scene->loop);
+	lc_metrics_destroy(scene->metrics);
+	lc_log_destroy(scene->log);
+}
+
+static void remove_files(struct scene *scene)
+{
+	char command[128];
+	snprintf(command, sizeof command, "rm -rf %s", scene->dir);
+	cr_assert_eq(system(command), 0);
+}
+
+static void finish(struct scene *scene)
+{
+	lc_journal_destroy(scene->journal);
+	end_loop(scene);
+	remove_files(scene);
+}
+
+static bool all_written(struct scene *scene)
+{
+	return lc_journal_stats(scene->journal).unwritten == 0;
+}
+
+/* As kill -9 does: what is not written is gone. */
+static void crash(struct scene *scene)
+{
+	lc_journal_destroy(scene->journal);
+	end_loop(scene);
+	begin_loop(scene);
+	open_journal(scene);
+}
+
+static void on_closed(void *arg)
+{
+	((struct scene *)arg)->closed = true;
+}
+
+static bool is_closed(struct scene *scene)
+{
+	return scene->closed;
+}
+
+static void end_well(struct scene *scene)
+{
+	scene->closed = false;
+	lc_journal_close(scene->journal, WAIT_MS, on_closed, scene);
+	run_until(scene, is_closed);
+	lc_journal_destroy(scene->journal);
+}
+
+static size_t count_files(const struct scene *scene)
+{
+	size_t count = 0;
+	DIR *dir = opendir(scene->dir);
+	struct dirent *entry;
+	uint32_t slot;
+	while ((entry = readdir(dir))) {
+		count += lc_journal_file_slot(entry->d_name, &slot);
+	}
+	closedir(dir);
+	return count;
+}
+
+static enum lc_err append(struct scene *scene, uint64_t number, size_t len, enum lc_schema schema)
+{
+	static char value[LC_RECORD_MAX];
+	char key[16];
+	snprintf(key, sizeof key, "S%llu", (unsigned long long)(number % 7));
+	memset(value, (int)('a' + number % 26), len);
+	int head = snprintf(value, len, "%llu ", (unsigned long long)number);
+	cr_assert(head > 0 && (size_t)head < len);
+	const struct lc_record record = {.key = key,
+		.key_len = (uint32_t)strlen(key),
+		.value = value,
+		.value_len = (uint32_t)len,
+		.timestamp_ns = lc_loop_wall_ns(scene->loop),
+		.received_mono_ns = 7,
+		.event_ns = (int64_t)number,
+		.source = schema == LC_SCHEMA_PRICE_UPDATE ? "alpaca" : NULL,
+		.topic = LC_TOPIC_MARKET,
+		.schema = schema};
+	return lc_journal_append(scene->journal, &record);
+}
+
+static uint64_t number_of(const struct lc_record *record)
+{
+	return strtoull(record->value, NULL, 10);
+}
+
+static struct lc_record got;
+static enum lc_err got_err;
+
+static bool next_is_there(struct scene *scene)
+{
+	got_err = lc_journal_next(scene->journal, &got);
+	return got_err != LC_ERR_AGAIN;
+}
+
+static enum lc_err read_next(struct scene *scene, struct lc_record *out)
+{
+	if (!next_is_there(scene)) {
+		run_until(scene, next_is_there);
+	}
+	*out = got;
+	return got_err;
+}
+
+Test(journal_disk, what_is_not_reported_comes_again)
+{
+	struct scene scene;
+	setup(&scene);
+	struct lc_record record;
+	cr_assert_not(lc_journal_recovered(scene.journal)->found);
+	for (uint64_t i = 1; i <= 100; i++) {
+		cr_assert_eq(append(&scene, i, 300, LC_SCHEMA_PRICE_UPDATE), LC_OK);
+	}
+	run_until(&scene, all_written);
+	crash(&scene);
+	const struct lc_journal_recovery *found = lc_journal_recovered(scene.journal);
+	cr_assert(found->found && !found->clean);
+	cr_assert(found->records == 100 && found->to_send == 100 && found->torn == 0);
+	cr_assert(found->source_count == 1 && !strcmp(found->sources[0].name, "alpaca"));
+	cr_assert_eq(found->sources[0].last_event_ns, 100);
+	cr_assert_eq(append(&scene, 101, 300, LC_SCHEMA_PRICE_UPDATE), LC_OK);
+	for (uint64_t i = 1; i <= 101; i++) {
+		cr_assert_eq(read_next(&scene, &record), LC_OK);
+		cr_assert_eq(number_of(&record), i);
+		cr_assert_eq(record.id, i);
+		cr_assert_eq(record.replayed, i <= 100);
+		cr_assert_eq(record.received_mono_ns, i <= 100 ? 0 : 7);
+		lc_journal_report(scene.journal, record.id);
+	}
+	cr_assert_eq(read_next(&scene, &record), LC_ERR_END);
+	end_well(&scene);
+	cr_assert_eq(count_files(&scene), 0, "an empty log keeps no files");
+	open_journal(&scene);
+	found = lc_journal_recovered(scene.journal);
+	cr_assert(found->found && found->clean && found->to_send == 0);
+	cr_assert_eq(append(&scene, 1, 300, LC_SCHEMA_BAR), LC_OK);
+	cr_assert_eq(read_next(&scene, &record), LC_OK);
+	cr_assert_eq(record.id, 102, "ids go on");
+	finish(&scene);
+}
+
+static bool marks_stored(struct scene *scene)
+{
+	static int64_t since;
+	int64_t now = lc_loop_mono_ns(scene->loop);
+	since = since ? since : now;
+	return now - since > LC_NS_PER_S;
+}
+
+Test(journal_disk, what_is_reported_does_not_come_again)
+{
+	struct scene scene;
+	setup(&scene);
+	struct lc_record record;
+	for (uint64_t i = 1; i <= 1000; i++) {
+		cr_assert_eq(append(&scene, i, 300, LC_SCHEMA_PRICE_UPDATE), LC_OK);
+		cr_assert_eq(read_next(&scene, &record), LC_OK);
+		if (i % 3 != 0) {
+			lc_journal_report(scene.journal, i);
+		}
+	}
+	run_until(&scene, marks_stored);
+	crash(&scene);
+	cr_assert_eq(lc_journal_recovered(scene.journal)->to_send, 333);
+	for (uint64_t i = 3; i <= 999; i += 3) {
+		cr_assert_eq(read_next(&scene, &record), LC_OK);
+		cr_assert_eq(number_of(&record), i);
+	}
+	cr_assert_eq(read_next(&scene, &record), LC_ERR_END);
+	lc_journal_rewind(scene.journal);
+	cr_assert_eq(read_next(&scene, &record), LC_OK);
+	cr_assert_eq(number_of(&record), 3);
+	finish(&scene);
+}
+
+static bool has_room(struct scene *scene)
+{
+	return lc_journal_has_room(scene->journal, 4000);
+}
+
+static void append_surely(struct scene *scene, uint64_t number, size_t len)
+{
+	if (!has_room(scene)) {
+		run_until(scene, has_room);
+	}
+	cr_assert_eq(append(scene, number, len, LC_SCHEMA_PRICE_UPDATE), LC_OK);
+}
+
+/* 40 MB through 4 MB of memory, while nothing is acknowledged; then all of it in order. */
+Test(journal_disk, more_than_memory_holds, .timeout = 100)
+{
+	struct scene scene;
+	setup(&scene);
+	struct lc_record record;
+	for (uint64_t i = 1; i <= 40000; i++) {
+		append_surely(&scene, i, 1000);
+		cr_assert_leq(lc_journal_stats(scene.journal).bytes, MEMORY);
+	}
+	cr_assert_gt(lc_journal_stats(scene.journal).on_disk, 30);
+	uint64_t reported = 0;
+	bool rewound = false;
+	for (uint64_t i = 1; i <= 40000; i++) {
+		cr_assert_eq(read_next(&scene, &record), LC_OK);
+		cr_assert_eq(number_of(&record), i);
+		cr_assert_leq(lc_journal_stats(scene.journal).bytes, MEMORY);
+		while (i - reported > 500) {
+			lc_journal_report(scene.journal, ++reported);
+		}
+		if (i == 20000 && !rewound) {
+			rewound = true;
+			lc_journal_rewind(scene.journal);
+			i = reported;
+		}
+	}
+	while (reported < 40000) {
+		lc_journal_report(scene.journal, ++reported);
+	}
+	cr_assert_eq(read_next(&scene, &record), LC_ERR_END);
+	end_well(&scene);
+	cr_assert_eq(count_files(&scene), 0);
+	end_loop(&scene);
+	remove_files(&scene);
+}
+
+Test(journal_disk, a_second_process_is_told)
+{
+	struct scene scene;
+	struct lc_journal *other;
+	struct lc_error err;
+	setup(&scene);
+	cr_assert_eq(lc_journal_open(scene.loop, scene.dir, MEMORY, &scene.config, &other, &err),
+		LC_ERR_EXISTS);
+	char pid[16];
+	snprintf(pid, sizeof pid, "%ld", (long)getpid());
+	cr_assert(strstr(err.text, pid) && strstr(err.text, scene.dir), "%s", err.text);
+	finish(&scene);
+}
+
+static bool fully_lost(struct scene *scene)
+{
+	return scene->lost_ends > 0 && lc_journal_stats(scene->journal).disk_bytes < 17 << 20;
+}
+
+Test(journal_disk, at_its_size_limit_the_oldest_goes, .timeout = 100)
+{
+	struct scene scene;
+	setup(&scene);
+	end_well(&scene);
+	scene.config.max_bytes = 16 << 20;
+	open_journal(&scene);
+	struct lc_record record;
+	cr_assert_eq(append(&scene, 0, 300, LC_SCHEMA_SYSTEM_EVENT), LC_OK);
+	for (uint64_t i = 1; i <= 30000; i++) {
+		append_surely(&scene, i, 1000);
+	}
+	run_until(&scene, fully_lost);
+	uint64_t seen = 0, events = 0, last = 0, lost = scene.lost_records;
+	cr_assert_gt(lost, 10000);
+	while (read_next(&scene, &record) == LC_OK) {
+		if (record.schema == LC_SCHEMA_SYSTEM_EVENT) {
+			events++;
+		} else {
+			cr_assert_gt(number_of(&record), last);
+			last = number_of(&record);
+			seen++;
+		}
+		lc_journal_report(scene.journal, record.id);
+	}
+	cr_assert_eq(last, 30000);
+	cr_assert_eq(seen + scene.lost_records, 30000, "%llu seen, %llu said to be lost",
+		(unsigned long long)seen, (unsigned long long)scene.lost_records);
+	cr_assert_geq(events, 1, "an event is written again");
+	struct lc_journal_stats stats = lc_journal_stats(scene.journal);
+	cr_assert(stats.unsent == 0 && stats.appended == stats.reported);
+	finish(&scene);
+}
+
+Test(journal_disk, market_data_that_is_too_old_is_not_sent)
+{
+	struct scene scene;
+	setup(&scene);
+	struct lc_record record;
+	for (uint64_t i = 1; i <= 70; i++) {
+		cr_assert_eq(append(&scene, i, 300, LC_SCHEMA_PRICE_UPDATE), LC_OK);
+	}
+	cr_assert_eq(append(&scene, 71, 300, LC_SCHEMA_SYSTEM_EVENT), LC_OK);
+	run_until(&scene, all_written);
+	scene.config.restart_max_age_ms = 1;
+	crash(&scene);
+	const struct lc_journal_recovery *found = lc_journal_recovered(scene.journal);
+	cr_assert(found->expired == 70 && found->to_send == 1);
+	cr_assert(scene.lost == 7 && scene.lost_records == 70 && scene.lost_ends == 1);
+	cr_assert_eq(read_next(&scene, &record), LC_OK);
+	cr_assert_eq(number_of(&record), 71);
+	cr_assert_eq(read_next(&scene, &record), LC_ERR_END);
+	finish(&scene);
+}
+
+static bool is_unprotected(struct scene *scene)
+{
+	return scene->unprotected > 0;
+}
+
+static bool is_protected_again(struct scene *scene)
+{
+	return scene->protected_again > 0;
+}
+
+/* A limit of the process's file sizes stands for a full disk. */
+Test(journal_disk, a_disk_that_takes_no_records)
+{
+	struct scene scene;
+	setup(&scene);
+	struct lc_record record;
+	signal(SIGXFSZ, SIG_IGN);
+	append_surely(&scene, 1, 1000);
+	run_until(&scene, all_written);
+	struct rlimit limit;
+	getrlimit(RLIMIT_FSIZE, &limit);
+	const struct rlimit none = {.rlim_cur = 100, .rlim_max = limit.rlim_max};
+	setrlimit(RLIMIT_FSIZE, &none);
+	append_surely(&scene, 2, 1000);
+	run_until(&scene, is_unprotected);
+	cr_assert_not(lc_journal_protected(scene.journal));
+	for (uint64_t i = 1; i <= 10000; i++) {
+		if (i > 2) {
+			append_surely(&scene, i, 1000);
+		}
+		cr_assert_eq(read_next(&scene, &record), LC_OK);
+		cr_assert_eq(number_of(&record), i);
+		if (i != 9999) {
+			lc_journal_report(scene.journal, record.id);
+		}
+	}
+	setrlimit(RLIMIT_FSIZE, &limit);
+	run_until(&scene, is_protected_again);
+	cr_assert(lc_journal_protected(scene.journal));
+	cr_assert_eq(scene.unprotected, 1);
+	run_until(&scene, all_written);
+	crash(&scene);
+	cr_assert_eq(read_next(&scene, &record), LC_OK);
+	cr_assert_leq(number_of(&record), 9999);
+	finish(&scene);
+}
+
+/* --- a property: whatever happens, nothing is lost and order is kept --- */
+
+#define MODEL_MAX 200000
+
+struct model {
+	bool reported[MODEL_MAX];
+	uint64_t appended, last_read;
+};
+
+/* Numbers and ids are the same as long as no tail is torn. */
+static void model_report(struct scene *scene, struct model *model, uint64_t number)
+{
+	lc_journal_report(scene->journal, number);
+	model->reported[number] = true;
+}
+
+/* What was read and not reported stays in memory: as at a sender, whose reports come in time. */
+static void model_append(struct scene *scene, struct model *model)
+{
+	if (!lc_journal_has_room(scene->journal, 4000)) {
+		for (uint64_t i = 1; i <= model->last_read; i++) {
+			model_report(scene, model, i);
+		}
+	}
+	append_surely(scene, ++model->appended, 20 + next_random() % 3000);
+}
+
+static void model_read(struct scene *scene, struct model *model)
+{
+	struct lc_record record;
+	if (read_next(scene, &record) != LC_OK) {
+		for (uint64_t i = model->last_read + 1; i <= model->appended; i++) {
+			cr_assert(model->reported[i], "%llu never came", (unsigned long long)i);
+		}
+		return;
+	}
+	uint64_t number = number_of(&record);
+	cr_assert(number > model->last_read && number <= model->appended);
+	for (uint64_t i = model->last_read + 1; i < number; i++) {
+		cr_assert(model->reported[i], "%llu was passed over", (unsigned long long)i);
+	}
+	model->last_read = number;
+	if (next_random() % 4 != 0) {
+		model_report(scene, model, number);
+	}
+}
+
+static void model_crash(struct scene *scene, struct model *model)
+{
+	run_until(scene, all_written);
+	crash(scene);
+	model->last_read = 0;
+	/* What was reported in the last second may come again: it is a repeat. */
+	struct lc_record record;
+	enum lc_err err;
+	uint64_t last = 0;
+	while ((err = read_next(scene, &record)) == LC_OK) {
+		uint64_t number = number_of(&record);
+		cr_assert(number > last && record.replayed);
+		for (uint64_t i = last + 1; i < number; i++) {
+			cr_assert(model->reported[i], "%llu is lost", (unsigned long long)i);
+		}
+		model_report(scene, model, number);
+		last = number;
+	}
+	for (uint64_t i = last + 1; i <= model->appended; i++) {
+		cr_assert(model->reported[i], "%llu is lost", (unsigned long long)i);
+	}
+	model->last_read = last;
+}
+
+Test(journal_disk, nothing_is_lost_whatever_happens, .timeout = 100)
+{
+	static struct model model;
+	struct scene scene;
+	setup(&scene);
+	for (int step = 0; step < 3000; step++) {
+		unsigned what = next_random() % 100;
+		if (what < 45) {
+			for (unsigned n = next_random() % 40; n > 0; n--) {
+				model_append(&scene, &model);
+			}
+		} else if (what < 98) {
+			for (unsigned n = next_random() % 40; n > 0; n--) {
+				model_read(&scene, &model);
+			}
+		} else if (what == 98) {
+			lc_journal_rewind(scene.journal);
+			model.last_read = 0;
+		} else {
+			model_crash(&scene, &model);
+		}
+	}
+	cr_assert_gt(model.appended, 10000);
+	finish(&scene);
+}
