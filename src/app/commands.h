@@ -16,4 +16,5 @@ int lc_command_status(int argc, char **argv);
 int lc_command_calendar(int argc, char **argv);
 int lc_command_store(int argc, char **argv);
 int lc_command_bars(int argc, char **argv);
+int lc_command_journal(int argc, char **argv);
 int lc_command_probe(int argc, char **argv);

@@ -34,6 +34,8 @@ static const struct command {
 	{"command", lc_command_command, "send a control command, and wait for its answer"},
 	{"bars", lc_command_bars, "stored bars of a symbol: table, CSV, JSON or candles"},
 	{"store", lc_command_store, "the bar store: does it answer? init makes its tables"},
+	{"journal", lc_command_journal,
+		"the log on disk: its records, and whether they are sound"},
 	{"status", lc_command_status, "what a running livecore says of itself"},
 	{"probe", lc_command_probe, "live or ready? for a container's health check"},
 	{"sim", command_sim, "a vendor's simulator: alpaca, eastmoney, fushu or tencent"},

@@ -256,7 +256,9 @@ static enum lc_err take_file(struct finder *finder, const struct found *file)
 static enum lc_err take_files(struct finder *finder)
 {
 	struct journal_store *store = finder->store;
-	qsort(finder->files, finder->count, sizeof *finder->files, by_id);
+	if (finder->count > 0) {
+		qsort(finder->files, finder->count, sizeof *finder->files, by_id);
+	}
 	for (size_t i = 0; i < finder->count; i++) {
 		const struct found *file = &finder->files[i];
 		enum lc_err rc = LC_OK;
