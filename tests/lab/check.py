@@ -147,6 +147,7 @@ class Judge:
     def market(self, record):
         value = record.value
         self.counts["records"] += 1
+        self.counts["unprotected"] += "unprotected" in value.get("flags", ())
         if value["seq"] == 0:
             return  # bars and refreshes stand outside the count
         key = (value["symbol"], value["kind"])
@@ -346,7 +347,7 @@ class Judge:
         return not self.violations
 
     def report(self):
-        shown = "sent,on kafka,conflated,superseded,dropped,in gaps,kept back by a fault,sent twice,repeats,backfilled,records"
+        shown = "sent,on kafka,conflated,superseded,dropped,in gaps,kept back by a fault,sent twice,repeats,backfilled,unprotected,records"
         out = [", ".join(f"{name} {self.counts[name]}" for name in shown.split(","))]
         for name, counter in (("dropped", self.dropped), ("in gaps", self.gap_causes)):
             if counter:

@@ -21,6 +21,7 @@ import livecore  # noqa: E402
 from stage import HungDisk, Scene, SmallDisk, Stage, us_symbols  # noqa: E402
 
 CN = ["600000.SH", "600519.SH", "601398.SH", "000001.SH"]
+SZ = ["000001.SZ", "000002.SZ", "300750.SZ"]
 HK = ["00700.HK", "00005.HK", "09988.HK"]
 US = ["AAPL", "IBM", "KO", "MSFT", "NVDA", "TSLA", "AMZN", "BRK.B"]
 COLUMNS = (
@@ -38,7 +39,8 @@ class Play:
         self.outage_s = 3 if args.quick else 10
 
     def scene(self, vendors=("alpaca",), rate=1000, symbols=None, **more):
-        symbols = symbols or [s for vendor, own in (("alpaca", US), ("eastmoney", CN), ("fushu", HK)) if vendor in vendors for s in own]
+        known = {"alpaca": US, "eastmoney": CN, "tencent": SZ, "fushu": HK}
+        symbols = symbols or [symbol for vendor in vendors for symbol in known[vendor]]
         return Scene(self.stage, self.name, vendors, rate, symbols, **more)
 
 
@@ -53,7 +55,7 @@ def scenario(function):
 @scenario
 def no_fault(play):
     """Nothing breaks: what the others are measured against."""
-    scene = play.scene(("alpaca", "eastmoney", "fushu"), quotes=True)
+    scene = play.scene(("alpaca", "eastmoney", "tencent", "fushu"), quotes=True)
     scene.start()
     scene.run_on(ticks=3000)
     return scene
@@ -136,7 +138,7 @@ def kafka_half_open(play):
 @scenario
 def kill(play):
     """kill -9 of livecore at moments drawn from the seed, Kafka being up."""
-    scene = play.scene(rate=1000)
+    scene = play.scene(("alpaca", "eastmoney"), rate=1000)
     scene.start()
     for _ in range(max(1, play.args.kills * 6 // 10)):
         scene.run_on(seconds=play.random.uniform(0, 1.5))
@@ -188,20 +190,91 @@ def kill_in_recovery(play):
 
 
 @scenario
+def stop_without_kafka(play):
+    """livecore is stopped in order while Kafka is away; what it leaves in its log is sent by the next life."""
+    scene = play.scene(rate=1000, settings={"shutdown.timeout": "1s"})
+    scene.start()
+    play.stage.kafka.kill()
+    scene.run_on(seconds=2)
+    scene.quiet()
+    scene.live.stop()
+    play.stage.kafka.restart()
+    scene.begin()
+    scene.loud()
+    scene.run_on(ticks=100)
+    return scene
+
+
+@scenario
+def restart_too_late(play):
+    """What the log holds is older than journal.restart_max_age when livecore comes back: gaps, and no old prices."""
+    scene = play.scene(rate=1000, settings={"journal.restart_max_age": "2s"})
+    scene.wanted["gap too_old"] = 1
+    scene.start()
+    play.stage.kafka.kill()
+    scene.run_on(seconds=2)
+    scene.kill()
+    scene.run_on(seconds=4)
+    play.stage.kafka.restart()
+    scene.begin()
+    scene.run_on(ticks=100)
+    return scene
+
+
+@scenario
+def log_full(play):
+    """The log on disk reaches its limit while Kafka is away: the oldest is given up, and said."""
+    scene = play.scene(rate=5000, settings={"journal.max_bytes": "16MB"})
+    scene.wanted["gap journal_full"] = 1
+    scene.start()
+    play.stage.kafka.kill()
+    scene.run_on(ticks=60_000)
+    play.stage.kafka.restart()
+    scene.caught_up()
+    return scene
+
+
+@scenario
 def disk_full(play):
-    """The log's disk is full, and has room again later. Kafka is there."""
+    """The log's disk is full and has room again later, while Kafka is there and while it is not."""
     disk = SmallDisk(64)
     scene = play.scene(rate=1000, settings={"journal.dir": str(disk.path / "journal")})
     scene.keep = disk
     if not disk.mounted:
-        scene.notes.append("no tmpfs here")
+        scene.said.append("no tmpfs here")
         return scene
+    scene.wanted["unprotected"] = 1
     scene.start()
     disk.fill()
     scene.run_on(seconds=play.outage_s)
-    scene.run_on(ticks=1000)
+    scene.run_on(ticks=30_000 if not play.quick else 1000)
+    play.stage.kafka.end()
+    scene.run_on(seconds=3)
+    play.stage.kafka.restart()
+    scene.caught_up()
     disk.free()
     scene.run_on(ticks=3000)
+    return scene
+
+
+@scenario
+def disk_full_kill(play):
+    """kill -9 while the log's disk is full and Kafka away: what was in memory alone is in the restart's gap."""
+    disk = SmallDisk(32)
+    scene = play.scene(rate=5000, settings={"journal.dir": str(disk.path / "journal")})
+    scene.keep = disk
+    if not disk.mounted:
+        scene.said.append("no tmpfs here")
+        return scene
+    scene.start()
+    play.stage.kafka.kill()
+    disk.fill()
+    scene.run_on(ticks=100_000)
+    scene.kill()
+    disk.free()
+    play.stage.kafka.restart()
+    scene.begin()
+    scene.run_on(ticks=100)
     return scene
 
 
@@ -214,6 +287,7 @@ def disk_hung(play):
     disk = HungDisk()
     scene = play.scene(rate=1000, settings={"journal.dir": str(disk.path / "journal")}, env=disk.env)
     scene.keep = disk
+    scene.wanted["unprotected"] = 1
     scene.start()
     disk.hang()
     lags = []
@@ -277,6 +351,12 @@ def eastmoney_faults(play):
     """EastMoney's simulator: streams that are cut, closed, malformed, mute, banned."""
     faults = ("cut", "close:1000", "drop", "malformed", "mute:2", "half-open:2", "refuse:502/2,drop", "zero:5")
     return _vendor(play, faults, "eastmoney", 2.5)
+
+
+@scenario
+def tencent_faults(play):
+    """Tencent's simulator: polls without an answer, cut bodies, bans, refusals."""
+    return _vendor(play, ("mute:2", "cut", "malformed", "ban:2", "refuse:502/2", "zero:5"), "tencent", 2.5)
 
 
 @scenario

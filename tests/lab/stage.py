@@ -197,6 +197,7 @@ class Scene:
         self.lives, self.sims, self.proxies, self.symbols = [], {}, {}, symbols
         self.recovery_s, self.env = None, env or {}
         self.said, self.notes = [], []  # for people; what went wrong
+        self.wanted = {}  # what the judge must have counted, at least
         self.bind = stage.host if where == "namespace" else "127.0.0.1"
         for vendor in vendors:
             self._simulator(vendor)
@@ -214,7 +215,7 @@ class Scene:
         made |= {"routing.feeders": ",".join(vendors), "alpaca.quotes": str(quotes).lower()}
         made["routing.routes"] = ",".join(
             f"{pattern}={vendor}"
-            for vendor, pattern in (("eastmoney", "*.SH"), ("fushu", "*.HK"), ("alpaca", "*"))
+            for vendor, pattern in (("eastmoney", "*.SH"), ("tencent", "*.SZ"), ("fushu", "*.HK"), ("alpaca", "*"))
             if vendor in vendors
         )
         for vendor, proxy in self.proxies.items():
@@ -226,6 +227,7 @@ class Scene:
                     "alpaca.allow_insecure": "true",
                 },
                 "eastmoney": {"eastmoney.url": address, "eastmoney.mpi": "100ms", "eastmoney.ban_wait": "2s"},
+                "tencent": {"tencent.url": address, "tencent.poll_interval": "500ms", "tencent.ban_wait": "2s"},
                 "fushu": {"fushu.url": address + "/v1", "fushu.poll_interval": "100ms"},
             }[vendor]
         if self.where == "namespace":
@@ -290,13 +292,22 @@ class Scene:
     def recovered(self, seconds):
         self.recovery_s = max(self.recovery_s or 0, seconds)
 
+    def quiet(self):
+        """Nothing happens on the market any more, and what has happened has come in."""
+        for sim in self.sims.values():
+            sim.fault("clear")
+            sim.fault(QUIET)
+        time.sleep(0.5)
+
+    def loud(self):
+        for sim in self.sims.values():
+            sim.fault("clear")
+
     # The end.
 
     def drain(self, within_s=livecore.LONG_S):
         """The market falls quiet; all that was sent comes in, and goes out."""
-        for sim in self.sims.values():
-            sim.fault("clear")
-            sim.fault(QUIET)
+        self.quiet()
         for proxy in self.proxies.values():
             proxy.clear()
         same, last = 0, None
@@ -328,6 +339,14 @@ class Scene:
                 own[reason] = own.get(reason, 0) + count
         paths = [self.state / f"sent-{vendor}" for vendor in self.sims]
         brokers = self.stage.kafka.brokers
+        judge = self._judge(paths, brokers, drops)
+        for name, least in self.wanted.items():
+            count = judge.gap_causes[name[4:]] if name.startswith("gap ") else judge.counts[name]
+            if count < least:
+                self.notes.append(f"{name}: {count}, and {least} should be")
+        return judge
+
+    def _judge(self, paths, brokers, drops):
         market = check.read_topic(brokers, self.prefix + "market_data")
         events = check.read_topic(brokers, self.prefix + "events")
         return check.check(paths, market, events, drops, set(self.symbols))
