@@ -1,6 +1,7 @@
 /* livecore check: is a settings file right, and does what it names answer? */
 #include "app/check.h"
 #include "app/timer_part.h"
+#include "manager/routes.h"
 #include "timer/rules.h"
 
 #include <stdio.h>
@@ -12,11 +13,29 @@ static const struct lc_usage usage = {"check", "[FILE]",
 	"it also tries Kafka, each vendor that is configured, the store, and Redis when it is "
 	"named, and says what answered, how fast, and what to do."};
 
+/* Without its URL the default routes leave FuShu out. */
+static bool fushu_has_url(const struct lc_config *config)
+{
+	for (size_t i = 0; lc_feeders[i]; i++) {
+		const struct lc_section *section = lc_feeders[i]->config;
+		for (size_t k = 0; strcmp(section->name, "fushu") == 0 && k < section->count; k++) {
+			const struct lc_setting *setting = &section->settings[k];
+			const char *values = lc_config_section(config, section->name);
+			if (strcmp(setting->key, "url") == 0) {
+				return (*(char *const *)(values + setting->offset))[0] != '\0';
+			}
+		}
+	}
+	return false;
+}
+
 static void explain(struct check *check)
 {
 	size_t count = (size_t)strtoul(check->symbols_text, NULL, 10);
 	struct lc_buf out;
 	lc_buf_init(&out, 64 * 1024);
+	lc_route_explain(lc_config_section(check->process.config, "routing"),
+		fushu_has_url(check->process.config), &out);
 	for (size_t i = 0; lc_feeders[i]; i++) {
 		if (lc_feeders[i]->explain) {
 			lc_feeders[i]->explain(lc_config_section(check->process.config,
