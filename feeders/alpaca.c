@@ -290,12 +290,14 @@ static void make_counters(struct lc_alpaca *self)
 static enum lc_err make_parts(struct lc_alpaca *self)
 {
 	const struct lc_feeder_env *env = &self->base.env;
+	const struct lc_json_limits json = {.max_values = LC_FEEDER_VALUES_MAX};
+	const struct lc_msgpack_limits msgpack = {.max_values = LC_FEEDER_VALUES_MAX};
 	enum lc_err code = lc_timer_create(env->loop, on_timer, self, &self->timer);
 	if (code == LC_OK) {
-		code = lc_json_parser_create(NULL, &self->json);
+		code = lc_json_parser_create(&json, &self->json);
 	}
 	if (code == LC_OK) {
-		code = lc_msgpack_reader_create(NULL, &self->msgpack);
+		code = lc_msgpack_reader_create(&msgpack, &self->msgpack);
 	}
 	if (code == LC_OK) {
 		code = lc_alpaca_subs_create(env->symbols, &subs_events, self, &self->subs);

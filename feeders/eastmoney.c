@@ -223,9 +223,10 @@ static enum lc_err eastmoney_create(
 	lc_eastmoney_book_init(&self->book, env->symbols);
 	lc_buf_init(&self->url, MAX_URL + LC_EASTMONEY_MAX_TEXT);
 	make_metrics(self);
+	const struct lc_json_limits limits = {.max_values = LC_FEEDER_VALUES_MAX};
 	enum lc_err code = lc_timer_create(env->loop, on_timer, self, &self->timer);
 	if (code == LC_OK) {
-		code = lc_json_parser_create(NULL, &self->json);
+		code = lc_json_parser_create(&limits, &self->json);
 	}
 	if (code != LC_OK) {
 		eastmoney_destroy(&self->base);

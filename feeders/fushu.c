@@ -223,9 +223,10 @@ static enum lc_err fushu_create(
 	if (!self) {
 		return lc_error_set(err, LC_ERR_NOMEM, "no memory for the feeder fushu");
 	}
+	const struct lc_json_limits limits = {.max_values = LC_FEEDER_VALUES_MAX};
 	enum lc_err code = lc_poller_init(&self->poller, &lc_feeder_fushu, &vendor, env);
 	if (code == LC_OK) {
-		code = lc_json_parser_create(NULL, &self->json);
+		code = lc_json_parser_create(&limits, &self->json);
 	}
 	if (code != LC_OK) {
 		lc_error_set(err, code, "the feeder fushu could not be made");

@@ -11,6 +11,11 @@
 #include "livecore/symbol.h"
 #include "livecore/tick.h"
 
+/* Values in one message of a vendor that are read: a frame of 8,000 ticks, or the answer that lists
+ * 40,000 subscriptions. Reading so many takes about 5 ms; a message with more counts as unreadable,
+ * since the loop stands still meanwhile. */
+#define LC_FEEDER_VALUES_MAX 120000
+
 struct lc_feeder; /* the base that each feeder embeds */
 struct lc_ws_hub;
 struct lc_http;

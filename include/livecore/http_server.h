@@ -31,7 +31,9 @@ struct lc_http_server_options {
 	const char *const
 		*headers;         /* names in lower case, ended by NULL, that handlers may ask for,
 				       besides those of lc_exchange_header() */
-	size_t max_connections;   /* more are closed at once; 64 */
+	/* One more ends the connection that has waited longest for a request; when none waits, the
+	 * new one is closed at once; 64. */
+	size_t max_connections;
 	size_t max_header_bytes;  /* of one request, at most 60 KB; 8 KB */
 	size_t max_body_bytes;    /* of one request; 1 MB */
 	size_t max_message_bytes; /* of one WebSocket message; 1 MB */
@@ -65,6 +67,7 @@ struct lc_http_server_stats {
 	uint64_t connections; /* open now */
 	uint64_t accepted;
 	uint64_t refused;   /* over max_connections */
+	uint64_t displaced; /* ended while they waited, for one that came */
 	uint64_t requests;  /* handed to on_request, upgrades among them */
 	uint64_t too_large; /* header, body or message */
 	uint64_t timeouts;  /* request, idle and write */

@@ -81,6 +81,8 @@ size_t lc_interest_count(const struct lc_interest *interest); /* symbols in the 
  * after a restart. max is at least lc_interest_count(); returns how many were written. Sorts:
  * about 0.5 ms for 5,000, so not per update. */
 size_t lc_interest_order(const struct lc_interest *interest, uint32_t *out, size_t max);
+/* The union in no particular order, without the cost of sorting. */
+size_t lc_interest_list(const struct lc_interest *interest, uint32_t *out, size_t max);
 /* Less than, equal to, greater than 0, by the same order. Both symbols are followed. */
 int lc_interest_compare(const struct lc_interest *interest, uint32_t a, uint32_t b);
 
@@ -115,3 +117,15 @@ enum lc_err lc_interest_restore(
 	struct lc_interest *interest, const struct lc_interest_portfolio *portfolio, size_t *index);
 enum lc_err lc_interest_restore_entry(
 	struct lc_interest *interest, size_t portfolio, const struct lc_interest_entry *entry);
+
+/* The union in lc_interest_order()'s order, sorted in steps, for a loop that may not stand still.
+ * When the registry changes between steps, what changed may be out of its place or missing, and
+ * nothing worse. */
+struct lc_interest_sort;
+enum lc_err lc_interest_sort_create(
+	const struct lc_interest *interest, struct lc_interest_sort **out);
+/* Handles up to max symbols (about 100 ns each); true: it is done. */
+bool lc_interest_sort_step(struct lc_interest_sort *sort, size_t max);
+/* After the last step; valid until it is destroyed. */
+const uint32_t *lc_interest_sorted(const struct lc_interest_sort *sort, size_t *count);
+void lc_interest_sort_destroy(struct lc_interest_sort *sort);

@@ -40,7 +40,7 @@ struct demo {
 	struct lc_timer *end_timer;
 	const char *brokers; /* --brokers, or the embedded one's address */
 	const char *speed, *tape_dir;
-	int64_t for_ms;
+	int64_t for_ms, start_ms;
 	bool json, tape;
 	char state_dir[64], state_set[96];
 };
@@ -211,6 +211,7 @@ static int start_sims(struct demo *demo)
 	demo->sims = (struct lc_demo_sims){.loop = demo->process.loop,
 		.tape_dir = demo->tape ? demo->tape_dir : NULL,
 		.speed = demo->speed,
+		.start_ms = demo->start_ms,
 		.ready = on_sims_ready,
 		.arg = demo};
 	if (lc_demo_sims_start(&demo->sims, &err) != LC_OK) {
@@ -218,8 +219,10 @@ static int start_sims(struct demo *demo)
 		return LC_EXIT_FAILED;
 	}
 	lc_loop_run(demo->process.loop);
-	if (demo->sims.failed) {
-		fputs("livecore: a simulator did not start\n", stderr);
+	if (demo->sims.failed || demo->sims.late) {
+		char why[256];
+		lc_demo_sims_why(&demo->sims, why, sizeof why);
+		fprintf(stderr, "livecore: %s\n", why);
 		return LC_EXIT_FAILED;
 	}
 	lc_demo_sims_settings(&demo->sims, &demo->process.sets);
@@ -286,9 +289,11 @@ static int remove_entry(const char *path, const struct stat *info, int kind, str
 
 int lc_command_demo(int argc, char **argv)
 {
-	struct demo demo = {.speed = "10", .tape_dir = "tests/data"};
+	struct demo demo = {.speed = "10", .tape_dir = "tests/data", .start_ms = 15000};
 	const struct lc_option options[] = {
 		{"for", LC_OPTION_DURATION, &demo.for_ms, "TIME", "end by itself after 10s, 2m, …"},
+		{"start-timeout", LC_OPTION_DURATION, &demo.start_ms, "TIME",
+			"how long a simulator may take to start (default 15s)"},
 		{"json", LC_OPTION_FLAG, &demo.json, NULL,
 			"print nothing but one JSON line at the end"},
 		{"tape", LC_OPTION_FLAG, &demo.tape, NULL,

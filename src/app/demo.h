@@ -18,14 +18,20 @@ struct lc_demo_sims {
 	struct lc_demo_sim sim[LC_DEMO_SIMS]; /* alpaca, eastmoney, fushu */
 	const char *tape_dir;                 /* NULL: a random walk */
 	const char *speed;
-	bool failed; /* one ended before it listened */
+	bool failed;      /* one ended before it listened */
+	bool late;        /* start_ms went by */
+	int64_t start_ms; /* how long they may take to listen */
+	struct lc_timer *patience;
 	void (*ready)(void *arg);
 	void *arg;
 };
 
-/* Starts the simulators; ready is called once all of them listen, or when one failed. */
+/* Starts the simulators; ready is called once, when all of them listen, one failed, or time is
+ * over. */
 enum lc_err lc_demo_sims_start(struct lc_demo_sims *sims, struct lc_error *err);
 void lc_demo_sims_stop(struct lc_demo_sims *sims);
+/* Why they cannot be used, for a person; failed or late is set. */
+void lc_demo_sims_why(const struct lc_demo_sims *sims, char *out, size_t size);
 /* The settings that point at them, as "section.key=value"; texts stay valid while sims does. */
 void lc_demo_sims_settings(struct lc_demo_sims *sims, struct lc_texts *sets);
 

@@ -29,12 +29,13 @@ static const char *own_program(char *path, size_t size)
 static void check_ready(struct lc_demo_sims *sims)
 {
 	for (size_t i = 0; i < LC_DEMO_SIMS; i++) {
-		if (sims->sim[i].url[0] == '\0' && !sims->failed) {
+		if (sims->sim[i].url[0] == '\0' && !sims->failed && !sims->late) {
 			return;
 		}
 	}
 	if (sims->ready) {
 		void (*ready)(void *) = sims->ready;
+		lc_timer_stop(sims->patience);
 		sims->ready = NULL;
 		ready(sims->arg);
 	}
@@ -61,10 +62,21 @@ static void on_exited(void *arg, int64_t status, int signo)
 	check_ready(sims);
 }
 
+static void on_patience_over(void *arg)
+{
+	struct lc_demo_sims *sims = arg;
+	sims->late = true;
+	check_ready(sims);
+}
+
 enum lc_err lc_demo_sims_start(struct lc_demo_sims *sims, struct lc_error *err)
 {
 	static const struct lc_child_handler handler = {.line = on_line, .exited = on_exited};
 	char program[4096];
+	if (lc_timer_create(sims->loop, on_patience_over, sims, &sims->patience) != LC_OK) {
+		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
+	}
+	lc_timer_start(sims->patience, sims->start_ms, 0);
 	for (size_t i = 0; i < LC_DEMO_SIMS; i++) {
 		char tape[4096];
 		const char *args[16] = {own_program(program, sizeof program), "sim",
@@ -94,6 +106,23 @@ void lc_demo_sims_stop(struct lc_demo_sims *sims)
 	for (size_t i = 0; i < LC_DEMO_SIMS; i++) {
 		lc_child_destroy(sims->sim[i].child, NULL, NULL);
 		sims->sim[i].child = NULL;
+	}
+	lc_timer_destroy(sims->patience);
+	sims->patience = NULL;
+}
+
+void lc_demo_sims_why(const struct lc_demo_sims *sims, char *out, size_t size)
+{
+	size_t len = (size_t)snprintf(out, size, "%s",
+		sims->failed ? "a simulator ended before it listened (its own words are above):"
+			     : "these simulators did not listen in time:");
+	for (size_t i = 0; i < LC_DEMO_SIMS && len < size; i++) {
+		if (sims->sim[i].url[0] == '\0') {
+			len += (size_t)snprintf(out + len, size - len, " %s", vendors[i].vendor);
+		}
+	}
+	if (!sims->failed && len < size) {
+		snprintf(out + len, size - len, "; --start-timeout gives them longer");
 	}
 }
 

@@ -145,6 +145,8 @@ static int finish_answer(struct http_conn *conn)
 	if (!keep) {
 		return -1;
 	}
+	lc_list_remove(&conn->node);
+	lc_list_append(&conn->server->conns, &conn->node);
 	return lws_http_transaction_completed(conn->wsi) != 0 ? -1 : 0;
 }
 

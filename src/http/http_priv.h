@@ -9,6 +9,9 @@
 /* libwebsockets stalls on bigger pieces of a body. */
 #define HTTP_PIECE_BYTES 8192
 
+/* Connections that are ending, beside max_connections. */
+#define HTTP_ENDING_MAX 16
+
 enum conn_state {
 	CONN_READING,   /* headers or body, the first or the next request's */
 	CONN_ANSWERING, /* the handler has the request */

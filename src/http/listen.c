@@ -104,9 +104,10 @@ bool http_create_context(struct lc_http_server *server)
 		.gid = (gid_t)-1,
 		.user = server,
 		.pt_serv_buf_size = 65536,
-		.fd_limit_per_thread = (unsigned)options->max_connections + 32,
+		.fd_limit_per_thread = (unsigned)options->max_connections + HTTP_ENDING_MAX + 32,
 		.max_http_header_data = (unsigned short)options->max_header_bytes,
-		.max_http_header_pool = (unsigned short)(options->max_connections + 1),
+		.max_http_header_pool = (unsigned short)(options->max_connections +
+							 HTTP_ENDING_MAX + 1),
 		/* Our own deadlines are finer; these only have to be later. */
 		.timeout_secs = (unsigned)(options->request_timeout_ms / 1000 + 2),
 		.timeout_secs_ah_idle = (unsigned)(options->request_timeout_ms / 1000 + 2),

@@ -106,7 +106,7 @@ int lc_interest_compare(const struct lc_interest *interest, uint32_t a, uint32_t
 		lc_symbols_get(interest->options.symbols, b)->text);
 }
 
-size_t lc_interest_order(const struct lc_interest *interest, uint32_t *out, size_t max)
+size_t lc_interest_list(const struct lc_interest *interest, uint32_t *out, size_t max)
 {
 	assert(max >= interest->followed);
 	(void)max;
@@ -116,6 +116,12 @@ size_t lc_interest_order(const struct lc_interest *interest, uint32_t *out, size
 			out[count++] = (uint32_t)i;
 		}
 	}
+	return count;
+}
+
+size_t lc_interest_order(const struct lc_interest *interest, uint32_t *out, size_t max)
+{
+	size_t count = lc_interest_list(interest, out, max);
 	/* The comparison only reads. */
 	qsort_r(out, count, sizeof *out, compare_followed, (void *)(uintptr_t)interest);
 	return count;

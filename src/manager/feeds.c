@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define AT_START 8192 /* symbols with room from the start: growing by copies would hold the loop */
+#define SORTED_A_STEP 1000
 #define REROUTED_A_STEP 200 /* about 0.2 ms */
 
 static void make_metrics(struct lc_feed *feed)
@@ -353,9 +354,14 @@ static bool on_reroute_step(void *arg)
 {
 	struct lc_manager *manager = arg;
 	const struct lc_interest *interest = lc_interest_sync_registry(manager->interest);
-	for (size_t n = 0; manager->reroute_next < manager->reroute_count && n < REROUTED_A_STEP;
-		n++) {
-		uint32_t symbol = manager->reroute[manager->reroute_next++];
+	size_t count;
+	if (!manager->reroute_sorted) {
+		manager->reroute_sorted = lc_interest_sort_step(manager->reroute, SORTED_A_STEP);
+		return true;
+	}
+	const uint32_t *order = lc_interest_sorted(manager->reroute, &count);
+	for (size_t n = 0; manager->reroute_next < count && n < REROUTED_A_STEP; n++) {
+		uint32_t symbol = order[manager->reroute_next++];
 		if (lc_interest_follows(interest, symbol) &&
 			lc_failover_source(manager, symbol, manager->feed_of[symbol]) !=
 				manager->feed_of[symbol]) {
@@ -363,7 +369,7 @@ static bool on_reroute_step(void *arg)
 			lc_feeds_follow(manager, symbol);
 		}
 	}
-	return manager->reroute_next < manager->reroute_count;
+	return manager->reroute_next < count;
 }
 
 static void on_reroute_done(void *arg)
@@ -377,23 +383,21 @@ void lc_feeds_cancel_reroute(struct lc_manager *manager)
 {
 	lc_slice_cancel(manager->reroute_slice);
 	manager->reroute_slice = NULL;
-	free(manager->reroute);
+	lc_interest_sort_destroy(manager->reroute);
 	manager->reroute = NULL;
-	manager->reroute_count = manager->reroute_next = 0;
+	manager->reroute_sorted = false;
+	manager->reroute_next = 0;
 }
 
 void lc_feeds_reroute(struct lc_manager *manager)
 {
 	const struct lc_interest *interest = lc_interest_sync_registry(manager->interest);
-	size_t count = lc_interest_count(interest);
 	lc_feeds_cancel_reroute(manager);
-	manager->reroute = malloc((count + 1) * sizeof *manager->reroute);
-	if (!manager->reroute) {
+	if (lc_interest_sort_create(interest, &manager->reroute) != LC_OK) {
 		lc_log(manager->log, LC_LOG_ERROR, "interest", "out_of_memory",
 			LC_S("todo", "send the command reload again"));
 		return;
 	}
-	manager->reroute_count = lc_interest_order(interest, manager->reroute, count);
 	if (lc_slice_start(manager->loop, "reroute", on_reroute_step, on_reroute_done, manager,
 		    &manager->reroute_slice)) {
 		while (on_reroute_step(

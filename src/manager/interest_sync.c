@@ -9,6 +9,7 @@
 
 #define NAMES_A_STEP 50 /* about 0.2 ms with the feeders' and the bars' part */
 #define SWEEP_A_STEP 500
+#define SORT_A_STEP 1000
 #define REJECTS_NAMED 100 /* in one interest_rejected event */
 #define SAVE_AFTER_MS 200
 #define SAVE_RETRY_MS 5000 /* after one that failed */
@@ -37,8 +38,9 @@ struct lc_interest_sync {
 	struct lc_timer *save_timer, *housekeeping;
 	struct update update;
 	bool caught_up, applied;
-	uint32_t *order; /* the union at start, while it is handed over */
-	size_t order_count, order_next;
+	struct lc_interest_sort *order; /* the union at start, while it is handed over */
+	size_t order_next;
+	bool ordered;
 	struct lc_slice *order_slice, *expire_slice;
 	struct lc_interest_sync_status status;
 	uint64_t *updates, *unreadable;
@@ -250,10 +252,16 @@ static void on_message(void *arg, const struct lc_reader_message *message)
 static bool on_order_step(void *arg)
 {
 	struct lc_interest_sync *sync = arg;
-	for (size_t n = 0; sync->order_next < sync->order_count && n < NAMES_A_STEP; n++) {
-		sync->setup.host->follow(sync->setup.arg, sync->order[sync->order_next++]);
+	size_t count;
+	if (!sync->ordered) {
+		sync->ordered = lc_interest_sort_step(sync->order, SORT_A_STEP);
+		return true;
 	}
-	return sync->order_next < sync->order_count;
+	const uint32_t *order = lc_interest_sorted(sync->order, &count);
+	for (size_t n = 0; sync->order_next < count && n < NAMES_A_STEP; n++) {
+		sync->setup.host->follow(sync->setup.arg, order[sync->order_next++]);
+	}
+	return sync->order_next < count;
 }
 
 static void on_order_done(void *arg)
@@ -261,7 +269,7 @@ static void on_order_done(void *arg)
 	struct lc_interest_sync *sync = arg;
 	sync->order_slice = NULL;
 	sync->applied = true;
-	free(sync->order);
+	lc_interest_sort_destroy(sync->order);
 	sync->order = NULL;
 	lc_log(sync->log, LC_LOG_INFO, "interest", "ready",
 		LC_U("followed", lc_interest_count(sync->registry)),
@@ -277,14 +285,11 @@ static void on_order_done(void *arg)
 
 static void hand_over(struct lc_interest_sync *sync)
 {
-	size_t count = lc_interest_count(sync->registry);
-	sync->order = malloc((count ? count : 1) * sizeof *sync->order);
-	if (!sync->order) {
+	if (lc_interest_sort_create(sync->registry, &sync->order) != LC_OK) {
 		lc_log(sync->log, LC_LOG_ERROR, "interest", "out_of_memory",
-			LC_U("symbols", count));
+			LC_U("symbols", lc_interest_count(sync->registry)));
 		return;
 	}
-	sync->order_count = lc_interest_order(sync->registry, sync->order, count);
 	lc_reader_pause(sync->reader);
 	if (lc_slice_start(sync->setup.loop, "interest_start", on_order_step, on_order_done, sync,
 		    &sync->order_slice)) {
@@ -430,7 +435,7 @@ static void release(struct lc_interest_sync *sync)
 	lc_decoder_destroy(sync->decoder);
 	lc_buf_finish(&sync->update.bytes);
 	lc_buf_finish(&sync->update.rejects);
-	free(sync->order);
+	lc_interest_sort_destroy(sync->order);
 	free(sync);
 }
 

@@ -365,7 +365,7 @@ static enum lc_err start_snapshot(
 	if (!symbols) {
 		return LC_ERR_NOMEM;
 	}
-	followed = lc_interest_order(interest, symbols, followed);
+	followed = lc_interest_list(interest, symbols, followed);
 	enum lc_err rc = lc_bar_snapshot_start(&setup, symbols, followed, &manager->snapshot);
 	free(symbols);
 	return rc;

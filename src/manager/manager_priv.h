@@ -98,8 +98,9 @@ struct lc_manager {
 	struct lc_twins *twins;         /* owned */
 	struct lc_watch *watch;         /* owned; NULL while stopping */
 	/* owned; what was followed when the routes changed, while it is gone through */
-	uint32_t *reroute;
-	size_t reroute_count, reroute_next;
+	struct lc_interest_sort *reroute;
+	bool reroute_sorted;
+	size_t reroute_next;
 	struct lc_slice *reroute_slice;
 	bool reroute_wanted; /* the routes changed while the sets were loaded */
 	bool topics_running;

@@ -303,6 +303,15 @@ enum lc_err lc_http_transfer_setup(
 	return err;
 }
 
+static void say_too_large(struct lc_http_request *request)
+{
+	bool headers = request->header_bytes > HTTP_MAX_HEADER_BYTES;
+	lc_error_set(&request->answer.err, LC_ERR_TOO_LARGE,
+		"the answer's %s longer than the %zu bytes that are read",
+		headers ? "headers are" : "body is",
+		headers ? (size_t)HTTP_MAX_HEADER_BYTES : request->body.limit - 1);
+}
+
 void lc_http_transfer_finish(struct lc_http_request *request, CURLcode result)
 {
 	struct lc_http_answer *answer = &request->answer;
@@ -310,6 +319,8 @@ void lc_http_transfer_finish(struct lc_http_request *request, CURLcode result)
 	enum lc_err code = error_of(request, result);
 	if (code == LC_OK) {
 		answer->err = (struct lc_error){.code = LC_OK};
+	} else if (code == LC_ERR_TOO_LARGE) {
+		say_too_large(request);
 	} else if (request->own_err != LC_OK || result == CURLE_OK) {
 		lc_error_set(&answer->err, code, "%s", lc_err_text(code));
 	} else {

@@ -8,6 +8,7 @@ import os
 import pty
 import signal
 import sys
+import tempfile
 import time
 import unittest
 from pathlib import Path
@@ -99,6 +100,27 @@ class Demo(unittest.TestCase):
         self.assertEqual(os.waitpid(pid, 0)[1], 0, seen[-3000:])
         for text in (b"\x1b[", b"AAPL", b"600000.SH", b"00700.HK", b"alpaca", b"unacknowledged=0"):
             self.assertIn(text, seen)
+
+    def test_a_simulator_that_does_not_start(self):
+        """Said, with its name, within the time that it has; one that ends at once is said at once."""
+        tapes = Path(self.directory())
+        day = tapes / "day-us-ibm-20131011-tick-trades.csv"
+        os.mkfifo(day)  # who opens it waits for ever
+        (tapes / "day-cn-sh688293-20230323-snapshots.csv").write_text("no tape\n")
+        command = ["demo", "--tape", "--tape-dir", tapes, "--for", "1s"]
+        done = livecore.tool(*command, within_s=livecore.LONG_S)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"a simulator ended before it listened .*: .*eastmoney")
+        os.unlink(tapes / "day-cn-sh688293-20230323-snapshots.csv")
+        os.mkfifo(tapes / "day-cn-sh688293-20230323-snapshots.csv")
+        done = livecore.tool(*command, "--start-timeout", "3s", within_s=livecore.LONG_S)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"did not listen in time:.* alpaca eastmoney(?: fushu)?; --start-timeout gives them longer")
+
+    def directory(self):
+        made = tempfile.TemporaryDirectory(prefix="livecore-demo-test-")
+        self.addCleanup(made.cleanup)
+        return made.name
 
 
 if __name__ == "__main__":

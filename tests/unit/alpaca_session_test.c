@@ -280,6 +280,29 @@ Test(alpaca_session, unreadable_frames)
 	stop();
 }
 
+/* Many values would hold the loop for a long time: what is too much is not read to its end. */
+Test(alpaca_session, a_frame_of_too_many_values_is_passed_over)
+{
+	size_t count = LC_FEEDER_VALUES_MAX + 1, len = 0;
+	char *many = malloc(2 * count + 2);
+	start_up();
+	follow(&h.ko, 1, NULL, 0);
+	many[len++] = '[';
+	for (size_t i = 0; i < count; i++) {
+		many[len++] = '1';
+		many[len++] = i + 1 < count ? ',' : ']';
+	}
+	h.got_bad = false;
+	size_t before = h.n_bad;
+	cr_assert_eq(lc_ws_peer_send(h.v.peer, many, len, false), LC_OK);
+	run_until(&h.f, &h.got_bad);
+	cr_assert_str_eq(h.bad_reason, "malformed_frame");
+	cr_assert_eq(h.n_bad, before + 1, "as a whole, not once for each");
+	cr_assert_not(h.down);
+	free(many);
+	stop();
+}
+
 Test(alpaca_session, an_echo_does_not_give_the_secret_away)
 {
 	start_up();

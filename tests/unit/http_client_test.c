@@ -265,6 +265,8 @@ Test(http_client, a_body_is_bounded)
 	cr_assert_eq(r.answer.err.code, LC_ERR_TOO_LARGE);
 	ask(&t, (struct lc_http_options){.url = url_of(&t, "/gzip"), .max_body_bytes = 10}, &r);
 	cr_assert_eq(r.answer.err.code, LC_ERR_TOO_LARGE, "inflated bytes count");
+	cr_assert_str_eq(
+		r.answer.err.text, "the answer's body is longer than the 10 bytes that are read");
 	close_test(&t);
 }
 
@@ -287,6 +289,7 @@ Test(http_client, headers_are_bounded)
 	open_test(&t, endless_headers);
 	ask(&t, (struct lc_http_options){.url = url_of(&t, "/")}, &r);
 	cr_assert_eq(r.answer.err.code, LC_ERR_TOO_LARGE);
+	cr_assert(strstr(r.answer.err.text, "headers are longer"), "%s", r.answer.err.text);
 	close_test(&t);
 }
 

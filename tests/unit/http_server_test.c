@@ -549,6 +549,39 @@ static void limit_script(void *arg)
 	cr_assert_eq(refused, 5);
 }
 
+/* Clients that say nothing do not keep a health check out, and one that is being answered stays. */
+static void starving_script(void *arg)
+{
+	struct fixture *f = arg;
+	char got[1024];
+	int busy = dial(f), idle[6];
+	say(busy, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+	for (int i = 0; i < 6; i++) {
+		idle[i] = dial(f);
+		usleep(10000);
+	}
+	hear(busy, got, sizeof(got), "late");
+	cr_assert(strstr(got, "late") != NULL, "the one that was being answered: %s", got);
+	for (int i = 0; i < 4; i++) {
+		int fd = dial(f);
+		say(fd, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+		hear(fd, got, sizeof(got), "empty=0\n");
+		cr_assert(strstr(got, "200 OK") != NULL, "%d: %s", i, got);
+		close(fd);
+	}
+	cr_assert(closed_by_peer(idle[0]));
+	for (int i = 0; i < 6; i++) {
+		close(idle[i]);
+	}
+	close(busy);
+}
+
+Test(http_server, who_only_waits_gives_way)
+{
+	struct fixture f;
+	run(&f, (struct lc_http_server_options){.max_connections = 3}, starving_script);
+}
+
 Test(http_server, connections_are_limited)
 {
 	struct fixture f;

@@ -191,6 +191,24 @@ static void copy_state(const struct lc_interest *from, struct lc_interest *to)
 	}
 }
 
+/* However small the steps are, the order is the same. */
+static void assert_sorted_in_steps(const struct lc_interest *a, const uint32_t *order, size_t n)
+{
+	for (size_t a_step = 1; a_step < 64; a_step *= 5) {
+		struct lc_interest_sort *sort;
+		size_t count, steps = 1;
+		cr_assert_eq(lc_interest_sort_create(a, &sort), LC_OK);
+		while (!lc_interest_sort_step(sort, a_step)) {
+			steps++;
+		}
+		const uint32_t *sorted = lc_interest_sorted(sort, &count);
+		cr_assert_eq(count, n);
+		cr_assert(n < 2 || a_step > 1 || steps > n, "in steps");
+		cr_assert_arr_eq(sorted, order, n * sizeof *order);
+		lc_interest_sort_destroy(sort);
+	}
+}
+
 static void assert_same_state(const struct lc_interest *a, const struct lc_interest *b)
 {
 	uint32_t order_a[NAMES], order_b[NAMES];
@@ -213,6 +231,7 @@ static void assert_same_state(const struct lc_interest *a, const struct lc_inter
 	size_t n = lc_interest_order(a, order_a, NAMES);
 	cr_assert_eq(lc_interest_order(b, order_b, NAMES), n);
 	cr_assert_arr_eq(order_a, order_b, n * sizeof *order_a);
+	assert_sorted_in_steps(a, order_a, n);
 }
 
 Test(interest, any_order_and_any_slicing_give_the_same_set)
