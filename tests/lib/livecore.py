@@ -409,10 +409,15 @@ class Case(unittest.TestCase):
             cls.addClassCleanup(cls.kafka.stop)
 
     def setUp(self):
-        self.state = tempfile.mkdtemp(prefix="livecore-state-")
-        self.addCleanup(shutil.rmtree, self.state, ignore_errors=True)
+        self.managers = []
+        self.state = self._state_directory()
         Case.topic_number += 1
         self.prefix = f"t{Case.topic_number}."  # each test has its own topics
+
+    def _state_directory(self):
+        made = tempfile.mkdtemp(prefix="livecore-state-")
+        self.addCleanup(shutil.rmtree, made, ignore_errors=True)
+        return made
 
     def sim(self, vendor, *options):
         made = Sim(vendor, *options)
@@ -431,7 +436,10 @@ class Case(unittest.TestCase):
         """A manager on the class's Kafka, or with an embedded one, that ends with 0 when the test is over."""
         where = {"kafka.brokers": self.kafka.brokers} | self.topics() if self.kafka else {}
         embedded = () if self.kafka else ("--embedded",)
+        if any(other.process.poll() is None for other in self.managers):
+            self.state = self._state_directory()  # one state directory, one process
         made = Manager({"state.dir": self.state} | where | settings, *embedded, *args, env=env)
+        self.managers.append(made)
         self.addCleanup(self._end_livecore, made)
         self.broker = self.kafka.brokers if self.kafka else made.broker
         if ready:
