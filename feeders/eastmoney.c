@@ -153,7 +153,7 @@ void lc_eastmoney_take(struct lc_eastmoney *self, uint32_t symbol,
 		lc_eastmoney_book_known(&self->book, symbol)->us_market = (uint8_t)
 										  entry->row.market;
 	}
-	lc_histogram_observe_ns(self->ages, self->received_mono_ns - entry->fresh_ns);
+	lc_histogram_observe_ns(self->refresh.ages, self->received_mono_ns - entry->fresh_ns);
 	entry->fresh_ns = self->received_mono_ns;
 	entry->answered = true;
 	entry->awaits_full &= !full;
@@ -195,18 +195,11 @@ static void eastmoney_destroy(struct lc_feeder *feeder)
 static void make_metrics(struct lc_eastmoney *self)
 {
 	struct lc_metrics *metrics = lc_loop_metrics(self->base.env.loop);
-	self->polls = lc_metrics_counter(
-		metrics, "livecore_eastmoney_polls_total", "", "Polls sent to EastMoney");
-	self->failed = lc_metrics_counter(metrics, "livecore_eastmoney_failed_requests_total", "",
-		"Requests to EastMoney without a usable answer");
+	lc_refresh_init(&self->refresh, metrics, "eastmoney");
 	self->unchanged = lc_metrics_counter(metrics, "livecore_eastmoney_unchanged_rows_total", "",
 		"Rows from EastMoney that said nothing new");
 	self->reopened = lc_metrics_counter(metrics, "livecore_eastmoney_streams_lost_total", "",
 		"Event streams from EastMoney that ended and were opened again");
-	self->ages = lc_metrics_histogram(metrics, "livecore_eastmoney_refresh_age_seconds", "",
-		"Time between two answers for one symbol");
-	self->oldest = lc_metrics_gauge(metrics, "livecore_eastmoney_refresh_age_max_seconds", "",
-		"Time since the symbol that waits longest was answered");
 }
 
 static enum lc_err eastmoney_create(
@@ -219,9 +212,9 @@ static enum lc_err eastmoney_create(
 	self->base.impl = &lc_feeder_eastmoney;
 	self->base.env = *env;
 	self->settings = env->config;
-	self->next_slot_ns = INT64_MIN;
+	self->pace.next_ns = INT64_MIN;
 	lc_eastmoney_book_init(&self->book, env->symbols);
-	lc_buf_init(&self->url, MAX_URL + LC_EASTMONEY_MAX_TEXT);
+	lc_buf_init(&self->url, MAX_URL + LC_REQUEST_MAX_TEXT);
 	make_metrics(self);
 	const struct lc_json_limits limits = {.max_values = LC_FEEDER_VALUES_MAX};
 	enum lc_err code = lc_timer_create(env->loop, on_timer, self, &self->timer);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "eastmoney_wire.h"
+#include "judge.h"
 #include "livecore/buf.h"
 #include "livecore/config.h"
 #include "livecore/feeder.h"
@@ -10,12 +11,14 @@
 #include "livecore/list.h"
 #include "livecore/sse.h"
 #include "livecore/ws_client.h"
+#include "pace.h"
+#include "refresh.h"
+#include "request.h"
 
 enum lc_eastmoney_mode { LC_EASTMONEY_SSE, LC_EASTMONEY_POLL, LC_EASTMONEY_WS };
 enum lc_eastmoney_volume { LC_EASTMONEY_SHARES, LC_EASTMONEY_LOTS };
 
 #define LC_EASTMONEY_MAX_STREAMS 6 /* the HTTP client opens at most 8 connections to one host */
-#define LC_EASTMONEY_MAX_TEXT 512  /* of a setting that goes into a header or a query */
 
 /* The section `eastmoney`; strings are the configuration's. */
 struct lc_eastmoney_settings {
@@ -24,7 +27,7 @@ struct lc_eastmoney_settings {
 	struct lc_strings us_markets;
 	int64_t max_secids, max_url, max_connections, mpi_ms, poll_ms;
 	int64_t connect_ms, timeout_ms, idle_ms, ping_ms, pong_ms;
-	int64_t ban_after, ban_first_ms, ban_second_ms, ban_last_ms;
+	struct lc_ban_settings ban;
 };
 
 extern const struct lc_section lc_eastmoney_section;
@@ -138,22 +141,17 @@ struct lc_eastmoney {
 
 	struct lc_http_request *request; /* the probe or the poll under way */
 	uint32_t round;                  /* numbers the polls */
-	int64_t next_slot_ns;            /* monotonic: no request before it */
+	struct lc_pace pace;
 	struct lc_eastmoney_stream streams[LC_EASTMONEY_MAX_STREAMS];
 	size_t n_streams;
 	struct lc_ws *ws;
 
-	unsigned failures; /* requests in a row without a good answer */
-	unsigned
-		refusals; /* of these, in a row, cut off without an answer: what a ban looks like */
-	unsigned bans;    /* in a row, for the length of the wait */
-	int64_t ban_forgotten_ns; /* monotonic: good answers after it make the next ban the first */
+	struct lc_judge judge;
 	int64_t received_ns, received_mono_ns; /* of what is being read */
 	int64_t heard_ns; /* monotonic: the last answer, bytes of a stream or message */
 
-	uint64_t *polls, *failed, *unchanged, *reopened;
-	double *oldest;
-	struct lc_histogram *ages;
+	struct lc_refresh refresh;
+	uint64_t *unchanged, *reopened;
 };
 
 /* Ends the session: nothing more is read, and down() follows in a later turn. */
@@ -176,13 +174,6 @@ void lc_eastmoney_bad(struct lc_eastmoney *self, const char *reason, const char 
 bool lc_eastmoney_judge(struct lc_eastmoney *self, const struct lc_http_answer *answer);
 /* A readable answer came. */
 void lc_eastmoney_good(struct lc_eastmoney *self);
-/* The request lines that every request carries. */
-struct lc_eastmoney_headers {
-	char user_agent[LC_EASTMONEY_MAX_TEXT + 16], referer[LC_EASTMONEY_MAX_TEXT + 16];
-	const char *lines[4];
-};
-void lc_eastmoney_headers(
-	const struct lc_eastmoney_settings *settings, struct lc_eastmoney_headers *out);
 void lc_eastmoney_probe(struct lc_eastmoney *self);
 /* The same in a session that is up: its answer is a sign of life. */
 void lc_eastmoney_knock(struct lc_eastmoney *self);

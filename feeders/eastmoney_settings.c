@@ -10,17 +10,6 @@
 static const char *const modes[] = {"sse", "poll", "ws", NULL};
 static const char *const volumes[] = {"shares", "lots", NULL};
 
-static enum lc_err check_url(const char *text, struct lc_error *err)
-{
-	struct lc_url url;
-	enum lc_err code = lc_url_parse(text, &url, err);
-	if (code == LC_OK && (url.websocket || strchr(url.path, '?'))) {
-		return lc_error_set(err, LC_ERR_INVALID,
-			"%s is not a server's address: write https://push2.eastmoney.com", text);
-	}
-	return code;
-}
-
 static enum lc_err check_ws_url(const char *text, struct lc_error *err)
 {
 	struct lc_url url;
@@ -32,26 +21,12 @@ static enum lc_err check_ws_url(const char *text, struct lc_error *err)
 	return code;
 }
 
-static enum lc_err check_line(const char *text, struct lc_error *err)
-{
-	if (strlen(text) >= LC_EASTMONEY_MAX_TEXT) {
-		return lc_error_set(
-			err, LC_ERR_TOO_LARGE, "longer than %d bytes", LC_EASTMONEY_MAX_TEXT - 1);
-	}
-	for (const char *c = text; *c; c++) {
-		if (*c < ' ' || *c > '~') {
-			return lc_error_set(err, LC_ERR_INVALID, "holds a control character");
-		}
-	}
-	return LC_OK;
-}
-
 static enum lc_err check_token(const char *text, struct lc_error *err)
 {
 	if (strpbrk(text, " &=#?\"")) {
 		return lc_error_set(err, LC_ERR_INVALID, "holds a character that does not belong");
 	}
-	return check_line(text, err);
+	return lc_request_check_line(text, err);
 }
 
 static enum lc_err check_us_market(const char *text, struct lc_error *err)
@@ -68,7 +43,7 @@ static const struct lc_setting settings_table[] = {
 		.help = "sse: event streams, the rest polled; poll: requests in turn; ws: the "
 			"older system's protocol, for which no public server is known"},
 	{"url", LC_SET_STRING, AT(url), "https://push2.eastmoney.com", .apply = LC_APPLY_RECONNECT,
-		.check = check_url, .help = "the server of modes sse and poll"},
+		.check = lc_request_check_address, .help = "the server of modes sse and poll"},
 	{"ws_url", LC_SET_STRING, AT(ws_url), "", .apply = LC_APPLY_RECONNECT,
 		.check = check_ws_url, .help = "the server of mode ws"},
 	{"api_key", LC_SET_STRING, AT(api_key), "", .apply = LC_APPLY_RECONNECT,
@@ -96,9 +71,10 @@ static const struct lc_setting settings_table[] = {
 		.apply = LC_APPLY_RECONNECT, .check = check_token, .help = "the same for streams"},
 	{"user_agent", LC_SET_STRING, AT(user_agent),
 		"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
-		.apply = LC_APPLY_RECONNECT, .check = check_line, .help = "sent with each request"},
+		.apply = LC_APPLY_RECONNECT, .check = lc_request_check_line,
+		.help = "sent with each request"},
 	{"referer", LC_SET_STRING, AT(referer), "https://quote.eastmoney.com/",
-		.apply = LC_APPLY_RECONNECT, .check = check_line,
+		.apply = LC_APPLY_RECONNECT, .check = lc_request_check_line,
 		.help = "sent with each request; empty: not sent"},
 	{"connect_timeout", LC_SET_DURATION, AT(connect_ms), "10s", 100, 120000,
 		.apply = LC_APPLY_LIVE, .help = "the longest time for name, TCP and TLS together"},
@@ -106,13 +82,13 @@ static const struct lc_setting settings_table[] = {
 		.help = "the longest wait for an answer"},
 	{"idle_timeout", LC_SET_DURATION, AT(idle_ms), "90s", 1000, 3600000, .apply = LC_APPLY_LIVE,
 		.help = "the longest silence of a stream before it is opened again"},
-	{"ban_after", LC_SET_INT, AT(ban_after), "3", 1, 100, .apply = LC_APPLY_LIVE,
+	{"ban_after", LC_SET_INT, AT(ban.after), "3", 1, 100, .apply = LC_APPLY_LIVE,
 		.help = "connections closed without an answer, in a row, that mean a ban"},
-	{"ban_wait", LC_SET_DURATION, AT(ban_first_ms), "5m", 10, 86400000, .apply = LC_APPLY_LIVE,
+	{"ban_wait", LC_SET_DURATION, AT(ban.first_ms), "5m", 10, 86400000, .apply = LC_APPLY_LIVE,
 		.help = "the wait after a ban"},
-	{"ban_wait_second", LC_SET_DURATION, AT(ban_second_ms), "15m", 10, 86400000,
+	{"ban_wait_second", LC_SET_DURATION, AT(ban.second_ms), "15m", 10, 86400000,
 		.apply = LC_APPLY_LIVE, .help = "the wait when it was not over then"},
-	{"ban_wait_last", LC_SET_DURATION, AT(ban_last_ms), "60m", 10, 86400000,
+	{"ban_wait_last", LC_SET_DURATION, AT(ban.last_ms), "60m", 10, 86400000,
 		.apply = LC_APPLY_LIVE, .help = "the wait after each further one"},
 	{"ws_volume", LC_SET_ENUM, AT(ws_volume), "shares", .choices = volumes,
 		.apply = LC_APPLY_RECONNECT,

@@ -157,14 +157,14 @@ static void begin_stream(struct lc_eastmoney_stream *stream)
 static void open_stream(struct lc_eastmoney_stream *stream)
 {
 	struct lc_eastmoney *self = stream->owner;
-	struct lc_eastmoney_headers headers;
+	struct lc_request_headers headers;
 	struct lc_error err = {0};
 	if (stream->request) {
 		lc_http_cancel(stream->request);
 		stream->request = NULL;
 	}
 	begin_stream(stream);
-	lc_eastmoney_headers(self->settings, &headers);
+	lc_request_headers(self->settings->user_agent, self->settings->referer, &headers);
 	struct lc_http_options options = {
 		.url = lc_buf_text(&self->url),
 		.headers = headers.lines,

@@ -92,7 +92,7 @@ static const struct lc_ws_handler ws_handler = {
 void lc_eastmoney_ws_start(struct lc_eastmoney *self)
 {
 	const struct lc_eastmoney_settings *settings = self->settings;
-	char authorization[LC_EASTMONEY_MAX_TEXT + 8];
+	char authorization[LC_REQUEST_MAX_TEXT + 8];
 	struct lc_error err = {0};
 	struct lc_ws_options options = {
 		.url = settings->ws_url,

@@ -1,6 +1,6 @@
 #include "fushu_wire.h"
+#include "judge.h"
 #include "livecore/list.h"
-#include "livecore/url.h"
 #include "mask.h"
 #include "poller.h"
 #include "registry.h"
@@ -13,8 +13,7 @@
 #define AT(field) offsetof(struct settings, field)
 #define MAX_SECRET 512
 #define LIMITED_MS 60000 /* after 429 or 503 without Retry-After */
-#define MAX_WAIT_S 3600
-#define DEAD_AFTER 3 /* failures to get any answer, in a row */
+#define DEAD_AFTER 3     /* failures to get any answer, in a row */
 #define SAMPLE_BYTES 512
 
 struct settings {
@@ -160,9 +159,7 @@ static void judge_status(struct lc_poller *poller, const struct lc_http_answer *
 			answer->status);
 		end_session(poller, LC_DOWN_STOP, 0, LC_ERR_AUTH, text);
 	} else if (answer->status == 429 || answer->status == 503) {
-		int64_t seconds = answer->retry_after_s < MAX_WAIT_S ? answer->retry_after_s
-								     : MAX_WAIT_S;
-		end_session(poller, LC_DOWN_WAIT, seconds >= 0 ? seconds * 1000 : LIMITED_MS,
+		end_session(poller, LC_DOWN_WAIT, lc_answer_wait_ms(answer, LIMITED_MS),
 			LC_ERR_LIMIT, text);
 	} else if (probe) {
 		end_session(poller, LC_DOWN_RETRY, 0, LC_ERR_REFUSED, text);

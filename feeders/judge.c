@@ -23,6 +23,9 @@ enum lc_meaning lc_answer_meaning(const struct lc_http_answer *answer, bool html
 	if (answer->status == 429 || answer->status == 503) {
 		return LC_MEANS_LIMIT;
 	}
+	if (answer->status == 304) {
+		return LC_MEANS_SAME;
+	}
 	if (answer->status == 403 || (answer->status >= 300 && answer->status < 400) ||
 		(html && strncasecmp(answer->content_type, "text/html", 9) == 0)) {
 		return LC_MEANS_BAN;
@@ -42,6 +45,12 @@ enum lc_meaning lc_answer_unreadable(const struct lc_http_answer *answer)
 	return *c == '<' ? LC_MEANS_BAN : LC_MEANS_FAILURE;
 }
 
+void lc_answer_explain(enum lc_meaning meaning, struct lc_error *err)
+{
+	lc_error_set(err, LC_ERR_PROTOCOL,
+		meaning == LC_MEANS_BAN ? "a page instead of data" : "an empty answer");
+}
+
 void lc_answer_describe(const struct lc_http_answer *answer, char *out, size_t size)
 {
 	if (answer->err.code != LC_OK) {
@@ -51,6 +60,12 @@ void lc_answer_describe(const struct lc_http_answer *answer, char *out, size_t s
 		snprintf(out, size, "status %d%s%s", answer->status,
 			answer->content_type[0] ? ", " : "", answer->content_type);
 	}
+}
+
+int64_t lc_answer_wait_ms(const struct lc_http_answer *answer, int64_t otherwise_ms)
+{
+	int64_t seconds = answer->retry_after_s < MAX_WAIT_S ? answer->retry_after_s : MAX_WAIT_S;
+	return seconds >= 0 ? seconds * 1000 : otherwise_ms;
 }
 
 void lc_judge_good(struct lc_judge *judge, int64_t now_ns)
@@ -90,10 +105,8 @@ bool lc_judge_failed(struct lc_judge *judge, const struct lc_ban_settings *bans,
 		return true;
 	}
 	if (meaning == LC_MEANS_LIMIT) {
-		int64_t seconds = answer->retry_after_s < MAX_WAIT_S ? answer->retry_after_s
-								     : MAX_WAIT_S;
-		*why = (struct lc_down){.kind = LC_DOWN_WAIT,
-			.wait_ms = seconds >= 0 ? seconds * 1000 : bans->first_ms};
+		*why = (struct lc_down){
+			.kind = LC_DOWN_WAIT, .wait_ms = lc_answer_wait_ms(answer, bans->first_ms)};
 		lc_error_set(&why->error, LC_ERR_LIMIT, "%s asks us to wait (%s)", vendor, how);
 		return true;
 	}

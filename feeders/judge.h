@@ -8,6 +8,7 @@
 
 enum lc_meaning {
 	LC_MEANS_DATA,
+	LC_MEANS_SAME, /* 304: what a cache on the way says where nothing changed */
 	LC_MEANS_FAILURE,
 	LC_MEANS_CUT_OFF, /* closed without an answer: once is chance, several in a row are a ban */
 	LC_MEANS_BAN,     /* 403, a redirect, or a page where data should be */
@@ -33,8 +34,14 @@ enum lc_meaning lc_answer_meaning(const struct lc_http_answer *answer, bool html
 /* Of an answer that came whole and cannot be read: a page is a ban, nothing at all a connection cut
  * off. */
 enum lc_meaning lc_answer_unreadable(const struct lc_http_answer *answer);
+/* Says so of such an answer. */
+void lc_answer_explain(enum lc_meaning meaning, struct lc_error *err);
 /* One line for the log and for the session's reason. */
 void lc_answer_describe(const struct lc_http_answer *answer, char *out, size_t size);
+
+/* How long a vendor that limits us asks us to wait: its Retry-After, an hour at most, else
+ * otherwise_ms. */
+int64_t lc_answer_wait_ms(const struct lc_http_answer *answer, int64_t otherwise_ms);
 
 void lc_judge_good(struct lc_judge *judge, int64_t now_ns);
 

@@ -65,10 +65,33 @@ void lc_poller_bad(struct lc_poller *poller, const char *reason, const char *dat
 		&poller->base, reason, data, len < SAMPLE_BYTES ? len : SAMPLE_BYTES);
 }
 
+/* An answer tells a symbol: its age is counted. False when it was left while the request was under
+ * way. */
+static bool told(struct lc_poller *poller, uint32_t symbol)
+{
+	struct lc_poller_symbol *known = symbol < poller->room ? &poller->symbols[symbol] : NULL;
+	if (poller->state != LC_POLLER_UP || !known || !known->followed) {
+		return false;
+	}
+	lc_histogram_observe_ns(poller->refresh.ages, poller->received_mono_ns - known->fresh_ns);
+	known->fresh_ns = poller->received_mono_ns;
+	known->answered = true;
+	return true;
+}
+
 static void tell_same(struct lc_poller *poller, uint32_t symbol)
 {
 	if (poller->base.env.host->same) {
 		poller->base.env.host->same(&poller->base, symbol, 0);
+	}
+}
+
+void lc_poller_same(struct lc_poller *poller)
+{
+	for (size_t i = 0; i < poller->batch_count; i++) {
+		if (told(poller, poller->batch[i])) {
+			tell_same(poller, poller->batch[i]);
+		}
 	}
 }
 
@@ -80,13 +103,9 @@ bool lc_poller_row(
 	if (index == LC_SYMBOL_NONE) {
 		return false;
 	}
-	struct lc_poller_symbol *known = index < poller->room ? &poller->symbols[index] : NULL;
-	if (poller->state != LC_POLLER_UP || !known || !known->followed) {
-		return true; /* left while the request was under way */
+	if (!told(poller, index)) {
+		return true;
 	}
-	lc_histogram_observe_ns(poller->ages, poller->received_mono_ns - known->fresh_ns);
-	known->fresh_ns = poller->received_mono_ns;
-	known->answered = true;
 	if (!row) {
 		tell_same(poller, index);
 		return true;
@@ -123,11 +142,11 @@ static void tell_missing(struct lc_poller *poller)
 /* What comes next was asked for longest ago. */
 static void measure_oldest(struct lc_poller *poller)
 {
-	*poller->oldest = 0;
+	*poller->refresh.oldest = 0;
 	if (poller->count > 0) {
 		const struct lc_poller_symbol
 			*next = &poller->symbols[poller->followed[poller->next]];
-		*poller->oldest = (double)(now_of(poller) - next->fresh_ns) / 1e9;
+		*poller->refresh.oldest = (double)(now_of(poller) - next->fresh_ns) / 1e9;
 	}
 }
 
@@ -153,7 +172,7 @@ static void on_answer(void *arg, const struct lc_http_answer *answer)
 	poller->received_ns = answer->received_wall_ns;
 	poller->received_mono_ns = now_of(poller);
 	bool good = poller->vendor->answer(poller, answer, probe);
-	*poller->failed += !good;
+	*poller->refresh.failed += !good;
 	poller->heard_ns = good ? poller->received_mono_ns : poller->heard_ns;
 	if (poller->state == LC_POLLER_ENDING) {
 		return;
@@ -209,7 +228,7 @@ static void send_request(struct lc_poller *poller, bool probe)
 	poller->vendor->url(poller, probe, &poller->url);
 	if (!probe) {
 		add_batch(poller);
-		(*poller->polls)++;
+		(*poller->refresh.polls)++;
 	}
 	lc_pace_use(&poller->pace, settings->poll_ms, now_of(poller));
 	const struct lc_http_options options = {
@@ -391,20 +410,6 @@ void lc_poller_explain(const char *name, const struct lc_poller_settings *settin
 
 /* --- life --- */
 
-static void make_metrics(struct lc_poller *poller)
-{
-	struct lc_metrics *metrics = lc_loop_metrics(poller->base.env.loop);
-	char label[64];
-	lc_metrics_label(label, sizeof(label), "feeder", poller->vendor->name);
-	poller->polls = lc_metrics_counter(metrics, "livecore_polls_total", label, "Polls sent");
-	poller->failed = lc_metrics_counter(
-		metrics, "livecore_failed_polls_total", label, "Polls without a usable answer");
-	poller->ages = lc_metrics_histogram(metrics, "livecore_refresh_age_seconds", label,
-		"Time between two answers for one symbol");
-	poller->oldest = lc_metrics_gauge(metrics, "livecore_refresh_age_max_seconds", label,
-		"Time since the symbol that waits longest was answered");
-}
-
 enum lc_err lc_poller_init(struct lc_poller *poller, const struct lc_feeder_impl *impl,
 	const struct lc_poller_vendor *vendor, const struct lc_feeder_env *env)
 {
@@ -414,7 +419,7 @@ enum lc_err lc_poller_init(struct lc_poller *poller, const struct lc_feeder_impl
 	poller->settings = env->config;
 	poller->pace.next_ns = INT64_MIN;
 	lc_buf_init(&poller->url, URL_LIMIT);
-	make_metrics(poller);
+	lc_refresh_init(&poller->refresh, lc_loop_metrics(env->loop), vendor->name);
 	return lc_timer_create(env->loop, on_timer, poller, &poller->timer);
 }
 

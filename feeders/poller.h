@@ -12,6 +12,7 @@
 #include "livecore/feeder.h"
 #include "livecore/http_client.h"
 #include "pace.h"
+#include "refresh.h"
 
 #define LC_POLLER_MAX_BATCH 500
 
@@ -77,9 +78,7 @@ struct lc_poller {
 	size_t batch_count;                    /* of the request under way */
 	int64_t received_ns, received_mono_ns; /* of the answer being read */
 	int64_t heard_ns;                      /* monotonic: the last usable answer */
-	uint64_t *polls, *failed;
-	struct lc_histogram *ages;
-	double *oldest;
+	struct lc_refresh refresh;
 };
 
 /* env and the names are kept. LC_ERR_NOMEM; lc_poller_finish() is due either way. */
@@ -92,6 +91,8 @@ void lc_poller_finish(struct lc_poller *poller);
  * vendor knows the symbol and says nothing. False when nobody ever followed the symbol. */
 bool lc_poller_row(
 	struct lc_poller *poller, const char *symbol, size_t len, const struct lc_tick *tick);
+/* The answer says that nothing changed: its symbols were told again. */
+void lc_poller_same(struct lc_poller *poller);
 /* What of an answer cannot be read. */
 void lc_poller_bad(struct lc_poller *poller, const char *reason, const char *data, size_t len);
 /* Ends the session: down() follows in a later turn. The first reason counts. */

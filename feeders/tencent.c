@@ -169,6 +169,11 @@ static bool on_answer(struct lc_poller *poller, const struct lc_http_answer *ans
 	};
 	struct lc_http_answer unread = *answer;
 	enum lc_meaning meaning = lc_answer_meaning(answer, false);
+	if (meaning == LC_MEANS_SAME && !probe) {
+		lc_judge_good(&self->judge, lc_loop_mono_ns(poller->base.env.loop));
+		lc_poller_same(poller);
+		return true;
+	}
 	if (meaning != LC_MEANS_DATA) {
 		return failed(poller, meaning, answer, probe);
 	}
@@ -181,8 +186,7 @@ static bool on_answer(struct lc_poller *poller, const struct lc_http_answer *ans
 	if (meaning == LC_MEANS_FAILURE) {
 		lc_poller_bad(poller, "malformed", answer->body, answer->body_len);
 	} else {
-		lc_error_set(&unread.err, LC_ERR_PROTOCOL,
-			meaning == LC_MEANS_BAN ? "a page instead of data" : "an empty answer");
+		lc_answer_explain(meaning, &unread.err);
 	}
 	return failed(poller, meaning, &unread, probe);
 }

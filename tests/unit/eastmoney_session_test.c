@@ -146,7 +146,7 @@ static void secids_are(const char *request, const char *want)
 
 static double gauge(struct feeder_test *t, const char *name)
 {
-	return *lc_metrics_gauge(t->f.metrics, name, "", "");
+	return *lc_metrics_gauge(t->f.metrics, name, "feeder=\"eastmoney\"", "");
 }
 
 static uint64_t counter(struct feeder_test *t, const char *name)
@@ -230,7 +230,7 @@ Test(eastmoney_session, requests_go_round_and_new_symbols_first)
 	secids_are(t.last_request, "116.00700,1.600002,1.600003");
 	wait_requests(&t, 5);
 	secids_are(t.last_request, "0.920047,1.600000,116.00700");
-	cr_assert_gt(gauge(&t, "livecore_eastmoney_refresh_age_max_seconds"), 0);
+	cr_assert_gt(gauge(&t, "livecore_refresh_age_max_seconds"), 0);
 	feeder_test_stop(&t);
 	/* a session begins with nothing subscribed */
 	feeder_test_up(&t);

@@ -22,9 +22,9 @@ struct feeder_test {
 	const struct lc_section *sections[1];
 
 	struct lc_tick ticks[64];
-	size_t n_ticks, n_bad, n_changed;
+	size_t n_ticks, n_bad, n_changed, n_same;
 	const char *last_bad;
-	bool up, down, ticked, bad; /* set by the host; the test clears what it waits for */
+	bool up, down, ticked, bad, same; /* set by the host; the test clears what it waits for */
 	bool gone_http, gone_ws;
 	struct lc_down why;
 	unsigned requests;       /* that the script saw */
@@ -56,6 +56,15 @@ static inline void host_bad_input(
 	t->bad = true;
 }
 
+static inline void host_same(struct lc_feeder *feeder, uint32_t symbol, int64_t data_ns)
+{
+	struct feeder_test *t = feeder_test_of(feeder);
+	(void)symbol;
+	(void)data_ns;
+	t->n_same++;
+	t->same = true;
+}
+
 static inline void host_up(struct lc_feeder *feeder)
 {
 	feeder_test_of(feeder)->up = true;
@@ -80,6 +89,7 @@ static const struct lc_feeder_host test_host = {
 	.up = host_up,
 	.down = host_down,
 	.changed = host_changed,
+	.same = host_same,
 };
 
 /* sets: NULL-terminated settings, as on the command line or as LIVECORE_…= in the environment;

@@ -7,6 +7,7 @@ enum {
 	EMPTY,
 	STATUS_403,
 	STATUS_302,
+	STATUS_304,
 	STATUS_429,
 	STATUS_500,
 	GARBAGE,
@@ -37,6 +38,7 @@ static void script(struct tcp_conn *conn)
 {
 	static const char *const statuses[] = {[STATUS_403] = "403 Forbidden",
 		[STATUS_302] = "302 Found",
+		[STATUS_304] = "304 Not Modified",
 		[STATUS_500] = "501 Not Implemented"};
 	struct feeder_test *t = conn->server->arg;
 	while (next_request(conn)) {
@@ -59,6 +61,7 @@ static void script(struct tcp_conn *conn)
 			continue;
 		case STATUS_403:
 		case STATUS_302:
+		case STATUS_304:
 		case STATUS_500:
 			answer_with(conn, statuses[t->mode], "text/plain", "no");
 			continue;
@@ -182,6 +185,26 @@ Test(tencent, rows_become_ticks)
 		t.ticked = false;
 		run_until(&t.f, &t.ticked);
 	}
+	feeder_test_stop(&t);
+	feeder_test_close(&t);
+}
+
+/* Nothing new, or nothing to say yet: no tick, but the manager hears that the symbol was told. */
+Test(tencent, answers_that_say_nothing_new)
+{
+	struct feeder_test t;
+	open_with(&t, settings, ROW("sz000001", "000001", "0.00", ""));
+	feeder_test_up(&t);
+	follow(&t, "000001.SZ,600519.SH", "");
+	run_until(&t.f, &t.same);
+	cr_assert_eq(t.n_same, 1u);
+	t.mode = STATUS_304;
+	wait_requests(&t, t.requests + 2); /* one answer is read then */
+	cr_assert_geq(t.n_same, 3u);
+	cr_assert(t.n_ticks == 0 && !t.down);
+	struct lc_feeder_signs signs;
+	t.impl->signs(t.feeder, &signs);
+	cr_assert(signs.heard_ns > 0 && signs.cadence_ns == 10 * LC_NS_PER_MS);
 	feeder_test_stop(&t);
 	feeder_test_close(&t);
 }
