@@ -31,6 +31,7 @@ VALID = {
     "store.clickhouse_url": "https://127.0.0.1:8443",
     "timer.rules": str(livecore.ROOT / "config" / "timer.yaml"),
     "fushu.url": "https://127.0.0.1:1/v1",
+    "tencent.url": "https://127.0.0.1:1",
     "bars.periods": "5m",
 }
 # Bounded by another setting.
