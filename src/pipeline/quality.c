@@ -182,7 +182,8 @@ static bool is_repeat(
 		return false;
 	}
 	if (tick->flags & LC_FLAG_BACKFILLED && state->edge &&
-		lc_repeats_contain(&state->edge->seen, fingerprint)) {
+		(lc_repeats_contain(&state->edge->before, fingerprint) ||
+			lc_repeats_contain(&state->edge->after, fingerprint))) {
 		return true;
 	}
 	return state->repeats && lc_repeats_contain(state->repeats, fingerprint);
@@ -197,12 +198,15 @@ static bool remember_edge(
 	if (!edge) {
 		return false;
 	}
-	bool backfilled = tick->flags & LC_FLAG_BACKFILLED;
-	if (backfilled || tick->flags & LC_FLAG_LATE || edge->live < EDGE_TRADES) {
-		edge->live += !backfilled;
-		lc_repeats_add(&edge->seen, fingerprint);
+	if (tick->flags & LC_FLAG_BACKFILLED) {
+		lc_repeats_add(&edge->before, fingerprint);
+		return true;
 	}
-	return backfilled;
+	if (tick->flags & LC_FLAG_LATE || edge->live < EDGE_TRADES) {
+		edge->live++;
+		lc_repeats_add(&edge->after, fingerprint);
+	}
+	return false;
 }
 
 static void remember(struct symbol_state *state, const struct lc_tick *tick, uint64_t fingerprint)
@@ -497,7 +501,7 @@ void lc_quality_edge(struct lc_quality *quality, uint32_t symbol, bool keep)
 	if (state->edge) {
 		memset(state->edge, 0, sizeof *state->edge);
 		if (state->repeats) {
-			state->edge->seen = *state->repeats;
+			state->edge->before = *state->repeats;
 		}
 	}
 }

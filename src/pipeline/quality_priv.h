@@ -49,8 +49,9 @@ enum { NUMBERED_KINDS = LC_TICK_SNAPSHOT + 1, EDGE_TRADES = 64 };
 
 /* What the stream gave just before and just after a hole, for as long as that is being filled. */
 struct edge {
-	struct repeats seen;
-	unsigned live; /* trades of the stream since */
+	struct repeats before; /* and, as time goes on in the hole, what was fetched of it */
+	struct repeats after;
+	unsigned live; /* trades of the stream in `after` */
 };
 
 /* What is known of one kind of a symbol's ticks. */
