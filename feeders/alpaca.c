@@ -35,6 +35,7 @@ static void deliver_down(struct lc_alpaca *self)
 	self->changing = self->reauth = false;
 	lc_timer_stop(self->timer);
 	lc_alpaca_reference_cancel(self->reference);
+	lc_alpaca_backfill_cancel(self->backfill);
 	self->base.env.host->down(&self->base, &why);
 }
 
@@ -262,6 +263,7 @@ static void alpaca_destroy(struct lc_feeder *feeder)
 	struct lc_alpaca *self = alpaca_of(feeder);
 	assert(self->state == LC_ALPACA_STATE_IDLE);
 	lc_alpaca_reference_destroy(self->reference);
+	lc_alpaca_backfill_destroy(self->backfill);
 	lc_alpaca_subs_destroy(self->subs);
 	lc_json_parser_destroy(self->json);
 	lc_msgpack_reader_destroy(self->msgpack);
@@ -304,6 +306,9 @@ static enum lc_err make_parts(struct lc_alpaca *self)
 	}
 	if (code == LC_OK) {
 		code = lc_alpaca_reference_create(&self->base, wants, &self->reference);
+	}
+	if (code == LC_OK) {
+		code = lc_alpaca_backfill_create(&self->base, &self->backfill);
 	}
 	return code;
 }
@@ -434,6 +439,28 @@ static void alpaca_configure(struct lc_feeder *feeder, const void *config)
 	self->settings = config;
 	self->base.env.config = config;
 	lc_alpaca_reference_begin(self->reference, self->settings, self->feed);
+	lc_alpaca_backfill_configure(self->backfill, self->settings);
+}
+
+static size_t alpaca_backfill_most(
+	const struct lc_feeder *feeder, enum lc_backfill_kind what, uint32_t symbol)
+{
+	(void)feeder;
+	(void)what;
+	(void)symbol;
+	return LC_ALPACA_BACKFILL_SYMBOLS;
+}
+
+static enum lc_err alpaca_backfill(struct lc_feeder *feeder, const struct lc_backfill *request)
+{
+	struct lc_alpaca *self = alpaca_of(feeder);
+	return lc_alpaca_backfill_start(
+		self->backfill, self->settings, self->feed, self->delayed, request);
+}
+
+static void alpaca_backfill_cancel(struct lc_feeder *feeder)
+{
+	lc_alpaca_backfill_cancel(alpaca_of(feeder)->backfill);
 }
 
 static void alpaca_explain(const void *config, size_t n_symbols, struct lc_buf *out)
@@ -484,4 +511,7 @@ const struct lc_feeder_impl lc_feeder_alpaca = {
 	.explain = alpaca_explain,
 	.probe = alpaca_probe,
 	.signs = alpaca_signs,
+	.backfill_most = alpaca_backfill_most,
+	.backfill = alpaca_backfill,
+	.backfill_cancel = alpaca_backfill_cancel,
 };

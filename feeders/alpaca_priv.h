@@ -2,6 +2,7 @@
  * newly followed symbols. Loop thread. */
 #pragma once
 
+#include "livecore/buf.h"
 #include "livecore/config.h"
 #include "livecore/feeder.h"
 #include "livecore/http_client.h"
@@ -19,6 +20,7 @@ struct lc_alpaca_settings {
 	char *url, *data_url, *key, *secret, *ca_file;
 	int64_t max_symbols, max_message_bytes, symbol_limit, snapshot_batch;
 	int64_t ping_ms, pong_ms, connect_ms, reply_ms, snapshot_ms;
+	double rest_rate;
 };
 
 #define LC_ALPACA_MAX_MESSAGE 1048576 /* the most that max_message may say */
@@ -44,6 +46,20 @@ struct lc_alpaca_auth_headers {
 void lc_alpaca_auth_fill(
 	const struct lc_alpaca_settings *settings, struct lc_alpaca_auth_headers *out);
 
+/* --- requests to data_url (alpaca_get.c) --- */
+
+#define LC_ALPACA_MAX_BODY (8 * 1024 * 1024)
+/* Appends the base of data_url and a path. */
+void lc_alpaca_put_url(
+	const struct lc_alpaca_settings *settings, const char *path, struct lc_buf *url);
+/* Is the stream's feed one that the endpoints know? A plan without SIP is refused the default. */
+bool lc_alpaca_feed_is_known(const char *feed);
+/* A GET with the key in its headers. Errors: those of lc_http_send(); *out is NULL then. */
+enum lc_err lc_alpaca_get(struct lc_feeder *feeder, const struct lc_alpaca_settings *settings,
+	const char *url, lc_http_done_cb done, void *arg, struct lc_http_request **out);
+/* How long to wait after a 429. */
+int64_t lc_alpaca_limited_ms(int retry_after_s);
+
 /* --- the last prices of newly followed symbols (/v2/stocks/snapshots), one request at once --- */
 
 struct lc_alpaca_reference;
@@ -63,3 +79,21 @@ void lc_alpaca_reference_add(struct lc_alpaca_reference *reference, uint32_t sym
 void lc_alpaca_reference_flush(struct lc_alpaca_reference *reference);
 /* Forgets the queue and cancels the request. */
 void lc_alpaca_reference_cancel(struct lc_alpaca_reference *reference);
+
+/* --- what was missed (/v2/stocks/trades and bars), one request at once (alpaca_backfill.c) --- */
+
+#define LC_ALPACA_BACKFILL_SYMBOLS 50 /* of one backfill: a URL of less than 1 KB */
+
+struct lc_alpaca_backfill;
+
+/* feeder is borrowed: answers go to its host. */
+enum lc_err lc_alpaca_backfill_create(struct lc_feeder *feeder, struct lc_alpaca_backfill **out);
+void lc_alpaca_backfill_destroy(struct lc_alpaca_backfill *backfill);
+/* settings and feed are borrowed until it ends. */
+enum lc_err lc_alpaca_backfill_start(struct lc_alpaca_backfill *backfill,
+	const struct lc_alpaca_settings *settings, const char *feed, bool delayed,
+	const struct lc_backfill *request);
+/* Other settings from now on. */
+void lc_alpaca_backfill_configure(
+	struct lc_alpaca_backfill *backfill, const struct lc_alpaca_settings *settings);
+void lc_alpaca_backfill_cancel(struct lc_alpaca_backfill *backfill);

@@ -10,10 +10,7 @@
 
 #define MAX_TRIES 3
 #define RETRY_MS 5000
-#define LIMITED_MS 30000 /* after a 429 without Retry-After */
-#define MAX_WAIT_S 3600
 #define URL_BYTES 16384
-#define MAX_BODY (8 * 1024 * 1024)
 
 struct lc_alpaca_reference {
 	struct lc_feeder *feeder; /* borrowed */
@@ -126,15 +123,6 @@ static void on_refused(struct lc_alpaca_reference *reference, const char *why)
 	lc_alpaca_reference_flush(reference);
 }
 
-static int64_t limited_ms(int retry_after_s)
-{
-	if (retry_after_s < 0) {
-		return LIMITED_MS;
-	}
-	int64_t seconds = retry_after_s < 1 ? 1 : retry_after_s;
-	return (seconds < MAX_WAIT_S ? seconds : MAX_WAIT_S) * 1000;
-}
-
 static void on_answer(void *arg, const struct lc_http_answer *answer)
 {
 	struct lc_alpaca_reference *reference = arg;
@@ -150,7 +138,7 @@ static void on_answer(void *arg, const struct lc_http_answer *answer)
 		on_found(reference, answer);
 		break;
 	case 429:
-		pause_for(reference, limited_ms(answer->retry_after_s));
+		pause_for(reference, lc_alpaca_limited_ms(answer->retry_after_s));
 		break;
 	case 401:
 	case 403:
@@ -173,59 +161,23 @@ static void on_pause_over(void *arg)
 	lc_alpaca_reference_flush(arg);
 }
 
-/* The stream's feed, where the endpoint knows it: a plan without SIP is refused the default. */
-static bool feed_is_known(const char *feed)
-{
-	static const char *const known[] = {"iex", "sip", "delayed_sip", "boats", "overnight"};
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (strcmp(feed, known[i]) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
 static enum lc_err write_url(struct lc_alpaca_reference *reference, struct lc_buf *url)
 {
 	size_t most = (size_t)reference->settings->snapshot_batch;
 	if (reference->window > 0 && reference->window < most) {
 		most = reference->window;
 	}
-	const char *base = reference->settings->data_url;
-	size_t len = strlen(base);
-	lc_buf_append(url, base, len > 0 && base[len - 1] == '/' ? len - 1 : len);
-	lc_buf_puts(url, "/v2/stocks/snapshots?symbols=");
+	lc_alpaca_put_url(reference->settings, "/v2/stocks/snapshots?symbols=", url);
 	reference->n_asked = reference->n_queue < most ? reference->n_queue : most;
 	for (size_t i = 0; i < reference->n_asked; i++) {
 		lc_buf_puts(url, i > 0 ? "," : "");
 		lc_buf_puts(url,
 			lc_symbols_get(reference->feeder->env.symbols, reference->queue[i])->text);
 	}
-	if (feed_is_known(reference->feed)) {
+	if (lc_alpaca_feed_is_known(reference->feed)) {
 		lc_buf_printf(url, "&feed=%s", reference->feed);
 	}
 	return url->failed ? LC_ERR_NOMEM : LC_OK;
-}
-
-static enum lc_err send_request(struct lc_alpaca_reference *reference, const char *url)
-{
-	struct lc_alpaca_auth_headers auth;
-	char lines[2][sizeof(auth.value[0]) + 32];
-	const char *headers[] = {NULL, NULL, NULL};
-	lc_alpaca_auth_fill(reference->settings, &auth);
-	for (size_t i = 0; i < auth.count; i++) {
-		snprintf(lines[i], sizeof(lines[i]), "%s: %s", auth.name[i], auth.value[i]);
-		headers[i] = lines[i];
-	}
-	struct lc_http_options options = {
-		.url = url,
-		.headers = headers,
-		.timeout_ms = reference->settings->snapshot_ms,
-		.connect_timeout_ms = reference->settings->connect_ms,
-		.max_body_bytes = MAX_BODY,
-	};
-	return lc_http_send(reference->feeder->env.http, &options, on_answer, reference,
-		&reference->request, NULL);
 }
 
 enum lc_err lc_alpaca_reference_create(struct lc_feeder *feeder,
@@ -237,7 +189,7 @@ enum lc_err lc_alpaca_reference_create(struct lc_feeder *feeder,
 	}
 	reference->feeder = feeder;
 	reference->wants = wants;
-	struct lc_json_limits limits = {.max_bytes = MAX_BODY};
+	struct lc_json_limits limits = {.max_bytes = LC_ALPACA_MAX_BODY};
 	enum lc_err code = lc_json_parser_create(&limits, &reference->parser);
 	if (code == LC_OK) {
 		code = lc_timer_create(
@@ -302,7 +254,8 @@ void lc_alpaca_reference_flush(struct lc_alpaca_reference *reference)
 	struct lc_buf url;
 	lc_buf_init(&url, URL_BYTES);
 	if (write_url(reference, &url) != LC_OK ||
-		send_request(reference, lc_buf_text(&url)) != LC_OK) {
+		lc_alpaca_get(reference->feeder, reference->settings, lc_buf_text(&url), on_answer,
+			reference, &reference->request) != LC_OK) {
 		reference->request = NULL;
 		give_up(reference, "the request could not be made");
 	}

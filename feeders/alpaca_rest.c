@@ -13,11 +13,22 @@ struct page_reader {
 	struct lc_alpaca_page *page;
 };
 
+/* `u` on a trade of history: what the vendor took back or replaced since. */
+static bool was_withdrawn(const struct lc_value *value)
+{
+	const struct lc_value *update = lc_value_find(value, "u");
+	return update && (lc_value_is(update, "canceled") || lc_value_is(update, "corrected") ||
+				 lc_value_is(update, "incorrect"));
+}
+
 static void read_item(
 	struct page_reader *reader, struct lc_text symbol, const struct lc_value *value)
 {
 	struct lc_alpaca_msg msg;
 	const char *reason;
+	if (reader->type == LC_ALPACA_TRADE && was_withdrawn(value)) {
+		return;
+	}
 	if (lc_alpaca_parse_as(reader->type, value, reader->seen, &msg, &reason) != LC_OK) {
 		reader->page->bad++;
 		return;

@@ -35,6 +35,7 @@ struct lc_alpaca {
 	struct lc_buf out; /* the message being sent */
 	struct lc_alpaca_subs *subs;
 	struct lc_alpaca_reference *reference;
+	struct lc_alpaca_backfill *backfill;
 	struct lc_conditions_seen conditions;
 	uint64_t *counted[LC_ALPACA_TYPES]; /* messages by type; the metrics' own */
 	struct lc_alpaca_msg msg; /* the element being read: too large for the stack of each call */

@@ -6,6 +6,7 @@
  * feeders/registry.c. */
 #pragma once
 
+#include "livecore/bar.h"
 #include "livecore/config.h"
 #include "livecore/loop.h"
 #include "livecore/symbol.h"
@@ -39,6 +40,31 @@ struct lc_down {
 	struct lc_error error; /* what happened and, for STOP, what a person should do */
 };
 
+/* What a feed did not bring is asked of the vendor over HTTP. */
+enum lc_backfill_kind {
+	LC_BACKFILL_TRADES,  /* every trade of the interval: backfilled() */
+	LC_BACKFILL_MINUTES, /* the vendor's bars of the minutes that begin in it: minute() */
+};
+
+struct lc_backfill {
+	enum lc_backfill_kind what;
+	const uint32_t *symbols; /* at most impl->backfill_most() */
+	size_t count;
+	int64_t from_ns, until_ns; /* event times, both included */
+	size_t max_requests;       /* HTTP requests that it may take, at least 1 */
+};
+
+struct lc_backfill_end {
+	/* LC_OK: all of it was given. LC_ERR_LIMIT: max_requests were not enough. LC_ERR_INVALID:
+	 * the vendor does not know one of the symbols. Else it failed. */
+	enum lc_err code;
+	const char *why; /* "" for LC_OK; for this call */
+	size_t requests; /* made */
+	/* By position in the request: everything before it has been given; above until_ns when that
+	 * is all, from_ns when it is nothing. For this call. */
+	const int64_t *reached_ns;
+};
+
 /* What a feeder may call. All on the loop thread, never from inside a slot of the feeder itself but
  * for `changed`. */
 struct lc_feeder_host {
@@ -65,6 +91,16 @@ struct lc_feeder_host {
 	 * subscription lives. data_ns: the vendor's own time of what it said, 0: none. May be
 	 * NULL. */
 	void (*same)(struct lc_feeder *feeder, uint32_t symbol, int64_t data_ns);
+	/* A trade that impl->backfill() asked for, in order within its symbol; complete but for
+	 * seq. It may have been seen before. */
+	void (*backfilled)(struct lc_feeder *feeder, const struct lc_tick *tick);
+	void (*minute)(struct lc_feeder *feeder, const struct lc_bar *bar);
+	/* Asked before each request of a backfill: false when the queue has no room for its
+	 * answer. */
+	bool (*backfill_room)(struct lc_feeder *feeder);
+	/* Exactly once for every impl->backfill() that returned LC_OK, unless down() comes first
+	 * or it was cancelled. */
+	void (*backfill_end)(struct lc_feeder *feeder, const struct lc_backfill_end *end);
 };
 
 /* What shows that a session's connection itself is alive; data or not. */
@@ -129,6 +165,19 @@ struct lc_feeder_impl {
 	void (*probe)(struct lc_feeder *feeder);
 	/* Only while up; called some times a second. NULL: there is nothing to see but ticks. */
 	void (*signs)(const struct lc_feeder *feeder, struct lc_feeder_signs *out);
+
+	/* Its ticks are states: a symbol is seen again with its next tick, not with its
+	 * subscription. */
+	bool snapshots;
+	/* How many symbols one backfill() of this kind takes; 0: the vendor does not offer it for
+	 * this symbol. NULL: for none. */
+	size_t (*backfill_most)(
+		const struct lc_feeder *feeder, enum lc_backfill_kind what, uint32_t symbol);
+	/* Asks for what was missed, at the feeder's own pace, behind its live work. Only while up,
+	 * one at a time; the request is read during the call. Answers with the host's slots, never
+	 * from inside this call. Errors: LC_ERR_NOMEM. */
+	enum lc_err (*backfill)(struct lc_feeder *feeder, const struct lc_backfill *request);
+	void (*backfill_cancel)(struct lc_feeder *feeder);
 };
 
 struct lc_feeder {
