@@ -197,6 +197,13 @@ static enum lc_err start(struct sim *sim, struct lc_error *err)
 	}
 	lc_list_init(&alpaca->sessions);
 	lc_buf_init(&alpaca->message, 1 << 20);
+	alpaca->linger_look_ns = INT64_MAX;
+	alpaca->linger_until_ns = calloc(SIM_SYMBOLS_MAX, sizeof(*alpaca->linger_until_ns));
+	if (alpaca->linger_until_ns == NULL || history_create(&alpaca->history) != LC_OK) {
+		free(alpaca->linger_until_ns);
+		free(alpaca);
+		return LC_ERR_NOMEM;
+	}
 	/* Ids pass 2^53, as real ones do. */
 	alpaca->trade_id = INT64_C(52983525000000000);
 	sim->state = alpaca;
@@ -207,6 +214,8 @@ static void stop(struct sim *sim)
 {
 	struct alpaca *alpaca = sim->state;
 	lc_buf_finish(&alpaca->message);
+	history_destroy(alpaca->history);
+	free(alpaca->linger_until_ns);
 	free(alpaca->active);
 	free(alpaca->active_mask);
 	free(alpaca);

@@ -9,6 +9,9 @@
 /* Rows of a tape in one turn at full speed, so that the loop is not held. */
 #define TAPE_ROWS_A_TURN 500
 
+/* Nobody follows it any more, and it trades on. */
+#define LINGERS (1u << 15)
+
 static const unsigned followers = 1u << CH_TRADES | 1u << CH_QUOTES;
 
 static unsigned union_of(struct alpaca *alpaca, const struct sim_symbol *symbol)
@@ -38,11 +41,33 @@ static void make_known(struct sim *sim)
 	}
 }
 
+/* --linger: who was followed trades on for a while, as a market does. */
+static unsigned linger(struct sim *sim, const struct sim_symbol *symbol, unsigned mask)
+{
+	struct alpaca *alpaca = sim->state;
+	int64_t now_ns = lc_loop_mono_ns(sim->loop);
+	int64_t *until_ns = &alpaca->linger_until_ns[symbol->index];
+	if (mask & followers) {
+		*until_ns = INT64_MAX;
+		return mask;
+	}
+	if (*until_ns == INT64_MAX) {
+		*until_ns = now_ns + sim->options.linger_s * LC_NS_PER_S;
+	}
+	if (*until_ns <= now_ns) {
+		return mask;
+	}
+	alpaca->linger_look_ns = *until_ns < alpaca->linger_look_ns ? *until_ns
+								    : alpaca->linger_look_ns;
+	return mask | LINGERS;
+}
+
 static void refresh(struct sim *sim)
 {
 	struct alpaca *alpaca = sim->state;
 	make_known(sim);
 	alpaca->stale = false;
+	alpaca->linger_look_ns = INT64_MAX;
 	alpaca->active_count = 0;
 	size_t count = sim_walk_count(sim->walk);
 	if (count > alpaca->active_capacity) {
@@ -57,7 +82,7 @@ static void refresh(struct sim *sim)
 	}
 	for (size_t i = 0; i < count; i++) {
 		struct sim_symbol *symbol = sim_walk_at(sim->walk, i);
-		unsigned mask = union_of(alpaca, symbol);
+		unsigned mask = linger(sim, symbol, union_of(alpaca, symbol));
 		if (mask != 0) {
 			alpaca->active[alpaca->active_count] = symbol;
 			alpaca->active_mask[alpaca->active_count++] = (uint16_t)mask;
@@ -164,10 +189,27 @@ static void say_trade(struct sim *sim, const struct trade *trade, const char *ma
 				  .mark = mark});
 }
 
-static void send_trade(struct sim *sim, const struct sim_symbol *symbol, struct trade *trade)
+static void take_back(
+	struct sim *sim, const struct sim_symbol *symbol, const struct trade *trade, unsigned which)
+{
+	struct alpaca *alpaca = sim->state;
+	struct trade instead = *trade;
+	instead.id += 1000000000; /* as the message says */
+	instead.price += 100;
+	if (which % 8 < 2) {
+		history_withdraw(
+			alpaca->history, symbol, trade->id, which % 8 == 0 ? &instead : NULL);
+	}
+	send_rare(sim, symbol, trade, which);
+}
+
+/* heard: somebody follows it. */
+static void send_trade(
+	struct sim *sim, const struct sim_symbol *symbol, struct trade *trade, bool heard)
 {
 	struct sim_faults *faults = &sim->faults;
-	const char *mark = NULL;
+	struct alpaca *alpaca = sim->state;
+	const char *mark = heard ? NULL : "unsent";
 	if (sim_faults_take(&faults->disorder_left)) {
 		trade->time_ns -= 3 * LC_NS_PER_S;
 		mark = "early";
@@ -184,16 +226,17 @@ static void send_trade(struct sim *sim, const struct sim_symbol *symbol, struct 
 		.trade = trade,
 		.extra = oddities > 0 && trade->id % 3 == 0};
 	say_trade(sim, trade, mark);
+	history_add(alpaca->history, symbol, trade);
 	broadcast(&cast);
 	if (sim_faults_take(&faults->duplicate_left)) {
 		say_trade(sim, trade, "again");
 		broadcast(&cast);
 	}
 	if (sim_faults_take(&faults->correct_left)) {
-		send_rare(sim, symbol, trade, faults->correct_left % 2 == 0 ? 0 : 1);
+		take_back(sim, symbol, trade, faults->correct_left % 2 == 0 ? 0 : 1);
 	}
 	if (oddities > 0 && trade->id % oddities == 0) {
-		send_rare(sim, symbol, trade, (unsigned)(trade->id / oddities));
+		take_back(sim, symbol, trade, (unsigned)(trade->id / oddities));
 	}
 	sim->stats.trades++;
 	sim->stats.ticks++;
@@ -227,7 +270,7 @@ static bool next_symbol(struct sim *sim, int64_t wall_ns)
 	struct alpaca *alpaca = sim->state;
 	for (size_t i = 0; i < alpaca->active_count; i++) {
 		alpaca->next = (alpaca->next + 1) % alpaca->active_count;
-		if (alpaca->active_mask[alpaca->next] & followers) {
+		if (alpaca->active_mask[alpaca->next] & (followers | LINGERS)) {
 			return true;
 		}
 		if (sim_random(&sim->random) % 16 == 0) {
@@ -245,7 +288,7 @@ static void walk_one(struct sim *sim, int64_t wall_ns)
 	}
 	struct sim_symbol *symbol = alpaca->active[alpaca->next];
 	unsigned mask = alpaca->active_mask[alpaca->next] & followers;
-	bool trade = mask == 1u << CH_TRADES ||
+	bool trade = mask == 1u << CH_TRADES || mask == 0 ||
 		     (mask == followers && sim_random(&sim->random) % 2 == 0);
 	if (!trade) {
 		sim_symbol_quote(symbol, wall_ns);
@@ -261,7 +304,8 @@ static void walk_one(struct sim *sim, int64_t wall_ns)
 			.time_ns = vary_precision(sim, wall_ns),
 			.exchange = "V",
 			.tape = {symbol->vendor_board == 105 ? 'C' : 'A'},
-			.conditions = symbol->last_size < 100 ? "@,I" : "@"});
+			.conditions = symbol->last_size < 100 ? "@,I" : "@"},
+		mask != 0);
 }
 
 /* The tape's condition bits that have a letter on the consolidated tape. */
@@ -300,7 +344,8 @@ static void play_row(struct sim *sim, struct sim_symbol *symbol, const struct si
 			.time_ns = row->time_ns,
 			.exchange = {row->exchange},
 			.tape = "A",
-			.conditions = conditions_of(row->conditions, row->size, conditions)});
+			.conditions = conditions_of(row->conditions, row->size, conditions)},
+		true);
 }
 
 /* The tape begins when somebody follows its symbol. */
@@ -395,7 +440,7 @@ static bool dripping(struct sim *sim, int64_t mono_ns)
 void feed_turn(struct sim *sim, int64_t mono_ns, int64_t wall_ns)
 {
 	struct alpaca *alpaca = sim->state;
-	if (alpaca->stale) {
+	if (alpaca->stale || mono_ns >= alpaca->linger_look_ns) {
 		refresh(sim);
 	}
 	uint64_t due = sim_due(sim, mono_ns);

@@ -73,7 +73,12 @@ struct session {
 	struct bench *bench;
 };
 
+struct history;
+
 struct alpaca {
+	struct history *history;  /* owned */
+	int64_t *linger_until_ns; /* owned; by symbol: it trades on although nobody follows */
+	int64_t linger_look_ns;   /* monotonic; INT64_MAX: none lingers */
 	struct lc_list sessions;
 	struct sim_symbol **active; /* symbols with at least one follower of trades or quotes */
 	uint16_t *active_mask;      /* the union of the sessions' bits */
@@ -113,5 +118,17 @@ void bench_wake(struct session *session);
 void bench_drained(struct session *session);
 void bench_destroy(struct bench *bench);
 
+/* alpaca_history.c: the trades that were made, whether or not anybody heard them, newest 200,000 */
+enum lc_err history_create(struct history **out);
+void history_destroy(struct history *history);
+void history_add(
+	struct history *history, const struct sim_symbol *symbol, const struct trade *trade);
+/* The trade was cancelled, or corrected by another one. */
+void history_withdraw(struct history *history, const struct sim_symbol *symbol, int64_t id,
+	const struct trade *instead);
+/* /v2/stocks/trades and /v2/stocks/bars. */
+void history_serve(struct sim *sim, struct lc_exchange *exchange, bool bars);
+
 /* alpaca_rest.c */
 void rest_request(struct sim *sim, struct lc_exchange *exchange);
+void rest_message(struct lc_exchange *exchange, int status, const char *message);

@@ -1,4 +1,5 @@
-/* Alpaca's REST answers that a feeder asks for: snapshots of the symbols it begins to follow. */
+/* Alpaca's REST answers that a feeder asks for: snapshots of the symbols it begins to follow, and
+ * the way to what was missed. */
 #include "alpaca_priv.h"
 
 #include <stdlib.h>
@@ -116,7 +117,7 @@ static void serve_snapshots(struct sim *sim, struct lc_exchange *exchange, const
 	sim_reply_json(exchange, 200, &out);
 }
 
-static void reply_message(struct lc_exchange *exchange, int status, const char *message)
+void rest_message(struct lc_exchange *exchange, int status, const char *message)
 {
 	struct lc_buf out;
 	lc_buf_init(&out, 256);
@@ -127,13 +128,18 @@ static void reply_message(struct lc_exchange *exchange, int status, const char *
 void rest_request(struct sim *sim, struct lc_exchange *exchange)
 {
 	const char *symbols = lc_exchange_query(exchange, "symbols");
-	if (strcmp(lc_exchange_request(exchange)->path, "/v2/stocks/snapshots") != 0) {
-		reply_message(exchange, 404, "endpoint not found.");
+	const char *path = lc_exchange_request(exchange)->path;
+	bool trades = strcmp(path, "/v2/stocks/trades") == 0;
+	bool bars = strcmp(path, "/v2/stocks/bars") == 0;
+	if (!trades && !bars && strcmp(path, "/v2/stocks/snapshots") != 0) {
+		rest_message(exchange, 404, "endpoint not found.");
 	} else if (!authorised(sim, exchange)) {
 		sim->stats.auth_failures++;
-		reply_message(exchange, 403, "forbidden.");
+		rest_message(exchange, 403, "forbidden.");
 	} else if (symbols == NULL || symbols[0] == '\0') {
-		reply_message(exchange, 400, "symbols is required");
+		rest_message(exchange, 400, "symbols is required");
+	} else if (trades || bars) {
+		history_serve(sim, exchange, bars);
 	} else {
 		serve_snapshots(sim, exchange, symbols);
 	}

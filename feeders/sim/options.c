@@ -42,6 +42,8 @@ static const struct option {
 	{"--auth-timeout-ms", INT, AT(auth_timeout_ms), "10000", "MS",
 		"time to authenticate (alpaca)"},
 	{"--per-frame", INT, AT(per_frame), "10", "N", "most messages in a frame (alpaca)"},
+	{"--linger", INT, AT(linger_s), "0", "S",
+		"alpaca: who was followed trades on for so many seconds, unheard"},
 	{"--oddities", INT, AT(oddities), "0", "N",
 		"one message in N is of a rare kind (alpaca); 0: none"},
 	{"--feeds", TEXT, AT(feeds), NULL, "A,B", "feeds in the plan (alpaca)"},

@@ -28,6 +28,7 @@ struct sim_options {
 	int64_t auth_timeout_ms;  /* Alpaca */
 	int64_t per_frame;        /* Alpaca: the most messages in one frame */
 	int64_t oddities;         /* Alpaca: one message in so many is an unusual one; 0: none */
+	int64_t linger_s;         /* Alpaca: who was followed trades on for so long */
 	int64_t limit_ticks;      /* stop after so many; 0: never */
 	const char *feeds;        /* Alpaca: feeds of the plan, comma-separated; NULL: all */
 	const char *reject;       /* symbols refused as invalid or unknown, comma-separated */

@@ -22,7 +22,7 @@ struct job {
 	enum lc_gap_cause cause;
 	struct lc_plan plan;
 	uint64_t ticks;
-	bool drained; /* mark() was called: everything has come */
+	bool drained;                          /* mark() was called: everything has come */
 	size_t closed, told_filled, told_left; /* entries done with, in the turns of its end */
 };
 
@@ -69,9 +69,8 @@ static size_t on_most(void *arg, enum lc_backfill_kind what, uint32_t symbol)
 static void fill_entry(struct lc_gap_entry *out, const struct lc_symbols *symbols,
 	const struct lc_plan_entry *entry)
 {
-	*out = (struct lc_gap_entry){.from_ns = entry->from_ns,
-		.until_ns = entry->until_ns,
-		.records = entry->ticks};
+	*out = (struct lc_gap_entry){
+		.from_ns = entry->from_ns, .until_ns = entry->until_ns, .records = entry->ticks};
 	snprintf(out->symbol, sizeof out->symbol, "%s",
 		lc_symbols_get(symbols, entry->symbol)->text);
 }
@@ -200,8 +199,8 @@ static bool work(struct lc_backfills *backfills, struct job *job)
 
 /* --- jobs --- */
 
-static enum lc_err add_job(struct lc_backfills *backfills, const char *gap,
-	enum lc_gap_cause cause, const struct lc_plan_entry *entries, size_t count, size_t budget)
+static enum lc_err add_job(struct lc_backfills *backfills, const char *gap, enum lc_gap_cause cause,
+	const struct lc_plan_entry *entries, size_t count, size_t budget)
 {
 	struct job *job = calloc(1, sizeof *job);
 	if (!job || lc_plan_init(&job->plan, entries, count, budget) != LC_OK) {
@@ -269,8 +268,7 @@ void lc_backfills_destroy(struct lc_backfills *backfills)
 	free(backfills);
 }
 
-void lc_backfills_configure(
-	struct lc_backfills *backfills, const struct lc_backfill_config *config)
+void lc_backfills_configure(struct lc_backfills *backfills, const struct lc_backfill_config *config)
 {
 	backfills->setup.config = config;
 }
@@ -329,8 +327,8 @@ bool lc_backfills_turn(struct lc_backfills *backfills)
 void lc_backfills_on_tick(struct lc_backfills *backfills, const struct lc_tick *seen)
 {
 	struct job *job = first_job(backfills);
-	struct lc_plan_entry *entry =
-		job ? lc_plan_find(&job->plan, seen->symbol, seen->event_ns) : NULL;
+	struct lc_plan_entry *entry = job ? lc_plan_find(&job->plan, seen->symbol, seen->event_ns)
+					  : NULL;
 	if (!entry) {
 		return; /* of the same request, but not in this symbol's hole */
 	}

@@ -8,11 +8,7 @@
 #include "livecore/queue.h"
 #include "manager/backfill_plan.h"
 #include "manager/bar_flow.h"
-
-struct lc_backfill_config {
-	bool enabled;
-	int64_t max_requests; /* a gap */
-};
+#include "manager/settings.h"
 
 struct lc_backfills; /* one feed's */
 
@@ -39,8 +35,7 @@ struct lc_backfills_setup {
 	void *arg;
 };
 
-enum lc_err lc_backfills_create(
-	const struct lc_backfills_setup *setup, struct lc_backfills **out);
+enum lc_err lc_backfills_create(const struct lc_backfills_setup *setup, struct lc_backfills **out);
 void lc_backfills_destroy(struct lc_backfills *backfills);
 void lc_backfills_configure(
 	struct lc_backfills *backfills, const struct lc_backfill_config *config);
@@ -64,7 +59,7 @@ void lc_backfills_on_minute(struct lc_backfills *backfills, const struct lc_bar 
 void lc_backfills_on_end(struct lc_backfills *backfills, const struct lc_backfill_end *end);
 
 struct lc_backfills_stats {
-	size_t waiting; /* gaps, the one under way included */
+	size_t waiting;                                  /* gaps, the one under way included */
 	uint64_t requests, ticks, minutes, filled, left; /* symbols filled and left */
 };
 struct lc_backfills_stats lc_backfills_stats(const struct lc_backfills *backfills);

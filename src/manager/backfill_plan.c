@@ -14,8 +14,8 @@ static int64_t minute_of(int64_t ns)
 	return ns - ns % MINUTE_NS;
 }
 
-static void leave(struct lc_plan *plan, struct lc_plan_entry *entry, enum lc_gap_cause cause,
-	const char *why)
+static void leave(
+	struct lc_plan *plan, struct lc_plan_entry *entry, enum lc_gap_cause cause, const char *why)
 {
 	if (plan->why[0] == '\0') {
 		snprintf(plan->why, sizeof plan->why, "%.150s", why);
@@ -80,8 +80,8 @@ static void add(struct lc_plan *plan, size_t i, struct lc_backfill *request)
 	plan->asked[plan->n_asked++] = i;
 }
 
-static void collect(struct lc_plan *plan, lc_plan_most_cb most_of, void *arg,
-	struct lc_backfill *request)
+static void collect(
+	struct lc_plan *plan, lc_plan_most_cb most_of, void *arg, struct lc_backfill *request)
 {
 	size_t most = 0;
 	for (size_t i = 0; i < plan->count && (most == 0 || plan->n_asked < most); i++) {

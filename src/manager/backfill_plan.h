@@ -9,20 +9,20 @@
 struct lc_plan_entry {
 	uint32_t symbol;
 	int64_t from_ns, until_ns;
-	int64_t reached_ns;  /* everything before was given */
-	uint64_t ticks;      /* that came and were new; the owner's to count */
-	bool done;           /* filled or left */
-	bool minutes;        /* the vendor's bars of its minutes were given */
-	uint8_t left;        /* enum lc_gap_cause when done and not filled */
+	int64_t reached_ns; /* everything before was given */
+	uint64_t ticks;     /* that came and were new; the owner's to count */
+	bool done;          /* filled or left */
+	bool minutes;       /* the vendor's bars of its minutes were given */
+	uint8_t left;       /* enum lc_gap_cause when done and not filled */
 };
 
 struct lc_plan {
 	struct lc_plan_entry *entries; /* owned */
 	size_t count;
-	bool minutes_only; /* bars, and nothing else */
+	bool minutes_only;   /* bars, and nothing else */
 	size_t budget, used; /* requests */
 	size_t done;
-	size_t most;     /* symbols in a request, while a culprit is looked for; 0: as many as fit */
+	size_t most; /* symbols in a request, while a culprit is looked for; 0: as many as fit */
 	size_t asked[64]; /* entries of the request under way, in its order */
 	uint32_t symbols[64];
 	size_t n_asked;

@@ -64,7 +64,13 @@ static void on_bar(void *arg, const struct lc_bar *bar)
 	}
 }
 
-static const struct lc_bars_host bars_host = {.bar = on_bar};
+static void on_doubt(void *arg, uint32_t symbol, int64_t start_ns)
+{
+	struct lc_bar_flow *flow = arg;
+	flow->setup.host->doubt(flow->setup.arg, symbol, start_ns);
+}
+
+static const struct lc_bars_host bars_host = {.bar = on_bar, .doubt = on_doubt};
 
 static void wake(struct lc_bar_flow *flow)
 {
@@ -189,6 +195,7 @@ static void on_restored(void *arg, uint32_t symbol, int64_t saved_ns)
 	struct lc_bar_flow *flow = arg;
 	flow->held[symbol] = true;
 	mark_unseen(flow, symbol, saved_ns);
+	flow->setup.host->saved(flow->setup.arg, saved_ns);
 }
 
 static void on_ready(void *arg)
@@ -364,6 +371,32 @@ void lc_bar_flow_tick(struct lc_bar_flow *flow, const struct lc_tick *tick)
 		seen_again(flow, tick->symbol, tick->received_ns);
 	}
 	lc_bars_tick(flow->bars, tick);
+}
+
+void lc_bar_flow_missed(struct lc_bar_flow *flow, uint32_t symbol, int64_t from_ns, int64_t to_ns)
+{
+	if (flow && flow->running && flow->held[symbol]) {
+		lc_bars_gap(flow->bars, symbol, from_ns, to_ns);
+	}
+}
+
+void lc_bar_flow_filled(struct lc_bar_flow *flow, uint32_t symbol, int64_t from_ns, int64_t to_ns)
+{
+	if (!flow || !flow->running || !flow->held[symbol]) {
+		return;
+	}
+	/* That nothing is seen may not have been told yet: it would undo this. */
+	if (flow->unseen[symbol] != 0 && flow->setup.host->watched(flow->setup.arg, symbol)) {
+		seen_again(flow, symbol, to_ns);
+	}
+	lc_bars_filled(flow->bars, symbol, from_ns, to_ns);
+}
+
+void lc_bar_flow_replace(struct lc_bar_flow *flow, const struct lc_bar *minute)
+{
+	if (flow && flow->running && flow->held[minute->symbol]) {
+		lc_bars_replace(flow->bars, minute);
+	}
 }
 
 void lc_bar_flow_reference(struct lc_bar_flow *flow, const struct lc_reference *reference)

@@ -18,6 +18,10 @@ struct lc_bar_flow_host {
 	bool (*watched)(void *arg, uint32_t symbol);
 	/* Is it known who follows what, and that nobody follows this one? */
 	bool (*unwanted)(void *arg, uint32_t symbol);
+	/* Before ready: what is given back was kept at that time. */
+	void (*saved)(void *arg, int64_t saved_ns);
+	/* A cancelled price made a minute doubtful: lc_bar_flow_replace() when the vendor told. */
+	void (*doubt)(void *arg, uint32_t symbol, int64_t start_ns);
 };
 
 struct lc_bar_flow_setup {
@@ -47,6 +51,13 @@ enum lc_err lc_bar_flow_follow(struct lc_bar_flow *flow, uint32_t symbol);
 void lc_bar_flow_leave(struct lc_bar_flow *flow, uint32_t symbol);
 /* Its feed went down, or another one takes it over. */
 void lc_bar_flow_lost(struct lc_bar_flow *flow, uint32_t symbol);
+
+/* Known afterwards: nothing was seen of a symbol that makes trades in this interval of event time;
+ * or all of it has left the queue since (backfilled ticks). */
+void lc_bar_flow_missed(struct lc_bar_flow *flow, uint32_t symbol, int64_t from_ns, int64_t to_ns);
+void lc_bar_flow_filled(struct lc_bar_flow *flow, uint32_t symbol, int64_t from_ns, int64_t to_ns);
+/* The vendor's own bar of a minute. */
+void lc_bar_flow_replace(struct lc_bar_flow *flow, const struct lc_bar *minute);
 
 /* A tick that left its queue, however. About 100 ns. */
 void lc_bar_flow_tick(struct lc_bar_flow *flow, const struct lc_tick *tick);

@@ -60,6 +60,9 @@ static void on_state(void *owner, struct lc_supervisor *supervisor, enum lc_feed
 	*feed->state = to;
 	if (from == LC_FEED_CONNECTED) {
 		lose_symbols(feed);
+		if (to == LC_FEED_STOPPED) {
+			lc_feed_gaps_lost(feed, LC_GAP_STOPPED, reason);
+		}
 	}
 	bool bad = to == LC_FEED_RECONNECTING ||
 		   (to == LC_FEED_STOPPED && feed->enabled && manager->phase != LC_PHASE_STOPPING);
@@ -325,6 +328,7 @@ void lc_feeds_follow(struct lc_manager *manager, uint32_t symbol)
 	if (lc_bar_flow_follow(manager->bars, symbol) != LC_OK) {
 		lc_log(manager->log, LC_LOG_ERROR, "bars", "out_of_memory", LC_S("symbol", text));
 	}
+	lc_feed_gaps_followed(manager, symbol);
 }
 
 bool lc_feeds_watched(const struct lc_manager *manager, uint32_t symbol)
@@ -348,6 +352,7 @@ void lc_feeds_leave(struct lc_manager *manager, uint32_t symbol)
 	lc_quality_follow(manager->quality, symbol, false);
 	lc_last_value_forget(manager->last, symbol);
 	lc_bar_flow_leave(manager->bars, symbol);
+	lc_feed_gaps_forget(manager, symbol);
 }
 
 static bool on_reroute_step(void *arg)
@@ -410,6 +415,7 @@ void lc_feeds_reroute(struct lc_manager *manager)
 void lc_feeds_gauges(struct lc_manager *manager)
 {
 	lc_failover_gauges(manager);
+	lc_feed_gaps_gauges(manager);
 	for (size_t i = 0; i < manager->feed_count; i++) {
 		struct lc_feed *feed = &manager->feeds[i];
 		struct lc_supervisor_status status = lc_supervisor_status(feed->supervisor);

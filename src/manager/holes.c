@@ -114,8 +114,8 @@ bool lc_holes_open(struct lc_holes *holes, uint32_t symbol, int64_t floor_ns, in
 		from_ns = later(from_ns, holes->newest_ns - SLACK_NS);
 	}
 	from_ns = from_ns < now_ns ? from_ns : now_ns;
-	holes->list[holes->count++] =
-		(struct lc_hole){.symbol = symbol, .from_ns = later(from_ns, floor_ns)};
+	holes->list[holes->count++] = (struct lc_hole){
+		.symbol = symbol, .from_ns = later(from_ns, floor_ns)};
 	seen->hole = (uint32_t)holes->count;
 	return true;
 }

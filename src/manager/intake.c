@@ -109,10 +109,47 @@ static void on_tick(struct lc_feeder *feeder, const struct lc_tick *seen)
 		break;
 	case LC_DROP:
 		lc_intake_drop(feed, &tick, reason);
-		break;
+		lc_feed_gaps_tick(feed, &tick, false);
+		return;
 	case LC_HOLD:
 		break;
 	}
+	lc_feed_gaps_tick(feed, &tick, true);
+}
+
+bool lc_intake_backfilled(struct lc_feed *feed, struct lc_tick *tick)
+{
+	enum lc_drop reason;
+	enum lc_verdict verdict = lc_quality_judge(
+		feed->manager->quality, tick, lc_loop_wall_ns(feed->manager->loop), &reason);
+	if (verdict == LC_PASS || verdict == LC_PASS_RELEASE) {
+		push(feed, tick);
+		return true;
+	}
+	if (verdict == LC_DROP) {
+		lc_intake_drop(feed, tick, reason);
+	}
+	return false;
+}
+
+static void on_backfilled(struct lc_feeder *feeder, const struct lc_tick *tick)
+{
+	lc_feed_gaps_backfilled(feeder->env.host_data, tick);
+}
+
+static void on_minute(struct lc_feeder *feeder, const struct lc_bar *bar)
+{
+	lc_feed_gaps_minute(feeder->env.host_data, bar);
+}
+
+static bool on_backfill_room(struct lc_feeder *feeder)
+{
+	return lc_feed_gaps_room(feeder->env.host_data);
+}
+
+static void on_backfill_end(struct lc_feeder *feeder, const struct lc_backfill_end *end)
+{
+	lc_feed_gaps_backfill_end(feeder->env.host_data, end);
 }
 
 static void on_reference(struct lc_feeder *feeder, const struct lc_reference *reference)
@@ -161,6 +198,13 @@ static void on_up(struct lc_feeder *feeder)
 static void on_down(struct lc_feeder *feeder, const struct lc_down *why)
 {
 	struct lc_feed *feed = feeder->env.host_data;
+	bool was_up = lc_supervisor_status(feed->supervisor).state == LC_FEED_CONNECTED;
+	if (was_up) { /* while it is known what the session held */
+		lc_feed_gaps_lost(feed,
+			why->error.code == LC_ERR_FULL ? LC_GAP_OVERLOAD : LC_GAP_DISCONNECT,
+			why->error.text);
+	}
+	lc_feed_gaps_down(feed);
 	lc_supervisor_on_down(feed->supervisor, why);
 	lc_failover_down(feed, why);
 }
@@ -169,6 +213,7 @@ static void on_changed(struct lc_feeder *feeder)
 {
 	struct lc_feed *feed = feeder->env.host_data;
 	lc_supervisor_on_changed(feed->supervisor);
+	lc_feed_gaps_subscribed(feed);
 }
 
 static void on_rejected(struct lc_feeder *feeder, uint32_t symbol, bool limit, const char *reason)
@@ -192,6 +237,10 @@ const struct lc_feeder_host lc_intake_host = {
 	.changed = on_changed,
 	.rejected = on_rejected,
 	.same = on_same,
+	.backfilled = on_backfilled,
+	.minute = on_minute,
+	.backfill_room = on_backfill_room,
+	.backfill_end = on_backfill_end,
 };
 
 static void on_quality_drop(void *arg, const struct lc_tick *tick, enum lc_drop reason)

@@ -233,13 +233,24 @@ static void on_bars_ready(void *arg)
 {
 	struct lc_manager *manager = arg;
 	if (manager->phase != LC_PHASE_STOPPING) {
+		lc_feed_gaps_known(manager);
 		lc_feeds_start(manager);
 	}
 }
 
 static bool on_watched(void *arg, uint32_t symbol)
 {
-	return lc_feeds_watched(arg, symbol);
+	return lc_feeds_watched(arg, symbol) && !lc_feed_gaps_is_open(arg, symbol);
+}
+
+static void on_bars_saved(void *arg, int64_t saved_ns)
+{
+	lc_feed_gaps_saved(arg, saved_ns);
+}
+
+static void on_doubt(void *arg, uint32_t symbol, int64_t start_ns)
+{
+	lc_feed_gaps_doubt(arg, symbol, start_ns);
 }
 
 static bool on_unwanted(void *arg, uint32_t symbol)
@@ -251,8 +262,11 @@ static bool on_unwanted(void *arg, uint32_t symbol)
 
 static enum lc_err create_bars(struct lc_manager *manager, struct lc_error *err)
 {
-	static const struct lc_bar_flow_host host = {
-		.ready = on_bars_ready, .watched = on_watched, .unwanted = on_unwanted};
+	static const struct lc_bar_flow_host host = {.ready = on_bars_ready,
+		.watched = on_watched,
+		.unwanted = on_unwanted,
+		.saved = on_bars_saved,
+		.doubt = on_doubt};
 	const struct lc_symbols_config *symbols = lc_config_section(manager->config, "symbols");
 	const struct lc_bar_flow_setup setup = {.loop = manager->loop,
 		.symbols = manager->symbols,
@@ -265,6 +279,14 @@ static enum lc_err create_bars(struct lc_manager *manager, struct lc_error *err)
 		.host = &host,
 		.arg = manager};
 	return lc_bar_flow_create(&setup, &manager->bars, err);
+}
+
+static enum lc_err create_feed_gaps(struct lc_manager *manager, struct lc_error *err)
+{
+	if (lc_feed_gaps_create(manager, &manager->feed_gaps) != LC_OK) {
+		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
+	}
+	return LC_OK;
 }
 
 /* --- from Kafka --- */
@@ -288,6 +310,7 @@ static void on_interest_ready(void *arg)
 {
 	struct lc_manager *manager = arg;
 	manager->phase = LC_PHASE_RUNNING;
+	lc_feed_gaps_started(manager);
 	if (manager->reroute_wanted) {
 		manager->reroute_wanted = false;
 		lc_feeds_reroute(manager);
@@ -471,6 +494,7 @@ static enum lc_err create_parts(struct lc_manager *manager, struct lc_error *err
 		rc = lc_error_set(err, LC_ERR_NOMEM, "out of memory");
 	}
 	rc = rc ? rc : create_bars(manager, err);
+	rc = rc ? rc : create_feed_gaps(manager, err);
 	rc = rc ? rc : create_input(manager, err);
 	rc = rc ? rc : lc_beats_create(manager, err);
 	if (rc == LC_OK &&
@@ -508,6 +532,7 @@ enum lc_err lc_manager_create(struct lc_loop *loop, struct lc_config *config,
 	say_started(manager);
 	lc_calendars_look(manager->calendars);
 	if (!manager->bars) { /* else when it knows again what it knew */
+		lc_feed_gaps_known(manager);
 		lc_feeds_start(manager);
 	}
 	*out = manager;
@@ -516,6 +541,8 @@ enum lc_err lc_manager_create(struct lc_loop *loop, struct lc_config *config,
 
 void lc_manager_free(struct lc_manager *manager)
 {
+	lc_feed_gaps_destroy(manager->feed_gaps);
+	manager->feed_gaps = NULL;
 	lc_feeds_destroy(manager);
 	lc_gaps_destroy(manager->gaps);
 	lc_calendars_destroy(manager->calendars);

@@ -16,6 +16,7 @@
 #include "manager/calendars.h"
 #include "manager/control.h"
 #include "manager/failover.h"
+#include "manager/feed_gaps.h"
 #include "manager/gaps.h"
 #include "manager/interest_sync.h"
 #include "manager/limits.h"
@@ -44,6 +45,7 @@ struct lc_feed {
 	bool enabled;      /* by routing.feeders */
 	bool held;         /* stopped by command: a reload does not start it */
 	bool limit_raised; /* the alert symbol_limit was sent */
+	uint64_t drained;  /* ticks taken out of the queue */
 	uint64_t *ticks, *bad_input, *reconnects, *dropped[LC_DROP_REASONS]; /* counters */
 	double *state, *depth, *wanted, *subscribed, *over_limit;            /* gauges */
 	struct lc_histogram *latency; /* from socket to journal */
@@ -94,6 +96,7 @@ struct lc_manager {
 	struct lc_control *control;
 	struct lc_limits *limits;       /* owned */
 	struct lc_gaps *gaps;           /* owned */
+	struct lc_feed_gaps *feed_gaps; /* owned; NULL while it is made */
 	struct lc_heartbeat *heartbeat; /* owned; NULL without Redis */
 	struct lc_twins *twins;         /* owned */
 	struct lc_watch *watch;         /* owned; NULL while stopping */
@@ -142,6 +145,8 @@ void lc_feeds_gauges(struct lc_manager *manager);
 extern const struct lc_feeder_host lc_intake_host;
 void lc_intake_drop(struct lc_feed *feed, const struct lc_tick *tick, enum lc_drop reason);
 void lc_intake_say_drops(struct lc_manager *manager);
+/* Judges and queues a tick that was fetched afterwards; false: it is dropped. */
+bool lc_intake_backfilled(struct lc_feed *feed, struct lc_tick *tick);
 extern const struct lc_quality_host lc_intake_quality_host;
 /* For struct lc_queue_options: arg is the feed. */
 void lc_intake_queue_drop(void *arg, const struct lc_tick *tick, enum lc_drop reason);

@@ -145,6 +145,7 @@ static size_t drain_feed(struct lc_feed *feed, size_t max)
 		publish(feed, tick);
 		lc_bar_flow_tick(feed->manager->bars, tick); /* behind what somebody waits for */
 		lc_queue_pop(feed->queue);
+		feed->drained++;
 		done++;
 	}
 	if (feed->paused && !lc_queue_blocked(feed->queue)) {

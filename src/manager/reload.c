@@ -95,6 +95,7 @@ static void apply(struct reload *reload)
 	const struct lc_interest_config *interest = lc_config_section(manager->config, "interest");
 	const struct lc_control_config *control = lc_config_section(manager->config, "control");
 	apply_log(manager);
+	lc_feed_gaps_configure(manager->feed_gaps);
 	lc_bar_flow_configure(manager->bars, lc_config_section(manager->config, "bars"));
 	lc_watch_configure(manager->watch, lc_config_section(manager->config, "liveness"));
 	for (size_t i = 0; i < manager->feed_count; i++) {

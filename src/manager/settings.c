@@ -166,6 +166,15 @@ static const struct lc_setting calendar_settings[] = {
 			"calendars (livecore calendar); empty: "
 			"none"},
 };
+static const struct lc_setting backfill_settings[] = {
+	{"enabled", LC_SET_BOOL, offsetof(struct lc_backfill_config, enabled), .fallback = "true",
+		.apply = LC_APPLY_LIVE,
+		.help = "ask vendors over HTTP for what a gap left out, where they offer it"},
+	{"max_requests", LC_SET_INT, offsetof(struct lc_backfill_config, max_requests),
+		.fallback = "60", .min = 1, .max = 100000, .apply = LC_APPLY_LIVE,
+		.help = "requests for one gap, at most; what does not fit stays open, with the "
+			"cause budget"},
+};
 static const struct lc_setting bars_settings[] = {
 	{"enabled", LC_SET_BOOL, offsetof(struct lc_bars_config, enabled), .fallback = "true",
 		.apply = LC_APPLY_RESTART,
@@ -272,6 +281,7 @@ static const struct lc_section sections_here[] = {
 	SECTION(shutdown, lc_shutdown_config, "stopping"),
 	SECTION(calendar, lc_calendar_config, "market sessions"),
 	SECTION(bars, lc_bars_config, "bars made from ticks"),
+	SECTION(backfill, lc_backfill_config, "what gaps left out, asked for afterwards"),
 	SECTION(timer, lc_timer_config, "commands at their times"),
 };
 

@@ -80,6 +80,12 @@ struct lc_bars_config {
 	bool us_extended;
 };
 
+/* The section `backfill`: see manager/backfill.h. */
+struct lc_backfill_config {
+	bool enabled;
+	int64_t max_requests; /* a gap */
+};
+
 struct lc_calendar_config {
 	bool always_open;
 	char *dir;

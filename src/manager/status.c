@@ -208,6 +208,7 @@ static void feed_json(struct lc_feed *feed, struct lc_buf *out)
 	}
 	lc_failover_status(feed, out);
 	lc_watch_status(feed, out);
+	lc_feed_gaps_status(feed, out);
 	lc_buf_puts(out, ",\"dropped\":{");
 	bool first = true;
 	for (int reason = LC_DROP_NONE + 1; reason < LC_DROP_REASONS; reason++) {

@@ -57,7 +57,7 @@ class Line:
             getattr(self, name).append(value)
         if mark != "-":
             self.marks[len(self)] = mark
-        self.state.append({"mute": KEPT_BACK, "half-open": KEPT_BACK, "again": AGAIN}.get(mark, MISSING))
+        self.state.append({"mute": KEPT_BACK, "half-open": KEPT_BACK, "unsent": KEPT_BACK, "again": AGAIN}.get(mark, MISSING))
 
     def text(self, row):
         mark = self.marks.get(row, "-")
