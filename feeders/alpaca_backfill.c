@@ -7,11 +7,11 @@
 #include "livecore/zone.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE_ITEMS 1000 /* read within a millisecond */
 #define BURST 2
 #define MAX_TRIES 3
 #define RETRY_MS 1000
@@ -242,7 +242,7 @@ static void write_url(struct lc_alpaca_backfill *self, struct lc_buf *url)
 	}
 	put_time(url, "start", self->request.from_ns);
 	put_time(url, "end", self->request.until_ns);
-	lc_buf_printf(url, "&limit=%d&sort=asc", PAGE_ITEMS);
+	lc_buf_printf(url, "&limit=%" PRId64 "&sort=asc", self->settings->rest_page);
 	if (lc_alpaca_feed_is_known(self->feed)) {
 		/* History has no delayed feed: what is 15 min old is SIP's. */
 		lc_buf_printf(url, "&feed=%s", self->delayed ? "sip" : self->feed);

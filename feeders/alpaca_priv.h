@@ -20,6 +20,7 @@ struct lc_alpaca_settings {
 	char *url, *data_url, *key, *secret, *ca_file;
 	int64_t max_symbols, max_message_bytes, symbol_limit, snapshot_batch;
 	int64_t ping_ms, pong_ms, connect_ms, reply_ms, snapshot_ms;
+	int64_t rest_page;
 	double rest_rate;
 };
 

@@ -104,6 +104,8 @@ static const struct lc_setting settings_table[] = {
 		.help = "the longest wait for the answer to a request to data_url"},
 	{"rest_rate", LC_SET_DOUBLE, AT(rest_rate), "3", 0.01, 1000, .apply = LC_APPLY_LIVE,
 		.help = "requests a second for what a gap left out (plans: 200 a minute)"},
+	{"rest_page", LC_SET_INT, AT(rest_page), "1000", 1, 10000, .apply = LC_APPLY_LIVE,
+		.help = "trades in one answer; more than 1,000 hold the loop for over 1 ms"},
 	{"allow_insecure", LC_SET_BOOL, AT(allow_insecure), "false", .apply = LC_APPLY_RECONNECT,
 		.help = "send the key unencrypted (ws://, http://) to other hosts than this one"},
 };

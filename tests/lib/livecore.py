@@ -454,7 +454,7 @@ class Case(unittest.TestCase):
         """A topic's name in this test."""
         embedded = {"market_data": "ginkgo.live.market.data", "interest": "ginkgo.live.interest.updates"}
         embedded |= {"control": "ginkgo.live.control.commands", "events": "ginkgo.live.system.events"}
-        embedded |= {"notifications": "ginkgo.notifications"}
+        embedded |= {"notifications": "ginkgo.notifications", "bars": "ginkgo.live.market.bars"}
         return self.prefix + topic if self.kafka else embedded[topic]
 
     def read(self, topic):
