@@ -366,6 +366,7 @@ const struct lc_feeder_impl lc_feeder_eastmoney = {
 	.config = &lc_eastmoney_section,
 	.max_change = eastmoney_no_limit,
 	.symbol_limit = eastmoney_no_limit,
+	.snapshots = true,
 	.create = eastmoney_create,
 	.destroy = eastmoney_destroy,
 	.usable = eastmoney_usable,

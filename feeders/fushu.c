@@ -260,6 +260,7 @@ const struct lc_feeder_impl lc_feeder_fushu = {
 	.config = &section,
 	.max_change = lc_poller_no_limit,
 	.symbol_limit = lc_poller_no_limit,
+	.snapshots = true,
 	.create = fushu_create,
 	.destroy = fushu_destroy,
 	.usable = fushu_usable,

@@ -268,6 +268,7 @@ const struct lc_feeder_impl lc_feeder_tencent = {
 	.config = &section,
 	.max_change = lc_poller_no_limit,
 	.symbol_limit = lc_poller_no_limit,
+	.snapshots = true,
 	.create = tencent_create,
 	.destroy = tencent_destroy,
 	.usable = tencent_usable,

@@ -462,12 +462,23 @@ void lc_feed_gaps_tick(struct lc_feed *feed, const struct lc_tick *tick, bool pa
 	if (other && passed) { /* another source took over */
 		lc_holes_seen(other, tick);
 	}
-	if (side->lost && side->cause == LC_GAP_MUTE && hole == feed->index &&
+	if (side->open && side->cause == LC_GAP_MUTE && hole == feed->index &&
 		lc_supervisor_status(feed->supervisor).connects == side->connects) {
 		side->lost = false; /* it was silent, and speaks again */
 		if (!feed->impl->snapshots) {
 			lc_holes_all_back(side->holes, tick->event_ns);
 		}
+	}
+}
+
+void lc_feed_gaps_same(struct lc_feed *feed, uint32_t symbol)
+{
+	struct side *side = side_of(feed);
+	if (side && feed->impl->snapshots) {
+		int64_t at_ns = now_ns(side->all);
+		const struct lc_tick tick = {
+			.symbol = symbol, .event_ns = at_ns, .received_ns = at_ns};
+		lc_holes_same(side->holes, &tick);
 	}
 }
 

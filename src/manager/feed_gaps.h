@@ -22,6 +22,8 @@ void lc_feed_gaps_configure(struct lc_feed_gaps *gaps);
 
 /* Every tick that a feed's symbol got, and whether it was new. A few ns. */
 void lc_feed_gaps_tick(struct lc_feed *feed, const struct lc_tick *tick, bool passed);
+/* The vendor told a symbol again, and nothing new. */
+void lc_feed_gaps_same(struct lc_feed *feed, uint32_t symbol);
 /* The feed gives nothing any more: its gap opens, or goes on. evidence (what was seen) is copied.
  * Call it before the session's subscriptions are forgotten. */
 void lc_feed_gaps_lost(struct lc_feed *feed, enum lc_gap_cause cause, const char *evidence);

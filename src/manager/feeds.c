@@ -60,9 +60,8 @@ static void on_state(void *owner, struct lc_supervisor *supervisor, enum lc_feed
 	*feed->state = to;
 	if (from == LC_FEED_CONNECTED) {
 		lose_symbols(feed);
-		if (to == LC_FEED_STOPPED) {
-			lc_feed_gaps_lost(feed, LC_GAP_STOPPED, reason);
-		}
+		lc_feed_gaps_lost(
+			feed, to == LC_FEED_STOPPED ? LC_GAP_STOPPED : LC_GAP_DISCONNECT, reason);
 	}
 	bool bad = to == LC_FEED_RECONNECTING ||
 		   (to == LC_FEED_STOPPED && feed->enabled && manager->phase != LC_PHASE_STOPPING);

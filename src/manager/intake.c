@@ -224,8 +224,9 @@ static void on_rejected(struct lc_feeder *feeder, uint32_t symbol, bool limit, c
 
 static void on_same(struct lc_feeder *feeder, uint32_t symbol, int64_t data_ns)
 {
-	const struct lc_feed *feed = feeder->env.host_data;
+	struct lc_feed *feed = feeder->env.host_data;
 	lc_watch_same(feed->manager->watch, feed->index, symbol, data_ns);
+	lc_feed_gaps_same(feed, symbol);
 }
 
 const struct lc_feeder_host lc_intake_host = {

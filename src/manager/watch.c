@@ -37,6 +37,10 @@ static void act(struct lc_feed *feed, struct lc_watch_feed *side, const struct l
 {
 	char why[200];
 	lc_watch_why(step, why, sizeof why);
+	if (step->stage == LC_STAGE_RESUBSCRIBE || step->stage == LC_STAGE_RECONNECT ||
+		step->stage == LC_STAGE_FAIL_OVER) {
+		lc_feed_gaps_lost(feed, LC_GAP_MUTE, why); /* while it is known what it held */
+	}
 	switch (step->stage) {
 	case LC_STAGE_PROBE:
 		lc_supervisor_probe(feed->supervisor);
