@@ -1,0 +1,329 @@
+"""The log on disk against a real Kafka: kill -9 of livecore, outages longer than memory, a full and a hung disk.
+
+usage: journal_test.py LIVECORE [unittest options]
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
+import livecore  # noqa: E402
+
+SYMBOLS = ["AAPL", "IBM", "KO", "MSFT", "NVDA", "TSLA", "AMZN", "BRK.B"]
+MB = 1 << 20
+HANG_SOURCE = Path(__file__).resolve().parent.parent / "lab" / "hang.c"
+
+
+class Journal(livecore.Case):
+    KAFKA = ()
+
+    def setUp(self):
+        super().setUp()
+        self.dir = Path(self.state) / "journal"
+
+    def start(self, server, settings=(), **options):
+        wanted = livecore.alpaca(server) | {"bars.enabled": "false"} | dict(settings)
+        return self.run_livecore(wanted, env=livecore.ALPACA_KEY | options.pop("env", {}), **options)
+
+    def wait_published(self, live, count):
+        livecore.wait_for(
+            lambda: live.status()["published"] >= count, lambda: f"{count} published: {live.status()}\n{live.text}"
+        )
+
+    def written(self, live):
+        """How many PriceUpdates are surely in the log: all that were there before it was written once."""
+        count = live.metrics()["livecore_published_total"]
+        livecore.wait_for(lambda: live.status()["journal"]["unwritten_bytes"] == 0, "all written")
+        return int(count)
+
+    def kill(self, live):
+        live.send(signal.SIGKILL)
+        live.wait()
+
+    def journal(self, *options):
+        return livecore.tool("journal", str(self.dir), *options)
+
+    def shown(self):
+        done = self.journal("--json")
+        return json.loads(done.stdout)
+
+    def all_arrive(self, live):
+        livecore.wait_for(
+            lambda: live.status()["unacknowledged"] == 0 and live.status()["kafka"]["acknowledged"] > 0,
+            lambda: f"all acknowledged: {live.status()}\n{live.text[-3000:]}",
+            livecore.LONG_S * 2,
+        )
+
+    def check_market(self, at_least):
+        """No hole within any life, order kept, and of each life at least what its log held."""
+        records = livecore.read_all(self.broker, self.name("market_data"))
+        self.assertEqual(livecore.holes(records), [])
+        lives = {}
+        for record in records:
+            if record.value["seq"] > 0:
+                key = (record.value["symbol"], record.value["kind"], record.value["seq"])
+                lives.setdefault(record.value["stream"], set()).add(key)
+        for stream, count in at_least.items():
+            conflated = sum(r.value["conflated"] for r in records if r.value["stream"] == stream)
+            self.assertGreaterEqual(len(lives.get(stream, ())) + conflated, count, stream)
+        return records
+
+    def test_killed_at_any_moment(self):
+        server = self.sim("alpaca", "--rate", "1000")
+        at_least = {}
+        for number in range(6):
+            live = self.start(server, ready=number == 0)
+            if number == 0:
+                self.follow("p", SYMBOLS)
+            stream = live.status()["stream"]
+            self.wait_published(live, 300 * (number + 1))
+            if number == 3:
+                self.kafka.kill()
+                self.wait_published(live, live.status()["published"] + 1500)
+            at_least[stream] = self.written(live)
+            self.kill(live)
+            if number == 4:
+                self.kafka.restart()
+        live = self.start(server)
+        self.all_arrive(live)
+        self.assertEqual(live.stop(), 0, live.text)
+        self.assertIn("unacknowledged=0", live.text)
+        records = self.check_market(at_least)
+        self.assertTrue(any(r.headers.get("replayed") == "1" for r in records))
+        self.assertEqual((self.shown()["records"], self.shown()["clean"]), (0, True), "an empty log")
+
+    def test_killed_while_it_finds_its_log(self):
+        server = self.sim("alpaca", "--rate", "2000")
+        live = self.start(server)
+        self.follow("p", SYMBOLS)
+        self.wait_published(live, 500)
+        self.kafka.kill()
+        self.wait_published(live, 10000)
+        at_least = {live.status()["stream"]: self.written(live)}
+        self.kill(live)
+        before = self.shown()["unmarked"]
+        for _ in range(5):
+            again = livecore.Process(
+                [livecore.LIVECORE, "run", *livecore.words(livecore.SETTINGS | self.topics())]
+                + livecore.words({"kafka.brokers": self.broker, "state.dir": self.state, "routing.feeders": "fushu"}),
+                cwd="/",
+            )
+            again.expect("journal found|reading")
+            self.kill(again)
+        self.assertGreaterEqual(self.shown()["unmarked"], before)
+        self.kafka.restart()
+        live = self.start(server)
+        self.all_arrive(live)
+        self.check_market(at_least)
+
+    def test_longer_than_memory(self):
+        server = self.sim("alpaca", "--rate", "6000")
+        live = self.start(server, {"kafka.buffer": "2MB", "kafka.in_flight": "1MB"})
+        self.follow("p", SYMBOLS)
+        self.wait_published(live, 500)
+        self.kafka.kill()
+
+        def beyond():
+            journal = live.status()["journal"]
+            self.assertLessEqual(journal["memory_bytes"], 4 * MB)
+            return journal["segments_on_disk_only"] >= 8
+
+        livecore.wait_for(beyond, lambda: f"more than memory holds: {live.status()}", livecore.LONG_S * 2)
+        self.kafka.restart()
+        stream, count = live.status()["stream"], self.written(live)
+        server.kill()
+        self.all_arrive(live)
+        dropped = live.feeder("alpaca")["dropped"]
+        self.assertEqual(dropped, {})
+        self.check_market({stream: count})
+
+    def test_too_old_for_a_restart(self):
+        server = self.sim("alpaca", "--rate", "1000")
+        live = self.start(server)
+        self.follow("p", SYMBOLS)
+        self.wait_published(live, 500)
+        self.kafka.kill()
+        self.wait_published(live, 5000)
+        self.written(live)
+        self.kill(live)
+        server.kill()
+        waiting = self.shown()["topics"]["market_data"]["unmarked"]
+        self.kafka.restart()
+        live = self.start(server, {"journal.restart_max_age": "1ms"}, ready=False)
+        self.all_arrive(live)
+        live.stop()
+        events = livecore.read_all(self.broker, self.name("events"))
+        gaps = [e.value["data"] for e in events if e.value["type"] == "gap_opened" and e.value["data"]["cause"] == "too_old"]
+        self.assertEqual(sum(gap["records"] for gap in gaps), waiting)
+        self.assertEqual({name for gap in gaps for name in gap["symbols"]}, set(SYMBOLS))
+
+    def test_at_its_size_limit(self):
+        server = self.sim("alpaca", "--rate", "8000")
+        settings = {"kafka.buffer": "2MB", "kafka.in_flight": "1MB", "journal.max_bytes": "16MB"}
+        live = self.start(server, settings)
+        self.follow("p", SYMBOLS)
+        self.wait_published(live, 500)
+        self.kafka.kill()
+        livecore.wait_for(
+            lambda: live.status()["journal"]["lost"] > 0, lambda: f"given up: {live.status()}", livecore.LONG_S * 2
+        )
+        self.assertLessEqual(live.status()["journal"]["disk_bytes"], 16 * MB)
+        server.kill()
+        self.kafka.restart()
+        self.all_arrive(live)
+        live.stop()
+        records = livecore.read_all(self.broker, self.name("market_data"))
+        events = livecore.read_all(self.broker, self.name("events"))
+        gaps = [e.value["data"] for e in events if e.value["type"] == "gap_opened" and e.value["data"]["cause"] == "journal_full"]
+        missing = {}
+        last = {}
+        for record in records:
+            key = (record.value["symbol"], record.value["kind"])
+            hole = record.value["seq"] - last.get(key, 0) - 1 - record.value["conflated"]
+            missing[key[0]] = missing.get(key[0], 0) + max(hole, 0)
+            last[key] = max(record.value["seq"], last.get(key, 0))
+        self.assertEqual(sum(gap["records"] for gap in gaps), sum(missing.values()))
+        self.assertEqual({s for gap in gaps for s in gap["symbols"]}, {s for s, n in missing.items() if n})
+
+    def test_a_second_process(self):
+        server = self.sim("alpaca")
+        live = self.start(server)
+        other = tempfile.mkdtemp(prefix="livecore-state-")
+        self.addCleanup(shutil.rmtree, other, ignore_errors=True)
+        where = {"kafka.brokers": self.broker, "state.dir": other, "journal.dir": str(self.dir)}
+        done = livecore.tool("run", *livecore.words(livecore.SETTINGS | where))
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn(f"process {live.pid}", done.stderr)
+        self.assertIn(str(self.dir), done.stderr)
+        self.assertEqual(self.shown()["held_by"], str(live.pid))
+
+    def test_shown_and_damaged(self):
+        server = self.sim("alpaca", "--rate", "1000")
+        live = self.start(server)
+        self.follow("p", SYMBOLS)
+        self.wait_published(live, 500)
+        self.kafka.kill()
+        self.addCleanup(self.kafka.restart)
+        self.wait_published(live, 1500)
+        self.assertEqual(self.journal("--verify").returncode, 0, "beside the process that has it")
+        self.written(live)
+        self.kill(live)
+        self.assertEqual(self.journal("--verify").returncode, 0)
+        self.assertIn("its process did not end in order", self.journal().stdout)
+        name = next(file["file"] for file in self.shown()["files"] if file["records"])
+        before = self.shown()["records"]
+        with open(self.dir / name, "r+b") as file:
+            file.seek(8192 + 20000)
+            file.write(b"XXXXXXXX")
+        done = self.journal("--verify")
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("damaged", done.stdout)
+        self.assertLess(self.shown()["records"], before)
+        done = livecore.tool("journal", str(self.dir / "not-there"))
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+
+    def test_stopped_without_kafka(self):
+        server = self.sim("alpaca", "--rate", "500")
+        live = self.start(server, {"shutdown.timeout": "1s"})
+        self.follow("p", SYMBOLS)
+        self.wait_published(live, 300)
+        self.kafka.kill()
+        self.wait_published(live, 2000)
+        self.assertEqual(live.stop(), 1, live.text)
+        kept = int(live.expect(r"kept_for_next_start=(\d+)")[1])
+        self.assertGreater(kept, 1000)
+        shown = self.shown()
+        self.assertEqual((shown["unmarked"], shown["clean"]), (kept, True))
+        self.kafka.restart()
+        live = self.start(server)
+        self.assertEqual(live.status()["journal"]["found"], kept)
+        self.all_arrive(live)
+        self.assertEqual(livecore.holes(livecore.read_all(self.broker, self.name("market_data"))), [])
+
+
+class Disks(Journal):
+    def small_disk(self, size):
+        where = tempfile.mkdtemp(prefix="livecore-disk-")
+        self.addCleanup(shutil.rmtree, where, ignore_errors=True)
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", where], capture_output=True)
+        if done.returncode != 0:
+            raise unittest.SkipTest("a file system of fixed size needs the right to mount one")
+        self.addCleanup(subprocess.run, ["umount", "-l", where])
+        return Path(where)
+
+    def unprotected_events(self):
+        events = livecore.read_all(self.broker, self.name("notifications"))
+        return [e.value["data"]["alert_type"] for e in events if e.value["type"] == "data_collection_alert"]
+
+    def test_full(self):
+        disk = self.small_disk("12m")
+        server = self.sim("alpaca", "--rate", "2000")
+        filler = disk / "filler"
+        live = self.start(server, {"journal.dir": str(disk / "journal"), "kafka.buffer": "16MB"})
+        self.follow("p", SYMBOLS)
+        self.wait_published(live, 500)
+        with open(filler, "wb") as file:
+            try:
+                while True:
+                    file.write(b"x" * 65536)
+                    file.flush()
+            except OSError:
+                pass
+        livecore.wait_for(
+            lambda: not live.status()["journal"]["protected"], lambda: f"unprotected: {live.status()}", livecore.LONG_S * 2
+        )
+        count = live.status()["published"]
+        self.wait_published(live, count + 3000)
+        self.assertTrue(live.status()["kafka"]["reachable"])
+        filler.unlink()
+        livecore.wait_for(lambda: live.status()["journal"]["protected"], lambda: f"protected again: {live.status()}")
+        server.kill()
+        self.all_arrive(live)
+        self.assertEqual(live.stop(), 0, live.text)
+        records = livecore.read_all(self.broker, self.name("market_data"))
+        self.assertEqual(livecore.holes(records), [])
+        marked = [r for r in records if "unprotected" in r.value.get("flags", [])]
+        self.assertGreater(len(marked), 1000)
+        self.assertLess(len(marked), len(records))
+        self.assertEqual(self.unprotected_events(), ["unprotected", "resolved"])
+
+    def test_hung(self):
+        layer, flag = Path(self.state) / "hang.so", Path(self.state) / "hang"
+        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", layer, HANG_SOURCE, "-ldl"], check=True)
+        env = {"LD_PRELOAD": str(layer), "HANG_DIR": str(self.dir), "HANG_WHILE": str(flag)}
+        env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+        server = self.sim("alpaca", "--rate", "1000")
+        live = self.start(server, env=env)
+        self.follow("p", SYMBOLS)
+        self.wait_published(live, 500)
+        flag.touch()
+        livecore.wait_for(lambda: not live.status()["journal"]["protected"], lambda: f"unprotected: {live.status()}")
+        sent = live.status()["kafka"]["acknowledged"]
+        livecore.wait_for(
+            lambda: live.status()["kafka"]["acknowledged"] >= sent + 4000, lambda: f"ticks go on: {live.status()}"
+        )
+        flag.unlink()
+        livecore.wait_for(lambda: live.status()["journal"]["protected"], lambda: f"protected again: {live.status()}")
+        server.kill()
+        self.all_arrive(live)
+        self.assertEqual(live.stop(), 0, live.text)
+        self.assertEqual(livecore.holes(livecore.read_all(self.broker, self.name("market_data"))), [])
+        self.assertEqual(self.unprotected_events(), ["unprotected", "resolved"])
+
+
+def load_tests(loader, _tests, _pattern):
+    """Disks inherits what tests need, and not the tests."""
+    suite = unittest.TestSuite(loader.loadTestsFromTestCase(Journal))
+    suite.addTests(Disks(name) for name in ("test_full", "test_hung"))
+    return suite
+
+
+if __name__ == "__main__":
+    livecore.main()
