@@ -49,6 +49,9 @@ HANGING(ssize_t, pwrite, (int fd, const void *data, size_t len, off_t at), (fd, 
 HANGING(ssize_t, pwrite64, (int fd, const void *data, size_t len, off64_t at), (fd, data, len, at))
 HANGING(ssize_t, pwritev, (int fd, const struct iovec *iov, int count, off_t at),
 	(fd, iov, count, at))
+HANGING(ssize_t, pwritev64, (int fd, const struct iovec *iov, int count, off64_t at),
+	(fd, iov, count, at))
+HANGING(int, posix_fallocate64, (int fd, off64_t at, off64_t len), (fd, at, len))
 HANGING(int, fsync, (int fd), (fd))
 HANGING(int, fdatasync, (int fd), (fd))
 HANGING(int, ftruncate, (int fd, off_t len), (fd, len))
