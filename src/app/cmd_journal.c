@@ -21,8 +21,7 @@ static const char *time_of(int64_t ns, char out[LC_TIME_TEXT_MAX + 1])
 	return out;
 }
 
-static void print_file(
-	const struct lc_journal_view *view, const struct lc_journal_file_view *file)
+static void print_file(const struct lc_journal_view *view, const struct lc_journal_file_view *file)
 {
 	char first[LC_TIME_TEXT_MAX + 1], last[LC_TIME_TEXT_MAX + 1];
 	const char *problem = lc_journal_view_problem(view, file);

@@ -99,8 +99,8 @@ static void scan_file(struct lc_journal_view *view, struct lc_journal_file_view 
 	lc_journal_scan_begin(&scan, head, text + begin, len - begin);
 	const struct lc_journal_entry *entry;
 	while ((entry = lc_journal_scan_next(&scan))) {
-		count_record(view, file, entry,
-			lc_journal_marked(marks.reported, scan.records - 1));
+		count_record(
+			view, file, entry, lc_journal_marked(marks.reported, scan.records - 1));
 	}
 	file->torn = scan.torn;
 	file->bytes = scan.used;
@@ -148,8 +148,9 @@ static enum lc_err add_file(struct lc_journal_view *view, const char *name)
 static int by_id(const void *a, const void *b)
 {
 	const struct lc_journal_file_view *x = a, *y = b;
-	return x->first_id != y->first_id ? (x->first_id > y->first_id) - (x->first_id < y->first_id)
-					  : strcmp(x->name, y->name);
+	return x->first_id != y->first_id
+		       ? (x->first_id > y->first_id) - (x->first_id < y->first_id)
+		       : strcmp(x->name, y->name);
 }
 
 enum lc_err lc_journal_view_read(
