@@ -224,7 +224,7 @@ def restart_too_late(play):
 @scenario
 def log_full(play):
     """The log on disk reaches its limit while Kafka is away: the oldest is given up, and said."""
-    scene = play.scene(rate=5000, settings={"journal.max_bytes": "16MB"})
+    scene = play.scene(rate=5000, settings={"journal.max_bytes": "16MB", "kafka.in_flight": "2MB"})
     scene.wanted["gap journal_full"] = 1
     scene.start()
     play.stage.kafka.kill()
