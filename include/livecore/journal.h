@@ -81,7 +81,8 @@ enum lc_err lc_journal_open(struct lc_loop *loop, const char *dir, size_t memory
 	const struct lc_journal_config *config, struct lc_journal **out, struct lc_error *err);
 
 /* Records of one symbol that will not reach Kafka, because of `cause`: "journal_full" or
- * "too_old". Texts are valid for the call; the times are those of the records. */
+ * "too_old". Texts are valid for the call; the times are those of
+ * their events. */
 struct lc_journal_loss {
 	const char *cause;
 	const char *key;

@@ -63,7 +63,8 @@ enum lc_err losses_add(struct losses *losses, const struct lc_journal_entry *ent
 		if (!loss) {
 			return LC_ERR_NOMEM;
 		}
-		int64_t at = entry->timestamp_ns;
+		/* A consumer knows a tick by when it happened, not by when it came in. */
+		int64_t at = entry->event_ns ? entry->event_ns : entry->timestamp_ns;
 		loss->first_ns = !loss->records || at < loss->first_ns ? at : loss->first_ns;
 		loss->last_ns = !loss->records || at > loss->last_ns ? at : loss->last_ns;
 		loss->records++;

@@ -107,8 +107,10 @@ static void on_refused(void *arg, const struct lc_record *record, enum lc_err co
 	if (record->schema != LC_SCHEMA_PRICE_UPDATE) {
 		return; /* an event about an event that Kafka refuses would be refused too */
 	}
-	lc_gaps_missing(manager->gaps, LC_GAP_REFUSED, NULL, record->key, record->key_len,
-		record->timestamp_ns, record->timestamp_ns, 1, why);
+	/* A consumer knows a tick by when it happened. */
+	int64_t at = record->event_ns ? record->event_ns : record->timestamp_ns;
+	lc_gaps_missing(
+		manager->gaps, LC_GAP_REFUSED, NULL, record->key, record->key_len, at, at, 1, why);
 }
 
 static void on_producer_reset(void *arg, const char *why, uint64_t resets)

@@ -72,6 +72,9 @@ static void on_lost(void *arg, const struct lc_journal_loss *loss)
 	cr_assert(loss->first_ns <= loss->last_ns && loss->records > 0);
 	scene->lost++;
 	scene->lost_records += loss->records;
+	/* Numbers are the times of the events here. */
+	cr_assert(loss->first_ns > 0 && loss->first_ns <= loss->last_ns);
+	cr_assert_lt(loss->last_ns, 1000000, "the time of the record, not of the event");
 }
 
 static void on_lost_end(void *arg, const char *cause, uint64_t records, uint64_t others)
