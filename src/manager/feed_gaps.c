@@ -160,7 +160,9 @@ static void begin_gap(struct side *side, enum lc_gap_cause cause, const char *ev
 	if (!side->open) {
 		lc_gaps_id(side->feed->manager->gaps, side->id);
 		side->cause = cause;
-		snprintf(side->evidence, sizeof side->evidence, "%.250s", evidence);
+		if (evidence != side->evidence) { /* what was seen before still holds */
+			snprintf(side->evidence, sizeof side->evidence, "%.250s", evidence);
+		}
 		side->told = side->looked = 0;
 		side->first_end_ns = 0;
 	}
