@@ -98,6 +98,19 @@ class Heartbeats(livecore.Case):
         self.assertLessEqual(int(redis.cli("TTL", self.KEY)), 10)
         self.assertNotIn("not-a-secret", live.text)
 
+    def test_another_user(self):
+        redis = self.redis("--password", "not-a-secret")
+        redis.cli("ACL", "SETUSER", "live", "on", ">not-a-secret-either", "~*", "+@all")
+        for user, password, code, said in (
+            ("live", "not-a-secret-either", "ok", "Redis [0-9.]+ answered"),
+            ("nobody", "not-a-secret-either", "FAILED", "refuses redis.username"),
+        ):
+            env = {"LIVECORE_REDIS_PASSWORD": password, "LIVECORE_REDIS_USERNAME": user}
+            done = livecore.tool(
+                "check", "--connect", *livecore.words({"redis.address": redis.address, "routing.feeders": ""}), env=env
+            )
+            self.assertRegex(done.stdout, rf"redis +{code} .*{said}", done.stderr)
+
     def ticks_go_on(self, live, more=200):
         before = live.feeder("alpaca")["ticks"]
         livecore.wait_for(lambda: live.feeder("alpaca")["ticks"] > before + more, "ticks")
