@@ -37,6 +37,7 @@ void lc_eastmoney_end(struct lc_eastmoney *self, enum lc_down_kind kind, int64_t
 		lc_http_cancel(self->request);
 		self->request = NULL;
 	}
+	lc_eastmoney_backfill_stop(self);
 	lc_eastmoney_streams_close(self);
 	if (self->ws && opened) {
 		lc_ws_close(self->ws, 1000, "", CLOSE_MS);
@@ -184,9 +185,8 @@ static void eastmoney_destroy(struct lc_feeder *feeder)
 	assert(self->state == LC_EASTMONEY_IDLE);
 	lc_eastmoney_book_finish(&self->book);
 	lc_eastmoney_streams_finish(self);
-	if (self->timer) {
-		lc_timer_destroy(self->timer);
-	}
+	lc_timer_destroy(self->timer);
+	lc_timer_destroy(self->backfill.timer);
 	lc_json_parser_destroy(self->json);
 	lc_buf_finish(&self->url);
 	free(self);
@@ -221,6 +221,7 @@ static enum lc_err eastmoney_create(
 	if (code == LC_OK) {
 		code = lc_json_parser_create(&limits, &self->json);
 	}
+	code = code ? code : lc_eastmoney_backfill_create(self);
 	if (code != LC_OK) {
 		eastmoney_destroy(&self->base);
 		return lc_error_set(err, code, "the feeder eastmoney could not be made");
@@ -378,4 +379,7 @@ const struct lc_feeder_impl lc_feeder_eastmoney = {
 	.explain = lc_eastmoney_explain,
 	.probe = eastmoney_probe,
 	.signs = eastmoney_signs,
+	.backfill_most = lc_eastmoney_backfill_most,
+	.backfill = lc_eastmoney_backfill,
+	.backfill_cancel = lc_eastmoney_backfill_cancel,
 };

@@ -248,14 +248,25 @@ static int64_t slot_ns(struct lc_eastmoney *self, int64_t now_ns)
 	return lc_pace_next(&self->pace, self->settings->poll_ms, urgent, now_ns);
 }
 
+/* Who has the slot: what was missed takes turns with the polls. */
+static bool send_next(struct lc_eastmoney *self, int64_t now_ns)
+{
+	bool first = !self->backfill_last && lc_eastmoney_backfill_send(self);
+	if (!first && (lc_eastmoney_streams_next(self, now_ns) || send_poll(self))) {
+		self->backfill_last = false;
+		return true;
+	}
+	self->backfill_last = first || lc_eastmoney_backfill_send(self);
+	return self->backfill_last;
+}
+
 void lc_eastmoney_pump(struct lc_eastmoney *self)
 {
 	if (self->state != LC_EASTMONEY_UP || self->paused) {
 		return;
 	}
 	int64_t now_ns = lc_loop_mono_ns(self->base.env.loop);
-	if (now_ns >= slot_ns(self, now_ns) &&
-		(lc_eastmoney_streams_next(self, now_ns) || send_poll(self))) {
+	if (now_ns >= slot_ns(self, now_ns) && send_next(self, now_ns)) {
 		use_slot(self, now_ns);
 	}
 	if (self->state != LC_EASTMONEY_UP) {

@@ -127,8 +127,24 @@ enum lc_eastmoney_state {
 	LC_EASTMONEY_ENDING, /* why is known; down() follows from the timer or from on_close */
 };
 
+/* What is asked for of one symbol's past. */
+struct lc_eastmoney_backfill {
+	bool active, waits; /* waits: for its turn among the requests */
+	uint32_t symbol;
+	int64_t from_ns, until_ns, reached_ns, received_ns;
+	size_t rows; /* the newest ones to be asked for; 0: all of today */
+	size_t made, max;
+	unsigned tries;
+	enum lc_err code;
+	char why[160];
+	struct lc_http_request *request;
+	struct lc_timer *timer; /* delivers the end */
+};
+
 struct lc_eastmoney {
 	struct lc_feeder base;
+	struct lc_eastmoney_backfill backfill;
+	bool backfill_last; /* the last request was one: now it is the polls' turn */
 	const struct lc_eastmoney_settings *settings; /* borrowed; the newest */
 	enum lc_eastmoney_state state;
 	int mode;               /* of this session */
@@ -198,3 +214,14 @@ void lc_eastmoney_streams_pause(struct lc_eastmoney *self, bool paused);
 void lc_eastmoney_ws_start(struct lc_eastmoney *self);
 void lc_eastmoney_ws_change(struct lc_eastmoney *self, const uint32_t *add, size_t n_add,
 	const uint32_t *remove, size_t n_remove);
+
+/* eastmoney_backfill.c: the slots of struct lc_feeder_impl, and its turn among the requests. */
+enum lc_err lc_eastmoney_backfill_create(struct lc_eastmoney *self);
+size_t lc_eastmoney_backfill_most(
+	const struct lc_feeder *feeder, enum lc_backfill_kind what, uint32_t symbol);
+enum lc_err lc_eastmoney_backfill(struct lc_feeder *feeder, const struct lc_backfill *request);
+void lc_eastmoney_backfill_cancel(struct lc_feeder *feeder);
+/* Sends its request, when one waits. */
+bool lc_eastmoney_backfill_send(struct lc_eastmoney *self);
+/* The session ends. */
+void lc_eastmoney_backfill_stop(struct lc_eastmoney *self);

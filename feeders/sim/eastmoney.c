@@ -192,6 +192,26 @@ static void serve_get(struct sim *sim, struct lc_exchange *exchange, bool single
 	reply(sim, exchange, &out);
 }
 
+static void serve_details(struct sim *sim, struct lc_exchange *exchange)
+{
+	const struct eastmoney *em = sim->state;
+	const char *secid = lc_exchange_query(exchange, "secid");
+	const char *pos = lc_exchange_query(exchange, "pos");
+	struct sim_symbol *symbol = secid != NULL ? em_symbol(sim, secid, strlen(secid)) : NULL;
+	bool asked = symbol != NULL && pos != NULL &&
+		     lc_exchange_query(exchange, "fields2") != NULL;
+	struct lc_buf out;
+	lc_buf_init(&out, 16 << 20);
+	em_put_head(sim, &out, asked ? 0 : 102, 12, asked);
+	if (asked) {
+		em_history_put(em->history, symbol, strtoul(pos + (*pos == '-'), NULL, 10), &out);
+	} else {
+		lc_buf_puts(&out, "null");
+	}
+	lc_buf_putc(&out, '}');
+	reply(sim, exchange, &out);
+}
+
 static void on_request(struct sim *sim, struct lc_exchange *exchange)
 {
 	const struct lc_request *request = lc_exchange_request(exchange);
@@ -211,6 +231,8 @@ static void on_request(struct sim *sim, struct lc_exchange *exchange)
 	} else if (sim->faults.mute_until_ns > mono_ns ||
 		   sim->faults.half_open_until_ns > mono_ns) {
 		return; /* no answer comes: the client has to give up by itself */
+	} else if (strcmp(path, "/api/qt/stock/details/get") == 0) {
+		serve_details(sim, exchange);
 	} else if (strcmp(path, "/api/qt/stock/get") == 0) {
 		serve_get(sim, exchange, true, true);
 	} else if (strcmp(path, "/api/qt/ulist.np/get") == 0) {
@@ -237,6 +259,7 @@ static void walk_due(struct sim *sim, int64_t mono_ns, int64_t wall_ns)
 			continue;
 		}
 		sim_symbol_trade(symbol, wall_ns);
+		em_history_add(em->history, symbol, wall_ns);
 		due--;
 		if (!muted) {
 			em_ws_tick(sim, symbol);
@@ -297,6 +320,10 @@ static enum lc_err start(struct sim *sim, struct lc_error *err)
 	lc_list_init(&em->streams);
 	lc_list_init(&em->sockets);
 	lc_buf_init(&em->text, 16 << 20);
+	if (em_history_create(&em->history) != LC_OK) {
+		free(em);
+		return LC_ERR_NOMEM;
+	}
 	sim->state = em;
 	sim_tape_begin(sim);
 	return LC_OK;
@@ -306,6 +333,7 @@ static void stop(struct sim *sim)
 {
 	struct eastmoney *em = sim->state;
 	lc_buf_finish(&em->text);
+	em_history_destroy(em->history);
 	free(em);
 }
 

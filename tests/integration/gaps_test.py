@@ -185,6 +185,39 @@ class Gaps(livecore.Case):
         filled = self.gap("gap_filled", gap=opened["gap"])
         self.assertGreater(filled["ticks"], 0)
 
+    def test_eastmoney(self):
+        """Snapshots between the last and the next were not seen; the rows of trades of the hole are fetched."""
+        symbols = ["600000.SH", "000001.SZ"]
+        self.server = self.sim("eastmoney", "--rate", "60")
+        settings = {"routing.feeders": "eastmoney", "eastmoney.url": self.server.origin, "eastmoney.mode": "poll"}
+        settings |= {"eastmoney.poll_interval": "200ms", "calendar.always_open": "true", "bars.grace": "0s"}
+        self.live = self.run_livecore(settings)
+        self.open_topics()
+        self.follow("p", symbols)
+        self.snapshots(symbols, 3)
+        self.server.fault("refuse:429/1")  # it asks us to wait for 2 s
+        opened = self.gap(feeder="eastmoney", until=None)
+        self.assertEqual(sorted(opened["symbols"]), sorted(symbols))
+        filled = [self.events.wait(lambda r, s=s: r.value["type"] == "gap_filled" and s in r.value["data"]["symbols"], s)[0] for s in symbols]
+        for record in filled:
+            self.assertEqual(record.value["data"]["gap"], opened["gap"])
+            self.assertGreater(record.value["data"]["ticks"], 10)
+        seen = len(self.prices.records)
+        self.snapshots(symbols, 1, after=seen)
+        for symbol in symbols:
+            rows = [r.value for r in self.prices.records if r.key == symbol and r.value["kind"] == "trade"]
+            self.assertTrue(all(row["flags"] == ["backfilled"] for row in rows))
+            live = [r for r in self.prices.records if r.key == symbol and r.value["kind"] == "snapshot"]
+            pairs = [(a.value, b.value) for a, b in zip(live, live[1:]) if time_us(b.value["received_at"]) - time_us(a.value["received_at"]) > 1_500_000]
+            self.assertEqual(len(pairs), 1, "one hole")
+            missed = pairs[0][1]["volume"] - pairs[0][0]["volume"]
+            # Rows have whole seconds: those of the first and the last are on one side or the other.
+            self.assertLess(abs(sum(row["volume"] for row in rows) - missed), missed / 2)
+
+    def snapshots(self, symbols, count, after=0):
+        for symbol in symbols:
+            self.prices.wait(lambda r, s=symbol: r.key == s, f"snapshots of {symbol}", count=count, after=after)
+
 
 if __name__ == "__main__":
     livecore.main()
