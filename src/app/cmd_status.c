@@ -125,6 +125,27 @@ static void print_feeders(const struct lc_value *root)
 	}
 }
 
+static void print_verdicts(const struct lc_value *root)
+{
+	const struct lc_value *feeders = find(root, "feeders"), *feeder;
+	char name[TEXT_MAX], socket[TEXT_MAX], subscription[TEXT_MAX], stage[TEXT_MAX];
+	char silent[TEXT_MAX], expected[TEXT_MAX];
+	printf("\n%-11s %-8s %-12s %-12s %12s %14s %14s\n", "liveness", "socket", "subscription",
+		"stage", "silent for s", "ordinary up to", "silent symbols");
+	if (!feeders) {
+		return;
+	}
+	lc_value_each (feeder, feeders) {
+		const struct lc_value *liveness = find(feeder, "liveness");
+		printf("%-11s %-8s %-12s %-12s %12s %14s %14" PRIu64 "\n",
+			text(feeder, "name", name), text(liveness, "socket", socket),
+			text(liveness, "subscription", subscription),
+			text(liveness, "stage", stage), text(liveness, "silent_seconds", silent),
+			text(liveness, "expected_seconds", expected),
+			number(liveness, "symbols_silent"));
+	}
+}
+
 static void print_kafka(const struct lc_value *root)
 {
 	char brokers[TEXT_MAX];
@@ -181,6 +202,7 @@ static int print_table(struct status *status)
 	}
 	print_head(root);
 	print_feeders(root);
+	print_verdicts(root);
 	print_kafka(root);
 	root = parse(status, &status->ready);
 	printf("\n%s\n", text(root, "status", word));

@@ -76,6 +76,7 @@ static struct lc_live_link link_of(const struct lc_feed *feed, const struct lc_w
 		feed->impl->signs(lc_supervisor_feeder(feed->supervisor), &signs);
 	}
 	return (struct lc_live_link){.connected = up,
+		.session = status.connects,
 		.settled = answered >= status.symbols.wanted,
 		.reading = !feed->paused,
 		.moved = side->moved,

@@ -124,12 +124,16 @@ static double pace(const struct lc_liveness *live, const struct live_feed *feed,
 static bool is_ready(
 	const struct lc_liveness *live, struct live_feed *feed, const struct lc_live_link *link)
 {
-	bool late = feed->up_ns > 0 && live->mono_ns - feed->up_ns > SETTLE_MAX_NS;
-	if (!link->connected) {
+	if (!link->connected || link->session != feed->session) {
 		feed->up_ns = feed->ready_ns = 0;
+		feed->was_down = true;
+		feed->session = link->session;
+	}
+	if (!link->connected) {
 		return false;
 	}
 	feed->up_ns = feed->up_ns ? feed->up_ns : live->mono_ns;
+	bool late = live->mono_ns - feed->up_ns > SETTLE_MAX_NS;
 	if (!link->reading) {
 		feed->ready_ns = 0;
 	} else if (feed->ready_ns == 0 && (link->settled || late)) {
@@ -343,11 +347,23 @@ static void on_reconnected(struct lc_liveness *live, struct live_feed *feed,
 	}
 }
 
+static bool any_open(const struct lc_liveness *live)
+{
+	bool open = false;
+	for (int i = 0; i < LC_MARKETS; i++) {
+		open |= live_in_open(live->plans[i].bucket);
+	}
+	return open;
+}
+
 static void on_failed(struct lc_liveness *live, struct live_feed *feed,
 	const struct lc_live_link *link, enum lc_live_subscription verdict,
 	struct lc_live_step *step)
 {
-	bool mute = link->connected && verdict >= LC_LIVE_MUTE;
+	/* One whose symbols were moved has nothing to be silent about, and may need a new session to
+	 * get well. */
+	bool left = link->moved && any_open(live);
+	bool mute = link->connected && (verdict >= LC_LIVE_MUTE || left);
 	if (mute && waited(live, feed, live->config->reconnect_wait, feed->attempt)) {
 		enter_anew(live, feed, LC_STAGE_FAIL_OVER, step);
 	}
@@ -369,7 +385,6 @@ static void advance(struct lc_liveness *live, struct live_feed *feed,
 	const struct lc_live_link *link, enum lc_live_subscription verdict,
 	struct lc_live_step *step)
 {
-	feed->was_down |= !link->connected;
 	if (link->connected && !link->reading) {
 		return; /* no answer can be read */
 	}

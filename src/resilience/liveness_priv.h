@@ -77,11 +77,12 @@ struct live_feed {
 	struct live_market markets[LC_MARKETS];
 	int64_t last_ns;     /* data */
 	int64_t answered_ns; /* an answer without news */
-	bool spoke;          /* data since the last turn */
-	int64_t ready_ns;    /* connected, subscribed and reading since; 0: not */
-	int64_t up_ns;       /* connected since; 0: not */
-	bool was_down;       /* since the stage began */
-	double expected;     /* ticks that the silence should have held */
+	uint64_t session;
+	bool spoke;       /* data since the last turn */
+	int64_t ready_ns; /* connected, subscribed and reading since; 0: not */
+	int64_t up_ns;    /* connected since; 0: not */
+	bool was_down;    /* since the stage began */
+	double expected;  /* ticks that the silence should have held */
 	int64_t silent_ns;
 	int64_t worst_ns; /* the longest silence of late that was no chance, and ended by itself */
 	int64_t ordinary_ns; /* the longest silence that is taken for ordinary now */

@@ -287,6 +287,34 @@ Test(liveness, the_stages_come_in_order_each_with_its_patience)
 	close_live(&f);
 }
 
+/* A session can end and another begin between two turns; and a feed whose symbols were moved away is
+ * still to be mended. */
+Test(liveness, a_quick_session_counts_and_a_feed_that_was_left_is_tried_again)
+{
+	struct live_fixture f;
+	open_live(&f, "US", 30, 2, US_OPEN + HOUR);
+	run(&f, 10 * MINUTE);
+	f.mute = true;
+	cr_assert_gt(run_until(&f, LC_STAGE_RECONNECT, MINUTE), 0);
+	f.link.session++;
+	cr_assert_gt(run_until(&f, LC_STAGE_FAIL_OVER, 20 * SECOND), 0);
+	f.link.session++;
+	f.link.moved = true;
+	for (size_t i = 0; i < f.count; i++) {
+		f.halted[i] = true; /* as good as not followed */
+	}
+	double took_s = (double)run_until(&f, LC_STAGE_FAIL_OVER, 5 * MINUTE) / 1e9;
+	cr_assert(took_s >= 59 && took_s <= 61, "%g s", took_s);
+	/* its probes speak again: symbols that another feed follows */
+	lc_liveness_data(f.live, 0, 3, f.wall_ns, f.mono_ns);
+	cr_assert_gt(run_until(&f, LC_STAGE_OVER, SECOND), 0);
+	f.link.moved = false;
+	skip_to(&f, at(2026, 11, 18, 20, 0));
+	cr_assert_eq(f.stages[LC_STAGE_PROBE], 1);
+	cr_assert_eq(view_of(&f).subscription, LC_LIVE_IDLE);
+	close_live(&f);
+}
+
 Test(liveness, a_dead_connection_is_left_without_asking_for_symbols)
 {
 	struct live_fixture f;

@@ -350,3 +350,47 @@ Test(subscriptions, the_earliest_wanted_have_the_places)
 		walk(seed * 0x9e3779b97f4a7c15, false);
 	}
 }
+
+/* A symbol that fell silent is left and followed anew, and nobody takes its place meanwhile. */
+Test(subscriptions, renews_what_is_held_in_its_place)
+{
+	struct lc_subscriptions *subs = make();
+	struct change change;
+	FOLLOW(subs, 1, 2, 3, 4);
+	cr_assert(next(subs, SYMBOLS, &change));
+	cr_assert_not(lc_subscriptions_renew(subs, 1), "it is not held yet");
+	lc_subscriptions_rejected(subs, 4, true);
+	lc_subscriptions_changed(subs);
+	cr_assert(lc_subscriptions_renew(subs, 2));
+	cr_assert(lc_subscriptions_renew(subs, 2), "twice is once");
+	cr_assert_not(lc_subscriptions_renew(subs, 4));
+	cr_assert_not(lc_subscriptions_renew(subs, 9));
+	cr_assert(next(subs, SYMBOLS, &change));
+	EXPECT(change.remove, change.n_remove, 2);
+	cr_assert_eq(change.n_add, 0, "no place became free for the one over the limit");
+	lc_subscriptions_changed(subs);
+	cr_assert(next(subs, SYMBOLS, &change));
+	EXPECT(change.add, change.n_add, 2);
+	cr_assert_eq(change.n_remove, 0);
+	lc_subscriptions_changed(subs);
+	cr_assert_not(lc_subscriptions_pending(subs));
+	cr_assert_eq(lc_subscriptions_counts(subs).subscribed, 3);
+	size_t cursor = 0;
+	uint32_t symbol, order[4];
+	for (size_t i = 0; lc_subscriptions_each(subs, &cursor, &symbol); i++) {
+		order[i] = symbol;
+	}
+	EXPECT(order, 4, 1, 2, 3, 4);
+	/* left while it is renewed: it stays left */
+	cr_assert(lc_subscriptions_renew(subs, 3));
+	lc_subscriptions_leave(subs, 3);
+	take_all(subs);
+	cr_assert_not(lc_subscriptions_held(subs, 3));
+	/* a session that ends forgets it */
+	cr_assert(lc_subscriptions_renew(subs, 1));
+	lc_subscriptions_reset(subs);
+	cr_assert(next(subs, SYMBOLS, &change));
+	EXPECT(change.add, change.n_add, 1, 2, 4);
+	cr_assert_eq(change.n_remove, 0);
+	lc_subscriptions_destroy(subs);
+}

@@ -626,3 +626,46 @@ Test(supervisor, forwards_pausing_only_into_a_session)
 	tear_down(&fake);
 	cr_assert_eq(fake.pauses, 2);
 }
+
+/* --- for liveness --- */
+
+Test(supervisor, subscribes_anew_and_connects_anew_when_it_is_told)
+{
+	struct fake fake = {.max_change = 7};
+	set_up(&fake);
+	follow_range(&fake, 0, 20);
+	cr_assert_not(lc_supervisor_resubscribe(fake.supervisor, LC_SYMBOL_NONE));
+	lc_supervisor_reconnect(fake.supervisor, "too early");
+	lc_supervisor_start(fake.supervisor);
+	UNTIL(&fake, subscribed(&fake) == 20);
+	cr_assert(lc_supervisor_resubscribe(fake.supervisor, 5));
+	UNTIL(&fake, fake.n_removed == 1 && subscribed(&fake) == 20);
+	cr_assert_eq(fake.n_added, 21);
+	cr_assert(lc_supervisor_resubscribe(fake.supervisor, LC_SYMBOL_NONE));
+	UNTIL(&fake, fake.n_removed == 21 && subscribed(&fake) == 20);
+	cr_assert_eq(fake.n_added, 41);
+	fake.states[0] = '\0';
+	lc_supervisor_reconnect(fake.supervisor, "mute");
+	lc_supervisor_reconnect(fake.supervisor, "once is enough");
+	cr_assert_eq(state(&fake), LC_FEED_RECONNECTING);
+	cr_assert_str_eq(lc_supervisor_status(fake.supervisor).reason, "mute");
+	UNTIL(&fake, subscribed(&fake) == 20);
+	cr_assert_str_eq(fake.states, "RECONNECTING CONNECTING CONNECTED");
+	cr_assert_eq(fake.stops, 1);
+	cr_assert_eq(fake.closed, 0);
+	/* stopped while it is connected anew: it stays stopped, and is closed once */
+	lc_supervisor_reconnect(fake.supervisor, "mute again");
+	lc_supervisor_stop(fake.supervisor, "by command");
+	UNTIL(&fake, fake.closed == 1);
+	cr_assert_eq(fake.stops, 2);
+	cr_assert_eq(fake.starts, 2);
+	cr_assert_eq(state(&fake), LC_FEED_STOPPED);
+	/* and with new settings meanwhile it comes back */
+	lc_supervisor_start(fake.supervisor);
+	UNTIL(&fake, subscribed(&fake) == 20);
+	lc_supervisor_reconnect(fake.supervisor, "mute");
+	lc_supervisor_configure(fake.supervisor, &fake.config, NULL, true);
+	UNTIL(&fake, subscribed(&fake) == 20);
+	cr_assert_eq(fake.starts, 4);
+	tear_down(&fake);
+}
