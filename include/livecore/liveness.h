@@ -1,17 +1,18 @@
-/* Is a feed alive? Three verdicts: of its socket (the connection answers: pings and pongs count here
- * only), of its subscription (data of the symbols it follows, as a whole), and of each symbol (silent
- * while its peers are not). How often a symbol speaks is learned, by the time of its market's session;
- * a feed's silence is weighed against the sum of its symbols, so that a busy feed is missed within
- * seconds and a quiet one is left in peace. Pure: no I/O, the time is an argument. Loop thread. It
- * never reconnects anything: it says what is to be done next.
+/* Is a feed alive? Three verdicts: of its socket (the connection answers: pings and pongs count
+ * here only), of its subscription (data of the symbols it follows, as a whole), and of each symbol
+ * (silent while its peers are not). How often a symbol speaks is learned, by the time of its
+ * market's session; a feed's silence is weighed against the sum of its symbols, so that a busy feed
+ * is missed within seconds and a quiet one is left in peace. Pure: no I/O, the time is an argument.
+ * Loop thread. It never reconnects anything: it says what is to be done next.
  *
- * How silence is weighed: what a symbol says within a quarter of a second counts once. While a
- * feed is silent, the ticks that were to be expected meanwhile are summed up; with arrivals by
- * chance, a silence that should have held n of them has a probability of e^-n. `patience` is that n,
- * 25 by default: once in 10^11 silences. What is no chance (polls, a vendor that sends in bursts) is
- * seen in silences that held much and ended by themselves: none is mute before twice the longest of
- * these. Only continuous trading counts, and the pre-market where it was learned: never an auction
- * (exchanges pause in it), lunch, after hours or a holiday, nor the first seconds after an open or a
+ * How silence is weighed: what a symbol says within a quarter of a second counts once. While a feed
+ * is silent, the ticks that were to be expected meanwhile are summed up; with arrivals by chance, a
+ * silence that should have held n of them has a probability of e^-n. `patience` is that n, 25 by
+ * default: once in 10^11 silences. Few symbols are less like chance: one alone gets four times the
+ * patience. What is no chance at all (polls, a vendor that sends in bursts) is seen in silences
+ * that held much and ended by themselves: none is mute before twice the longest of these. Only
+ * continuous trading counts, and the pre-market where it was learned: never an auction (exchanges
+ * pause in it), lunch, after hours or a holiday, nor the first seconds after an open or a
  * subscription, nor a halted symbol. */
 #pragma once
 

@@ -1,6 +1,6 @@
-/* Watches over the feeds: gives liveness what happens, and does what it says (probe, subscribe anew,
- * connect anew, fail over), each with an event, a metric and a log line, at the last an alert. Loop
- * thread; judged four times a second, symbols in slices. It decides nothing itself. */
+/* Watches over the feeds: gives liveness what happens, and does what it says (probe, subscribe
+ * anew, connect anew, fail over), each with an event, a metric and a log line, at the last an
+ * alert. Loop thread; judged four times a second, symbols in slices. It decides nothing itself. */
 #pragma once
 
 #include "livecore/buf.h"

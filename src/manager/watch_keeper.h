@@ -21,5 +21,6 @@ struct lc_watch_keeper_setup {
 
 enum lc_err lc_watch_keeper_create(
 	const struct lc_watch_keeper_setup *setup, struct lc_watch_keeper **out);
-/* Stores what is not stored yet, then frees; done is called once, later. live is used until then. */
+/* Stores what is not stored yet, then frees; done is called once, later. live is used until
+ * then. */
 void lc_watch_keeper_stop(struct lc_watch_keeper *keeper, void (*done)(void *arg), void *arg);

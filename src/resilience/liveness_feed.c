@@ -369,7 +369,8 @@ static void on_failed(struct lc_liveness *live, struct live_feed *feed,
 	}
 }
 
-/* Nothing is to be expected any more, so nothing is wrong. A dead vendor stays one over the night. */
+/* Nothing is to be expected any more, so nothing is wrong. A dead vendor stays one over the
+ * night. */
 static bool is_moot(const struct lc_liveness *live, const struct live_feed *feed,
 	const struct lc_live_link *link)
 {

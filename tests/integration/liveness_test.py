@@ -109,6 +109,25 @@ class Liveness(livecore.Case):
         self.assertEqual(self.liveness()["symbols_learned"], 3)
         self.assertEqual(self.live.feeder("alpaca")["ticks"], 0)
 
+    def test_polls_that_never_change(self):
+        """The source of a polled feed stands still: it is answered, and what it answers is frozen."""
+        symbols = [f"{number:05d}.HK" for number in (700, 5, 1, 2, 3, 11, 16, 27, 66, 388)]
+        self.server = self.sim("fushu", "--rate", "200")
+        self.live = self.run_livecore(livecore.fushu(self.server) | IMPATIENT)
+        self.events = self.read("events")
+        self.follow("p", symbols)
+        livecore.wait_for(
+            lambda: self.live.feeder("fushu")["liveness"]["subscription"] == "flows",
+            lambda: self.live.feeder("fushu"),
+        )
+        self.server.fault("quiet:600")
+        probe = self.events.event("feed_mute", stage="probe", feeder="fushu")
+        self.assertEqual((probe["verdict"], probe["socket"]), ("frozen", "answers"))
+        self.assertIn("answered", probe["evidence"])
+        self.events.event("feed_mute", stage="reconnect")
+        self.server.fault("clear")
+        self.events.event("feed_mute", stage="over")
+
     def test_switched_off(self):
         self.server = self.sim("alpaca", "--rate", "100")
         self.start(liveness__enabled="false")

@@ -287,8 +287,8 @@ Test(liveness, the_stages_come_in_order_each_with_its_patience)
 	close_live(&f);
 }
 
-/* A session can end and another begin between two turns; and a feed whose symbols were moved away is
- * still to be mended. */
+/* A session can end and another begin between two turns; and a feed whose symbols were moved away
+ * is still to be mended. */
 Test(liveness, a_quick_session_counts_and_a_feed_that_was_left_is_tried_again)
 {
 	struct live_fixture f;
