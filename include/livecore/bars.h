@@ -74,6 +74,8 @@ enum lc_err lc_bars_replace(struct lc_bars *bars, const struct lc_bar *minute);
  * (at most one a bar a second) and partials. Does one bounded slice and returns true when more is
  * left: call it again. Every 100 to 500 ms is often enough. */
 bool lc_bars_advance(struct lc_bars *bars, enum lc_market market, int64_t now_ns);
+/* The newest event time of a market; INT64_MIN: none was seen. */
+int64_t lc_bars_watermark(const struct lc_bars *bars, enum lc_market market);
 /* Says every revision that waits, without the limit of one a second: at stop. */
 void lc_bars_flush(struct lc_bars *bars, int64_t now_ns);
 

@@ -89,6 +89,11 @@ bool lc_bars_advance(struct lc_bars *bars, enum lc_market market, int64_t now_ns
 	return false;
 }
 
+int64_t lc_bars_watermark(const struct lc_bars *bars, enum lc_market market)
+{
+	return bars->markets[market].watermark_ns;
+}
+
 void lc_bars_flush(struct lc_bars *bars, int64_t now_ns)
 {
 	for (int market = 0; market < LC_MARKETS; market++) {

@@ -323,6 +323,20 @@ static void between_sources(
 	}
 }
 
+/* Where volumes are lots, odd shares move the money alone: it enters its minute all the same. */
+static struct lc_decimal money_of(const struct day_state *d, const struct lc_tick *tick,
+	struct lc_decimal traded, struct lc_decimal placed)
+{
+	bool rose = traded.mantissa > 0;
+	if (rose && lc_decimal_compare(placed, traded) < 0) {
+		return lc_decimal_mul(tick->price, placed);
+	}
+	if (!(tick->has & LC_HAS_AMOUNT) || tick->volume.mantissa <= 0 || (d->mixed && !rose)) {
+		return (struct lc_decimal){0};
+	}
+	return larger(lc_decimal_sub(tick->amount, d->total_amount), (struct lc_decimal){0});
+}
+
 /* What was traded since the last snapshot, in its minute. */
 static struct row *place_snapshot(struct lc_bars *bars, struct symbol_bars *s,
 	const struct day_plan *plan, const struct lc_tick *tick, int slot, struct lc_decimal traded)
@@ -338,17 +352,9 @@ static struct row *place_snapshot(struct lc_bars *bars, struct symbol_bars *s,
 		const struct row_prices prices = prices_of(tick, plan, slot, LC_UPDATES_ALL);
 		lc_row_prices(row, &prices);
 	}
-	if (rose) {
-		struct lc_decimal amount = {0};
-		if (tick->has & LC_HAS_AMOUNT) {
-			amount = lc_decimal_sub(tick->amount, s->d.total_amount);
-		}
-		if (lc_decimal_compare(volume, traded) < 0) {
-			amount = lc_decimal_mul(tick->price, volume);
-		}
-		lc_row_volume(row, volume, amount.mantissa > 0 ? amount : (struct lc_decimal){0});
-		s->d.placed = add(s->d.placed, volume);
-	}
+	volume = rose ? volume : (struct lc_decimal){0};
+	lc_row_volume(row, volume, money_of(&s->d, tick, traded, volume));
+	s->d.placed = add(s->d.placed, volume);
 	row->ticks += tick->conflated + 1;
 	row->flags |= ROW_UNSAVED;
 	return row;

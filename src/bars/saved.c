@@ -92,10 +92,13 @@ static void pass_holes(struct pass *pass, struct day_state *d)
 	}
 }
 
+/* A field that is added here changes the format: then VERSION too. */
+static_assert(sizeof(struct day_state) == 376, "every field of the state is passed");
+
 static void pass_state(struct pass *pass, int64_t *watch_ns, struct day_state *d)
 {
 	bool *const flags[] = {&d->snapshots, &d->printed, &d->unseen, &d->day_said, &d->day_dirty,
-		&d->day_doubt, &d->over};
+		&d->day_doubt, &d->over, &d->mixed};
 	struct lc_decimal *const decimals[] = {&d->total, &d->total_amount, &d->volume, &d->amount,
 		&d->placed, &d->outside, &d->print};
 	PASS(pass, *watch_ns);
@@ -105,6 +108,7 @@ static void pass_state(struct pass *pass, int64_t *watch_ns, struct day_state *d
 		pass_bool(pass, flags[i]);
 	}
 	pass_holes(pass, d);
+	PASS(pass, d->source);
 	PASS(pass, d->day_revision);
 	PASS(pass, d->day_ticks);
 	PASS(pass, d->unseen_from_ns);

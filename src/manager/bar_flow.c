@@ -29,9 +29,20 @@ struct lc_bar_flow {
 	void *done_arg;
 };
 
-static int64_t now_ns(const struct lc_bar_flow *flow)
+/* Tapes may be of different days, and the loop's clock is that of the newest: each market has its
+ * own time then; 0 before its tape begins. */
+static int64_t market_ns(const struct lc_bar_flow *flow, enum lc_market market)
 {
-	return lc_loop_wall_ns(flow->setup.loop);
+	if (!flow->setup.tape) {
+		return lc_loop_wall_ns(flow->setup.loop);
+	}
+	int64_t newest_ns = lc_bars_watermark(flow->bars, market);
+	return newest_ns > 0 ? newest_ns : 0;
+}
+
+static int64_t symbol_ns(const struct lc_bar_flow *flow, uint32_t symbol)
+{
+	return market_ns(flow, (enum lc_market)lc_symbols_get(flow->setup.symbols, symbol)->market);
 }
 
 /* --- what the bars say --- */
@@ -133,7 +144,6 @@ static void look_at(struct lc_bar_flow *flow, uint32_t symbol, int64_t at_ns)
 static bool look_at_unseen(struct lc_bar_flow *flow)
 {
 	size_t count = lc_symbols_count(flow->setup.symbols), left = flow->open ? LOOKED_A_STEP : 0;
-	int64_t at_ns = now_ns(flow);
 	for (; flow->open > 0 && flow->cursor < count; flow->cursor++) {
 		uint32_t symbol = (uint32_t)flow->cursor;
 		if (flow->unseen[symbol] == 0) {
@@ -145,7 +155,7 @@ static bool look_at_unseen(struct lc_bar_flow *flow)
 		if (flow->setup.host->unwanted(flow->setup.arg, symbol)) {
 			lc_bar_flow_leave(flow, symbol); /* it was kept, and nobody wants it */
 		} else {
-			look_at(flow, symbol, at_ns);
+			look_at(flow, symbol, symbol_ns(flow, symbol));
 		}
 	}
 	return false;
@@ -163,7 +173,8 @@ static bool on_turn_step(void *arg)
 		wake(flow);
 		return true;
 	}
-	if (!lc_bars_advance(flow->bars, (enum lc_market)flow->market, now_ns(flow))) {
+	enum lc_market market = (enum lc_market)flow->market;
+	if (!lc_bars_advance(flow->bars, market, market_ns(flow, market))) {
 		flow->market++;
 	}
 	wake(flow);
@@ -332,7 +343,7 @@ enum lc_err lc_bar_flow_follow(struct lc_bar_flow *flow, uint32_t symbol)
 	if (!flow) {
 		return LC_OK;
 	}
-	enum lc_err rc = lc_bars_follow(flow->bars, symbol, now_ns(flow));
+	enum lc_err rc = lc_bars_follow(flow->bars, symbol, symbol_ns(flow, symbol));
 	if (rc == LC_OK) {
 		flow->held[symbol] = true;
 		lc_bar_flow_lost(flow, symbol); /* until its feed has it */
@@ -354,7 +365,7 @@ void lc_bar_flow_leave(struct lc_bar_flow *flow, uint32_t symbol)
 
 void lc_bar_flow_lost(struct lc_bar_flow *flow, uint32_t symbol)
 {
-	int64_t at_ns = flow ? now_ns(flow) : 0;
+	int64_t at_ns = flow ? symbol_ns(flow, symbol) : 0;
 	/* Before a tape begins it is no time at all, and nothing was missed. */
 	if (at_ns > 0 && flow->held[symbol] && flow->unseen[symbol] == 0) {
 		mark_unseen(flow, symbol, at_ns);
@@ -429,14 +440,13 @@ static void on_part_closed(void *arg)
  * on. */
 static void say_all(struct lc_bar_flow *flow)
 {
-	int64_t at_ns = now_ns(flow);
 	size_t count = lc_symbols_count(flow->setup.symbols);
 	for (uint32_t symbol = 0; symbol < count; symbol++) {
 		if (flow->unseen[symbol] != 0) {
-			tell_gap(flow, symbol, at_ns);
+			tell_gap(flow, symbol, symbol_ns(flow, symbol));
 		}
 	}
-	lc_bars_flush(flow->bars, at_ns);
+	lc_bars_flush(flow->bars, flow->setup.tape ? 0 : lc_loop_wall_ns(flow->setup.loop));
 	wake(flow);
 }
 

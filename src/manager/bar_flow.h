@@ -33,6 +33,7 @@ struct lc_bar_flow_setup {
 	const struct lc_bars_config *config; /* for the call */
 	const struct lc_store_config *store; /* until stopped */
 	const char *state_dir;
+	bool tape; /* each market's time is that of its newest tick */
 	const struct lc_bar_flow_host *host;
 	void *arg;
 };

@@ -278,6 +278,7 @@ static enum lc_err create_bars(struct lc_manager *manager, struct lc_error *err)
 		.config = lc_config_section(manager->config, "bars"),
 		.store = lc_config_section(manager->config, "store"),
 		.state_dir = manager->state_dir,
+		.tape = manager->options.tape,
 		.host = &host,
 		.arg = manager};
 	return lc_bar_flow_create(&setup, &manager->bars, err);
