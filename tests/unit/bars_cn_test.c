@@ -278,3 +278,22 @@ Test(bars_cn, watermark_closes)
 	EXPECT(&f, "1m 09:30 10 10 10 10 100 1000 1\n");
 	fixture_close(&f);
 }
+
+/* Where volumes come in lots, odd shares move the money alone: it enters the minute in which it
+ * appeared, or at least its longer bars. */
+Test(bars_cn, odd_shares_move_the_money_alone)
+{
+	struct bars_fixture f;
+	fixture_open(&f, "688293.SH", 1 << LC_PERIOD_1M | 1 << LC_PERIOD_5M, false);
+	follow(&f, "2026-03-04 08:00:00");
+	snapshot(&f, "2026-03-04 09:30:03", "10", "100", "1000", "10", "10", "10");
+	snapshot(&f, "2026-03-04 09:30:33", "10", "100", "1070", "10", "10", "10");
+	snapshot(&f, "2026-03-04 09:31:03", "10", "100", "1100", "10", "10", "10");
+	snapshot(&f, "2026-03-04 09:32:03", "10", "100", "1130", "10", "10", "10");
+	snapshot(&f, "2026-03-04 09:32:33", "10", "200", "2130", "10", "10", "10");
+	advance(&f, "2026-03-04 09:35:03");
+	EXPECT(&f, "1m 09:30 10 10 10 10 100 1070 2\n"
+		   "1m 09:32 10 10 10 10 100 1030 2\n"
+		   "5m 09:30 10 10 10 10 200 2130 5\n");
+	fixture_close(&f);
+}
