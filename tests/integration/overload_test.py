@@ -191,6 +191,34 @@ class Overload(livecore.Case):
         self.live.wait_subscribed("alpaca", 3)
         self.live.expect("feeder state .*to=RECONNECTING")
 
+    def test_a_source_that_fails_while_its_ticks_wait(self):
+        """What the old source said goes out before what the new one says."""
+        symbols = [f"{600000 + n}.SH" for n in range(200)]
+        old, new = self.sim("eastmoney", "--rate", "4000"), self.sim("tencent", "--rate", "4000")
+        routes = {"routing.feeders": "eastmoney,tencent", "routing.routes": '"*=eastmoney,tencent"'}
+        vendors = {"eastmoney.url": old.url, "eastmoney.mode": "poll", "eastmoney.poll_interval": "20ms"}
+        vendors |= {"tencent.url": new.url, "tencent.poll_interval": "20ms", "tencent.max_symbols": "100"}
+        more = {"supervisor.alert_after": "1", "queue.policy": "block", "queue.size": "5000"}
+        self.live = self.run_livecore(SMALL | routes | vendors | more)
+        self.follow("p", symbols)
+        self.live.wait_subscribed("eastmoney", 200)
+        self.addCleanup(self.kafka_signal, signal.SIGCONT)
+        self.kafka_signal(signal.SIGSTOP)
+        for vendor, source in (("eastmoney", old), ("tencent", None)):
+            livecore.wait_for(
+                lambda: self.live.feeder(vendor)["queue"]["length"] > 500, lambda: self.live.feeder(vendor)
+            )
+            if source:
+                source.kill()
+        self.kafka_signal(signal.SIGCONT)
+        livecore.wait_for(lambda: self.live.feeder("tencent")["queue"]["length"] < 100, "Kafka catches up")
+        self.assertEqual(self.live.stop(), 0, self.live.text)
+        records = livecore.read_all(self.broker, self.name("market_data"))
+        self.assertEqual(livecore.holes(records), [])
+        for symbol in symbols:
+            sources = [r.value["source"] for r in records if r.key == symbol]
+            self.assertEqual(sources, sorted(sources), symbol)  # "eastmoney" comes first
+
 
 if __name__ == "__main__":
     livecore.main()
