@@ -445,10 +445,9 @@ static void alpaca_configure(struct lc_feeder *feeder, const void *config)
 static size_t alpaca_backfill_most(
 	const struct lc_feeder *feeder, enum lc_backfill_kind what, uint32_t symbol)
 {
-	(void)feeder;
 	(void)what;
 	(void)symbol;
-	return LC_ALPACA_BACKFILL_SYMBOLS;
+	return const_alpaca_of(feeder)->settings->trades ? LC_ALPACA_BACKFILL_SYMBOLS : 0;
 }
 
 static enum lc_err alpaca_backfill(struct lc_feeder *feeder, const struct lc_backfill *request)

@@ -159,7 +159,7 @@ enum lc_err lc_alpaca_settings_check(
 			"alpaca.trades and alpaca.quotes are both off: there is nothing to follow");
 	}
 	enum lc_err code = check_url(settings, "alpaca.url", settings->url, check_stream_url, err);
-	if (code == LC_OK && settings->snapshots) {
+	if (code == LC_OK) {
 		code = check_url(
 			settings, "alpaca.data_url", settings->data_url, check_data_url, err);
 	}

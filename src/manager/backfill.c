@@ -7,8 +7,9 @@
 #include <string.h>
 
 #define JOBS_MAX 64
-#define DOUBTS_MAX 256
+#define DOUBTS_MAX 512
 #define DOUBT_REQUESTS 3
+#define DOUBTS_A_REQUEST 10
 /* A vendor's bar is there some seconds after its minute's end. */
 #define MINUTE_READY_NS (65 * LC_NS_PER_S)
 #define MINUTE_NS (60 * LC_NS_PER_S)
@@ -21,6 +22,7 @@ struct job {
 	char gap[LC_GAP_ID_MAX + 1]; /* "": doubtful minutes */
 	enum lc_gap_cause cause;
 	struct lc_plan plan;
+	int64_t bars_from_ns; /* the bars lack ticks since then; 0: since the holes' begin */
 	uint64_t ticks;
 	bool drained;                          /* mark() was called: everything has come */
 	size_t closed, told_filled, told_left; /* entries done with, in the turns of its end */
@@ -131,6 +133,26 @@ static bool tell(struct lc_backfills *backfills, struct job *job)
 	return false;
 }
 
+/* The ticks between the last save of the bars and the end of the process are published and in no
+ * bar: those minutes stay as they are until the vendor's own take their place. */
+static void fill_bars(
+	struct lc_backfills *backfills, const struct job *job, const struct lc_plan_entry *entry)
+{
+	int64_t from_ns = entry->from_ns;
+	if (job->bars_from_ns != 0) {
+		int64_t lacking_ns = job->bars_from_ns < from_ns ? job->bars_from_ns : from_ns;
+		for (int64_t at_ns = lacking_ns - lacking_ns % MINUTE_NS; at_ns <= from_ns;
+			at_ns += MINUTE_NS) {
+			lc_backfills_minute(backfills, entry->symbol, at_ns);
+		}
+		from_ns += MINUTE_NS - from_ns % MINUTE_NS;
+	}
+	if (from_ns <= entry->until_ns) {
+		lc_bar_flow_filled(backfills->setup.bars, entry->symbol, from_ns,
+			entry->until_ns + SEEN_AGAIN_NS);
+	}
+}
+
 /* Everything that came is in the bars now; true while there is more to do. */
 static bool close_entries(struct lc_backfills *backfills, struct job *job)
 {
@@ -141,8 +163,7 @@ static bool close_entries(struct lc_backfills *backfills, struct job *job)
 		const struct lc_plan_entry *entry = &job->plan.entries[job->closed];
 		bool filled = lc_plan_filled(entry);
 		if (filled) {
-			lc_bar_flow_filled(backfills->setup.bars, entry->symbol, entry->from_ns,
-				entry->until_ns + SEEN_AGAIN_NS);
+			fill_bars(backfills, job, entry);
 		}
 		backfills->stats.filled += filled;
 		backfills->stats.left += !filled;
@@ -232,8 +253,9 @@ static void take_doubts(struct lc_backfills *backfills)
 			.until_ns = doubt->start_ns};
 	}
 	backfills->n_doubts = kept;
-	for (size_t i = 0; i < n; i++) { /* each its own minute, and a request */
-		add_job(backfills, "", LC_GAP_VENDOR, &due[i], 1, DOUBT_REQUESTS);
+	if (n > 0) {
+		add_job(backfills, "", LC_GAP_VENDOR, due, n,
+			DOUBT_REQUESTS + n / DOUBTS_A_REQUEST);
 	}
 }
 
@@ -280,13 +302,18 @@ bool lc_backfills_can(const struct lc_backfills *backfills, uint32_t symbol)
 }
 
 enum lc_err lc_backfills_add(struct lc_backfills *backfills, const char *gap,
-	enum lc_gap_cause cause, const struct lc_plan_entry *entries, size_t count)
+	enum lc_gap_cause cause, const struct lc_plan_entry *entries, size_t count,
+	int64_t bars_from_ns)
 {
 	if (backfills->n_jobs >= JOBS_MAX) {
 		return LC_ERR_FULL;
 	}
-	return add_job(backfills, gap, cause, entries, count,
+	enum lc_err rc = add_job(backfills, gap, cause, entries, count,
 		(size_t)backfills->setup.config->max_requests);
+	if (rc == LC_OK) {
+		container_of(backfills->jobs.prev, struct job, node)->bars_from_ns = bars_from_ns;
+	}
+	return rc;
 }
 
 void lc_backfills_minute(struct lc_backfills *backfills, uint32_t symbol, int64_t start_ns)

@@ -42,10 +42,12 @@ void lc_backfills_configure(
 
 /* Can the symbol be asked for at all? */
 bool lc_backfills_can(const struct lc_backfills *backfills, uint32_t symbol);
-/* Queues the holes of a gap that ended. Those that cannot be filled are passed over, and stay
- * open. LC_ERR_NOMEM, LC_ERR_FULL: they stay open. */
+/* Queues the holes of a gap that ended. bars_from_ns: after a restart, since when the bars lack
+ * ticks; the minutes from there to a hole's begin are the vendor's to tell; 0: they lack none.
+ * LC_ERR_NOMEM, LC_ERR_FULL: the holes stay open. */
 enum lc_err lc_backfills_add(struct lc_backfills *backfills, const char *gap,
-	enum lc_gap_cause cause, const struct lc_plan_entry *entries, size_t count);
+	enum lc_gap_cause cause, const struct lc_plan_entry *entries, size_t count,
+	int64_t bars_from_ns);
 /* Queues one minute, whose vendor's bar is to take the place of ours, when it is over. */
 void lc_backfills_minute(struct lc_backfills *backfills, uint32_t symbol, int64_t start_ns);
 /* The session ended: what is under way is asked for again in the next. */

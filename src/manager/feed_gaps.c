@@ -246,8 +246,8 @@ static void fill(struct side *side, size_t count)
 				.until_ns = hole->until_ns};
 		}
 	}
-	if (n > 0 &&
-		lc_backfills_add(side->backfills, side->id, side->cause, gaps->plan, n) != LC_OK) {
+	if (n > 0 && lc_backfills_add(side->backfills, side->id, side->cause, gaps->plan, n,
+			     side->cause == LC_GAP_RESTART ? gaps->before_ns : 0) != LC_OK) {
 		for (size_t i = 0; i < n; i++) {
 			lc_quality_edge(gaps->manager->quality, gaps->plan[i].symbol, false);
 		}
