@@ -88,7 +88,7 @@ struct journal_store {
 	bool armed;   /* something was committed since the last round */
 	bool marks_due;
 	unsigned late_ticks; /* in a row that found the round too long in the pool */
-	int64_t retry_ns, marks_ns, sync_ns;
+	int64_t retry_ns, freed_retry_ns, marks_ns, sync_ns;
 	size_t max_files, files; /* that may be, and that are */
 	size_t reserve;          /* of them, for what is said about losses */
 	uint32_t next_slot;
@@ -104,6 +104,7 @@ struct journal_store {
 	struct losses *losses; /* owned; being told, or found by recovery */
 	bool giving_up;        /* a job, or the telling of what it found */
 	struct lc_slice *telling;
+	bool dir_unsynced, sync_failed;
 	bool syncing;  /* a job of it is in the pool */
 	unsigned jobs; /* in the pool */
 	bool closing, closed;

@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define FLUSH_MS 2 /* what was committed is written so much later, with what came after it */
+#define FLUSH_MS 4 /* what was committed is written so much later, with what came after it */
 #define TICK_MS 100
 #define HUNG_MS 1000 /* a disk that takes so long protects nothing */
 #define RETRY_MS 500
@@ -164,11 +165,12 @@ static void add_freed(struct journal_store *store)
 	bool starved = segment && segment->slot == JOURNAL_NO_SLOT && store->free_count == 0 &&
 		       store->files >= store->max_files;
 	uint64_t through = starved ? JOURNAL_NEVER - 1 : journal_store_through(store);
+	bool wait = now_ns(store) < store->freed_retry_ns;
 	size_t kept = 0, taken = 0;
 	size_t spare = store->free_count;
 	for (size_t i = 0; i < store->freed_count; i++) {
 		const struct freed freed = store->freed[i];
-		if (taken == FREED_A_ROUND || freed.after_id > through) {
+		if (taken == FREED_A_ROUND || freed.after_id > through || wait) {
 			store->freed[kept++] = freed;
 			continue;
 		}
@@ -267,6 +269,7 @@ static void end_create(struct journal_store *store, int error)
 	const struct segment *segment = first_unwritten(store->journal);
 	if (!error) {
 		store->files++;
+		store->dir_unsynced = true;
 		store->free_slots[store->free_count++] = store->next_slot++;
 	} else if (segment && segment->slot == JOURNAL_NO_SLOT) {
 		fail(store, error);
@@ -283,7 +286,7 @@ static void end_step(struct journal_store *store, const struct disk_step *step, 
 		end_create(store, error);
 		break;
 	case DISK_HEAD:
-		if (error) {
+		if (error && !segment->released) { /* else its file is on its way back already */
 			store->free_slots[store->free_count++] = step->slot;
 			segment->slot = JOURNAL_NO_SLOT;
 		}
@@ -298,6 +301,7 @@ static void end_step(struct journal_store *store, const struct disk_step *step, 
 		if (error) {
 			const struct freed again = {.slot = step->slot};
 			journal_store_freed(store, &again);
+			store->freed_retry_ns = now_ns(store) + RETRY_MS * LC_NS_PER_MS;
 		} else if (step->action == DISK_FREE) {
 			store->free_slots[store->free_count++] = step->slot;
 		} else {
@@ -323,7 +327,7 @@ static void end_round(struct journal_store *store, bool cancelled)
 	}
 	const struct segment *rest = first_unwritten(store->journal);
 	bool behind = rest && rest != store->journal->segments[store->journal->count - 1];
-	if (wrote && !failed && !behind) {
+	if ((wrote || !rest) && !failed && !behind && !store->sync_failed) {
 		set_protected(store, true, "the disk takes records again");
 	}
 }
@@ -447,6 +451,7 @@ struct sync_job {
 	struct segment *segments[ROUND_STEPS];
 	uint32_t slots[ROUND_STEPS];
 	unsigned count;
+	bool dir; /* files were made: their names as well */
 	int error;
 };
 
@@ -458,6 +463,9 @@ static void work_sync(void *arg)
 		int error = journal_disk_do(job->store->disk, &step);
 		job->error = error ? error : job->error;
 	}
+	if (job->dir && fsync(job->store->disk->dir_fd) != 0) {
+		job->error = errno;
+	}
 }
 
 static void on_synced(void *arg, bool cancelled)
@@ -468,9 +476,11 @@ static void on_synced(void *arg, bool cancelled)
 		job->segments[i]->unsynced |= job->error != 0 || cancelled;
 		journal_segment_put(store->journal, job->segments[i]);
 	}
+	store->dir_unsynced |= job->dir && (job->error != 0 || cancelled);
 	store->syncing = false;
 	/* A file that is gone meanwhile needs no syncing. */
-	if (job->error && job->error != ENOENT && !cancelled && !store->orphan) {
+	store->sync_failed = job->error && job->error != ENOENT && !cancelled;
+	if (store->sync_failed && !store->orphan) {
 		fail(store, job->error);
 	}
 	free(job);
@@ -497,6 +507,8 @@ static void start_sync(struct journal_store *store)
 		free(job);
 		return;
 	}
+	job->dir = store->dir_unsynced;
+	store->dir_unsynced = false;
 	store->syncing = true;
 	store->jobs++;
 	if (lc_loop_job(store->loop, work_sync, on_synced, job)) {

@@ -167,8 +167,8 @@ static const struct lc_setting kafka_settings[] = {
 		.min = 2.0 * 1024 * 1024,
 		.max = 64e9,
 		.apply = LC_APPLY_RESTART,
-		.help = "size of the log in memory; when it is full, each feeder's queue policy "
-			"applies"},
+		.help = "memory of the log between encoder and Kafka; what does not fit waits on disk, "
+			"and without journal.enabled each feeder's queue policy applies"},
 	{.key = "fetch_wait",
 		.type = LC_SET_DURATION,
 		.offset = KAFKA(fetch_wait_ms),

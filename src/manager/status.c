@@ -142,7 +142,7 @@ struct lc_manager_totals lc_manager_totals(struct lc_manager *manager)
 	struct lc_manager_totals totals = {
 		.prices = *manager->outbox.prices,
 		.published = journal.appended,
-		.acknowledged = journal.reported - manager->refused,
+		.acknowledged = journal.reported - journal.lost - manager->refused,
 		.refused = manager->refused,
 		.unacknowledged = journal.appended - journal.reported,
 	};

@@ -140,7 +140,7 @@ class Journal(livecore.Case):
         stream, count = live.status()["stream"], self.written(live)
         server.kill()
         self.all_arrive(live)
-        for_room = {"memory", "overflow", "drop_oldest", "drop_newest"} & set(live.feeder("alpaca")["dropped"])
+        for_room = {"memory", "queue_full", "queue_oldest", "queue_newest"} & set(live.feeder("alpaca")["dropped"])
         self.assertEqual(for_room, set())
         self.check_market({stream: count})
 
