@@ -13,6 +13,7 @@
 
 #define TERMINATOR 8 /* zero bytes behind the last record */
 #define CLEAN_NAME "clean"
+#define CLEAN_SALT 1
 
 static int write_all(int fd, const char *data, size_t len, uint64_t offset)
 {
@@ -195,15 +196,17 @@ void journal_disk_close(struct journal_disk *disk)
 	free(disk);
 }
 
-int journal_disk_write_clean(const struct journal_disk *disk, uint64_t next_id)
+int journal_disk_write_clean(const struct journal_disk *disk, const struct journal_clean *clean)
 {
-	char text[64];
-	int len = snprintf(text, sizeof text, "next_id %" PRIu64 "\n", next_id);
+	char page[LC_JOURNAL_PAGE + 64];
+	int len = snprintf(page, 64, "next_id %" PRIu64 "\n", clean->next_id);
+	memset(page + len, '\n', 64 - (size_t)len);
+	lc_journal_marks_write(&clean->marks, CLEAN_SALT, page + 64);
 	int fd = openat(disk->dir_fd, CLEAN_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 	if (fd < 0) {
 		return errno;
 	}
-	int rc = write_all(fd, text, (size_t)len, 0);
+	int rc = write_all(fd, page, sizeof page, 0);
 	rc = rc || fdatasync(fd) == 0 ? rc : errno;
 	close(fd);
 	if (rc) {
@@ -212,16 +215,18 @@ int journal_disk_write_clean(const struct journal_disk *disk, uint64_t next_id)
 	return rc;
 }
 
-bool journal_disk_take_clean(const struct journal_disk *disk, uint64_t *next_id)
+bool journal_disk_take_clean(const struct journal_disk *disk, struct journal_clean *out)
 {
-	char text[64] = "";
-	*next_id = 0;
+	char page[LC_JOURNAL_PAGE + 64] = "";
+	*out = (struct journal_clean){0};
 	int fd = openat(disk->dir_fd, CLEAN_NAME, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
 		return false;
 	}
-	ssize_t n = read(fd, text, sizeof text - 1);
+	ssize_t n = read(fd, page, sizeof page);
 	close(fd);
 	unlinkat(disk->dir_fd, CLEAN_NAME, 0);
-	return n > 0 && sscanf(text, "next_id %" SCNu64, next_id) == 1;
+	page[63] = '\0';
+	lc_journal_marks_read(page + 64, CLEAN_SALT, &out->marks);
+	return n > 0 && sscanf(page, "next_id %" SCNu64, &out->next_id) == 1;
 }

@@ -44,6 +44,11 @@ int journal_disk_end(const struct journal_disk *disk, uint32_t slot, uint32_t at
 /* Bytes that a file takes. */
 uint64_t journal_disk_file_bytes(const struct journal_disk *disk);
 
-/* The mark of an orderly end, with the id that comes next. Taken away when the log is opened. */
-int journal_disk_write_clean(const struct journal_disk *disk, uint64_t next_id);
-bool journal_disk_take_clean(const struct journal_disk *disk, uint64_t *next_id);
+/* The mark of an orderly end: the id that comes next, and the feeders' last event times, since the
+ * files may all be gone. Taken away when the log is opened. */
+struct journal_clean {
+	uint64_t next_id;
+	struct lc_journal_marks marks; /* its sources */
+};
+int journal_disk_write_clean(const struct journal_disk *disk, const struct journal_clean *clean);
+bool journal_disk_take_clean(const struct journal_disk *disk, struct journal_clean *out);

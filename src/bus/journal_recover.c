@@ -346,10 +346,11 @@ static enum lc_err find_log(struct finder *finder, size_t memory_bytes, struct l
 	if (rc) {
 		return out_of_memory(err);
 	}
-	uint64_t next_id;
-	journal->recovery.clean = journal_disk_take_clean(store->disk, &next_id);
+	struct journal_clean clean;
+	journal->recovery.clean = journal_disk_take_clean(store->disk, &clean);
 	journal->recovery.found = journal->recovery.clean || finder->count > 0;
-	journal->next_id = next_id > journal->next_id ? next_id : journal->next_id;
+	journal->next_id = clean.next_id > journal->next_id ? clean.next_id : journal->next_id;
+	take_sources(store, &clean.marks);
 	journal->unsent = journal->appended;
 	journal->recovery.source_count = store->source_count;
 	memcpy(journal->recovery.sources, store->sources, sizeof store->sources);

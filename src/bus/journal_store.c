@@ -384,7 +384,10 @@ static void finish_closing(struct journal_store *store)
 static void work_clean(void *arg)
 {
 	struct journal_store *store = arg;
-	journal_disk_write_clean(store->disk, store->journal->next_id);
+	struct journal_clean clean = {.next_id = store->journal->next_id};
+	clean.marks.source_count = (uint32_t)store->source_count;
+	memcpy(clean.marks.sources, store->sources, sizeof store->sources);
+	journal_disk_write_clean(store->disk, &clean);
 }
 
 static void on_clean(void *arg, bool cancelled)

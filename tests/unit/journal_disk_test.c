@@ -259,6 +259,7 @@ Test(journal_disk, what_is_not_reported_comes_again)
 	open_journal(&scene);
 	found = lc_journal_recovered(scene.journal);
 	cr_assert(found->found && found->clean && found->to_send == 0);
+	cr_assert(found->source_count == 1 && found->sources[0].last_event_ns == 101);
 	cr_assert_eq(append(&scene, 1, 300, LC_SCHEMA_BAR), LC_OK);
 	cr_assert_eq(read_next(&scene, &record), LC_OK);
 	cr_assert_eq(record.id, 102, "ids go on");
