@@ -171,7 +171,8 @@ void lc_eastmoney_take(struct lc_eastmoney *self, uint32_t symbol,
 	if (!lc_eastmoney_tick(&entry->row, units, &tick)) {
 		return; /* nothing has traded yet, and nobody bids */
 	}
-	tick.full_snapshot = full && !lc_eastmoney_is_index(&entry->row);
+	tick.full_snapshot = full &&
+			     !lc_symbol_is_index(lc_symbols_get(self->base.env.symbols, symbol));
 	tick.delayed = is_delayed(&entry->row, answer);
 	stamp(self, symbol, &tick);
 	self->base.env.host->tick(&self->base, &tick);

@@ -531,12 +531,6 @@ bool lc_eastmoney_halted(const struct lc_eastmoney_row *row)
 	       (row->state == STATE_SUSPENDED || row->state == STATE_HALTED);
 }
 
-bool lc_eastmoney_is_index(const struct lc_eastmoney_row *row)
-{
-	return (row->market == MARKET_SH && strncmp(row->code, "000", 3) == 0) ||
-	       (row->market == MARKET_SZ && strncmp(row->code, "399", 3) == 0);
-}
-
 static const struct {
 	uint32_t has;
 	size_t offset;

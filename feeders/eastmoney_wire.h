@@ -101,8 +101,6 @@ bool lc_eastmoney_market(unsigned prefix, enum lc_market *out);
 int lc_eastmoney_decimals(const struct lc_eastmoney_row *row);
 /* Suspended, or halted in session. */
 bool lc_eastmoney_halted(const struct lc_eastmoney_row *row);
-/* Index points have no shares: volume x last is not near the amount. */
-bool lc_eastmoney_is_index(const struct lc_eastmoney_row *row);
 
 /* How a source writes its values. */
 enum {

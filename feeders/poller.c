@@ -192,6 +192,11 @@ static void on_answer(void *arg, const struct lc_http_answer *answer)
 
 /* --- requests --- */
 
+static size_t max_url_of(const struct lc_poller_settings *settings)
+{
+	return settings->max_url > 0 ? (size_t)settings->max_url : MAX_URL;
+}
+
 /* Takes the next symbols of the round while they fit. The first always does, so that no limit can
  * stop the round. */
 static void add_batch(struct lc_poller *poller)
@@ -199,7 +204,7 @@ static void add_batch(struct lc_poller *poller)
 	const struct lc_poller_settings *settings = poller->settings;
 	size_t most = (size_t)settings->max_symbols < poller->count ? (size_t)settings->max_symbols
 								    : poller->count;
-	size_t max_url = settings->max_url > 0 ? (size_t)settings->max_url : MAX_URL;
+	size_t max_url = max_url_of(settings);
 	size_t n = 0;
 	for (; n < most && n < LC_POLLER_MAX_BATCH; n++) {
 		uint32_t index = poller->followed[(poller->next + n) % poller->count];
@@ -397,10 +402,13 @@ size_t lc_poller_no_limit(const struct lc_feeder *feeder)
 	return 0;
 }
 
-void lc_poller_explain(const char *name, const struct lc_poller_settings *settings,
-	size_t n_symbols, struct lc_buf *out)
+void lc_poller_explain(const char *name, const struct lc_poller_settings *settings, const char *url,
+	size_t name_bytes, size_t n_symbols, struct lc_buf *out)
 {
+	size_t max_url = max_url_of(settings), head = strlen(url) + sizeof("/q=");
 	size_t batch = (size_t)settings->max_symbols;
+	size_t fit = max_url > head + name_bytes ? (max_url - head) / (name_bytes + 1) : 1;
+	batch = fit < batch ? fit : batch;
 	size_t requests = n_symbols > batch ? (n_symbols + batch - 1) / batch : 1;
 	lc_buf_printf(out,
 		"%s: %zu symbols in %zu request%s, one every %g s: a quote can be %g s old\n", name,

@@ -254,7 +254,8 @@ static enum lc_err tencent_usable(const struct lc_feeder *feeder, struct lc_erro
 static void tencent_explain(const void *config, size_t n_symbols, struct lc_buf *out)
 {
 	const struct settings *settings = config;
-	lc_poller_explain(section.name, &settings->poll, n_symbols, out);
+	lc_poller_explain(section.name, &settings->poll, settings->url, sizeof("r_hk00700") - 1,
+		n_symbols, out);
 	if (settings->hk_feed == HK_DELAYED) {
 		lc_buf_puts(out,
 			"tencent: Hong Kong comes from the series hk, which may be delayed by 15 "

@@ -301,17 +301,10 @@ static void take_time(const struct row *row, const struct lc_zone *zone, struct 
 	}
 }
 
-/* Index points have no shares: volume x last is not near the amount. */
-static bool is_index(const struct lc_symbol *symbol)
-{
-	return (symbol->venue == LC_VENUE_SH && memcmp(symbol->text, "000", 3) == 0) ||
-	       (symbol->venue == LC_VENUE_SZ && memcmp(symbol->text, "399", 3) == 0);
-}
-
 static void read_row(const struct lc_tencent_reader *reader, const struct row *row)
 {
 	struct lc_tick tick = {.kind = LC_TICK_SNAPSHOT, .effect = LC_UPDATES_ALL};
-	tick.full_snapshot = !is_index(&row->symbol);
+	tick.full_snapshot = !lc_symbol_is_index(&row->symbol);
 	tick.delayed = row->delayed;
 	take_prices(row, &tick);
 	take_book(row, &tick);

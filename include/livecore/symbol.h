@@ -28,6 +28,10 @@ const char *lc_market_name(enum lc_market market); /* "cn", "hk", "us" */
  * alike). LC_ERR_INVALID. */
 enum lc_err lc_symbol_parse(const char *text, size_t len, struct lc_symbol *out);
 
+/* An index of Shanghai (000…) or Shenzhen (399…): its points have no shares, so volume x last is
+ * not near the amount. */
+bool lc_symbol_is_index(const struct lc_symbol *symbol);
+
 struct lc_symbols;
 
 /* At most max symbols (symbols.max). seed: random in production. */

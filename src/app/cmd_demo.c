@@ -133,6 +133,8 @@ static int prepare(struct demo *demo)
 	set(demo, "shutdown.timeout=" SHUTDOWN_MS);
 	set(demo, "eastmoney.poll_interval=500ms");
 	set(demo, "fushu.poll_interval=1s");
+	set(demo, "tencent.poll_interval=1s");
+	set(demo, "routing.feeders=alpaca,eastmoney,fushu,tencent");
 	set(demo, "kafka.fetch_wait=20ms");
 	set(demo, isatty(STDOUT_FILENO) && !demo->json ? "log.level=off" : "log.level=warn");
 	if (demo->brokers) {

@@ -4,7 +4,7 @@
 #include "app/service.h"
 #include "livecore/child.h"
 
-#define LC_DEMO_SIMS 3
+#define LC_DEMO_SIMS 4
 
 /* One simulator, a process of its own. */
 struct lc_demo_sim {
@@ -15,7 +15,7 @@ struct lc_demo_sim {
 
 struct lc_demo_sims {
 	struct lc_loop *loop;
-	struct lc_demo_sim sim[LC_DEMO_SIMS]; /* alpaca, eastmoney, fushu */
+	struct lc_demo_sim sim[LC_DEMO_SIMS]; /* alpaca, eastmoney, fushu, tencent */
 	const char *tape_dir;                 /* NULL: a random walk */
 	const char *speed;
 	bool failed;      /* one ended before it listened */

@@ -10,7 +10,8 @@ static const struct {
 } vendors[LC_DEMO_SIMS] = {
 	{"alpaca", "day-us-ibm-20131011-tick-trades.csv"},
 	{"eastmoney", "day-cn-sh688293-20230323-snapshots.csv"},
-	{"fushu", NULL}, /* no recorded day is known */
+	{"fushu", NULL},   /* no recorded day is known */
+	{"tencent", NULL}, /* stands behind eastmoney */
 };
 
 /* This program's own file. By its name where it still has one: tools that wrap a program answer
@@ -143,7 +144,7 @@ static void origin_of(const char *url, const char *scheme, char *out, size_t siz
 
 void lc_demo_sims_settings(struct lc_demo_sims *sims, struct lc_texts *sets)
 {
-	static char texts[4][512]; /* live as long as the process: the demo runs once */
+	static char texts[5][512]; /* live as long as the process: the demo runs once */
 	char origin[300];
 	origin_of(sims->sim[0].url, "http", origin, sizeof origin);
 	snprintf(texts[0], sizeof texts[0], "alpaca.url=%s", sims->sim[0].url);
@@ -151,7 +152,8 @@ void lc_demo_sims_settings(struct lc_demo_sims *sims, struct lc_texts *sets)
 	origin_of(sims->sim[1].url, "http", origin, sizeof origin);
 	snprintf(texts[2], sizeof texts[2], "eastmoney.url=%s", origin);
 	snprintf(texts[3], sizeof texts[3], "fushu.url=%s", sims->sim[2].url);
-	for (size_t i = 0; i < 4; i++) {
+	snprintf(texts[4], sizeof texts[4], "tencent.url=%s", sims->sim[3].url);
+	for (size_t i = 0; i < 5; i++) {
 		add(sets, texts[i]);
 	}
 }

@@ -168,6 +168,12 @@ enum lc_err lc_symbol_parse(const char *text, size_t len, struct lc_symbol *out)
 	return LC_OK;
 }
 
+bool lc_symbol_is_index(const struct lc_symbol *symbol)
+{
+	return (symbol->venue == LC_VENUE_SH && strncmp(symbol->text, "000", 3) == 0) ||
+	       (symbol->venue == LC_VENUE_SZ && strncmp(symbol->text, "399", 3) == 0);
+}
+
 enum lc_err lc_symbols_create(size_t max, uint64_t seed, struct lc_symbols **out)
 {
 	assert(max > 0 && max < LC_SYMBOL_NONE);

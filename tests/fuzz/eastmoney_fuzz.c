@@ -28,7 +28,6 @@ static void make_tick(const struct lc_eastmoney_row *row, unsigned units)
 		require(len > 0 && len < LC_SYMBOL_MAX);
 	}
 	require(lc_eastmoney_decimals(row) >= 0 && lc_eastmoney_decimals(row) <= 9);
-	lc_eastmoney_is_index(row);
 	lc_eastmoney_halted(row);
 	lc_eastmoney_tick(row, units, &tick);
 	if (tick.has & LC_HAS_PRICE) {

@@ -115,7 +115,7 @@ class Demo(unittest.TestCase):
         os.mkfifo(tapes / "day-cn-sh688293-20230323-snapshots.csv")
         done = livecore.tool(*command, "--start-timeout", "3s", within_s=livecore.LONG_S)
         self.assertEqual(done.returncode, 1)
-        self.assertRegex(done.stderr, r"did not listen in time:.* alpaca eastmoney(?: fushu)?; --start-timeout gives them longer")
+        self.assertRegex(done.stderr, r"did not listen in time:.* alpaca eastmoney(?: fushu)?(?: tencent)?; --start-timeout gives them longer")
 
     def directory(self):
         made = tempfile.TemporaryDirectory(prefix="livecore-demo-test-")

@@ -439,7 +439,7 @@ Test(eastmoney_wire, lots_are_chinas_alone)
 	}
 }
 
-Test(eastmoney_wire, halts_and_indices)
+Test(eastmoney_wire, halts)
 {
 	for (unsigned state = 0; state <= 20; state++) {
 		char fields[64];
@@ -449,11 +449,6 @@ Test(eastmoney_wire, halts_and_indices)
 		cr_assert_eq(row.state, state <= 19 ? state : 0);
 		cr_assert_eq(lc_eastmoney_halted(&row), state == 6 || state == 14);
 	}
-	struct lc_eastmoney_row row;
-	row_of("\"f12\":\"000001\",\"f13\":1", &row);
-	cr_assert(lc_eastmoney_is_index(&row));
-	row_of("\"f12\":\"000001\",\"f13\":0", &row);
-	cr_assert(!lc_eastmoney_is_index(&row));
 }
 
 Test(eastmoney_wire, hostile_payloads)

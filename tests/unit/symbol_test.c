@@ -92,6 +92,22 @@ Test(symbol, the_table_is_bounded_and_takes_no_rubbish)
 	lc_symbols_destroy(symbols);
 }
 
+Test(symbol, indices)
+{
+	static const char *const indices[] = {"000001.SH", "000300.SH", "399001.SZ"};
+	static const char *const others[] = {
+		"000001.SZ", "600000.SH", "399001.SH", "00700.HK", "AAPL"};
+	struct lc_symbol symbol;
+	for (size_t i = 0; i < 3; i++) {
+		cr_assert_eq(lc_symbol_parse(indices[i], strlen(indices[i]), &symbol), LC_OK);
+		cr_assert(lc_symbol_is_index(&symbol), "%s", indices[i]);
+	}
+	for (size_t i = 0; i < 5; i++) {
+		cr_assert_eq(lc_symbol_parse(others[i], strlen(others[i]), &symbol), LC_OK);
+		cr_assert_not(lc_symbol_is_index(&symbol), "%s", others[i]);
+	}
+}
+
 Test(symbol, patterns_match_runs)
 {
 	static const struct {

@@ -387,4 +387,12 @@ Test(tencent, explains_the_age_of_quotes)
 	cr_assert(strstr(lc_buf_text(&out), "delayed"));
 	lc_buf_finish(&out);
 	feeder_test_close(&t);
+	/* 128 bytes of URL hold ten symbols or so */
+	static const char *const narrow[] = {"tencent.max_url=128", NULL};
+	open_with(&t, narrow, NONE);
+	lc_buf_init(&out, 1024);
+	t.impl->explain(lc_config_section(t.config, "tencent"), 100, &out);
+	cr_assert(strstr(lc_buf_text(&out), "100 symbols in 10 requests"), "%s", lc_buf_text(&out));
+	lc_buf_finish(&out);
+	feeder_test_close(&t);
 }

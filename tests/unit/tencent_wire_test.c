@@ -215,8 +215,9 @@ Test(tencent_wire, times_of_each_market)
 	expect(row("usBRK.B", 40, CODE("BRK.B.N") "|3=1|30=2026-07-01 12:00:00|"),
 		"BRK.B p=1 v=0 a=0 t=1782921600;");
 	/* what is no time is missing */
-	static const char *const none[] = {"", "0", "2026030410150", "202603041015033",
-		"20261304101503", "20260304256000", "2026/03-04 10:15:03", "2026-03-04T10:15:03"};
+	static const char *const none[] = {"", "0", "00000000000000", "99991231235959",
+		"2026030410150", "202603041015033", "20261304101503", "20260304256000",
+		"2026/03-04 10:15:03", "2026-03-04T10:15:03"};
 	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
 		char fields[200];
 		snprintf(fields, sizeof(fields), PINGAN "|30=%s|", none[i]);
