@@ -219,6 +219,11 @@ static bool read_line(struct reader *reader, char *line)
 	return true;
 }
 
+static bool next_line(FILE *file, char *line, int size)
+{
+	return !feof(file) && !ferror(file) && fgets(line, size, file) != NULL;
+}
+
 static enum lc_err open_kind(
 	struct reader *reader, const char *path, FILE *file, struct lc_error *err)
 {
@@ -226,7 +231,8 @@ static enum lc_err open_kind(
 	char *cells[MOST_COLUMNS];
 	if (!read_name(reader, path)) {
 		reader->snapshots = true;
-		size_t count = fgets(line, sizeof(line), file) != NULL ? split(line, cells) : 0;
+		bool there = next_line(file, line, sizeof(line));
+		size_t count = there ? split(line, cells) : 0;
 		if (count == 0 || !read_header(reader, cells, count)) {
 			return lc_error_set(
 				err, LC_ERR_INVALID, "tape %s: columns are not known", path);
@@ -245,7 +251,7 @@ enum lc_err sim_tape_load(const char *path, struct sim_tape **out, struct lc_err
 	struct reader reader = {.tape = calloc(1, sizeof(struct sim_tape))};
 	enum lc_err rc = reader.tape == NULL ? LC_ERR_NOMEM : open_kind(&reader, path, file, err);
 	char line[2048];
-	for (size_t number = 1; rc == LC_OK && fgets(line, sizeof(line), file) != NULL; number++) {
+	for (size_t number = 1; rc == LC_OK && next_line(file, line, sizeof(line)); number++) {
 		if (!read_line(&reader, line)) {
 			rc = lc_error_set(err, LC_ERR_INVALID, "tape %s: row %zu cannot be read",
 				path, number);

@@ -35,7 +35,7 @@ routing.feeders          commands_test:test_reload
 failover                 failover_test:test_a_dead_vendor_is_left_and_gone_back_to
 failover.ban_wait        failover_test:test_a_ban_that_is_short_is_waited_out
 queue.size               unit/queue_test:a_new_configuration_keeps_what_is_queued
-queue.policy             unit/queue_test:under_every_policy_nothing_is_lost_without_a_report
+queue.policy             overload_test:test_drop_oldest
 interest.ttl             unit/interest_sync_test:portfolios_that_fell_silent_are_forgotten
 interest.group           effects_test:test_groups_and_created_topics
 interest.store           redis_test:test_followed_sets
@@ -78,6 +78,11 @@ kafka.per_market         kafka_test:test_per_market
 kafka.properties         kafka_test:test_tls_and_sasl
 topics                   effects_test:test_topic_names
 journal                  unit/journal_disk_test:what_is_not_reported_comes_again
+journal.dir              journal_test:test_a_second_process
+journal.max_bytes        journal_test:test_at_its_size_limit
+journal.restart_max_age  journal_test:test_too_old_for_a_restart
+backfill.enabled         gaps_test:test_it_can_be_off
+backfill.max_requests    gaps_test:test_a_small_budget_leaves_it_open
 redis.address            redis_test:test_beats
 redis.username           redis_test:test_another_user
 redis.password           redis_test:test_beats
@@ -114,6 +119,8 @@ alpaca.ca_file           settings_test:test_authorities
 alpaca.snapshots         settings_test:test_channels_and_chunks
 alpaca.snapshot_batch    effects_test:test_snapshot_requests
 alpaca.snapshot_timeout  effects_test:test_snapshot_requests
+alpaca.rest_rate         effects_test:test_history_requests
+alpaca.rest_page         gaps_test:test_a_small_budget_leaves_it_open
 alpaca.allow_insecure    effects_test:test_alpaca_that_may_not_be_used
 eastmoney.mode           delivery_test:test_eastmoney_poll
 eastmoney.url            delivery_test:test_eastmoney_poll
@@ -348,6 +355,23 @@ class Effects(livecore.Case):
         data.held_s = 3
         self.follow("q", ["TSLA"])
         live.expect(r"snapshot.*(?i:timeout|timed out)")
+
+    def test_history_requests(self):
+        """What a gap left out is asked for at the pace of rest_rate."""
+        sim = self.sim("alpaca", "--rate", "300", "--linger", "60")
+        data = self.recorder(sim.origin)
+        settings = livecore.alpaca(sim) | {"alpaca.data_url": data.url, "alpaca.rest_rate": "1", "alpaca.rest_page": "20"}
+        live = self.run_livecore(settings, env=livecore.ALPACA_KEY)
+        self.follow("p", ["AAPL", "IBM", "KO"])
+        livecore.wait_for(lambda: live.feeder("alpaca")["ticks"] > 100, "ticks")
+        sim.fault("drop,hold:2")
+
+        def history():
+            return [at for at, path in zip(data.times, data.paths()) if "start=" in path]
+
+        livecore.wait_for(lambda: len(history()) >= 6, lambda: data.paths())
+        times = history()[:6]
+        self.assertGreater(times[-1] - times[0], 1.5, "some at once, then one a second")
 
     def eastmoney(self, server, **more):
         settings = {"routing.feeders": "eastmoney", "eastmoney.url": server.url, "routing.routes": "*=eastmoney"}
