@@ -73,6 +73,8 @@ struct journal_round {
 	int errors[ROUND_STEPS];
 	unsigned count;
 	uint32_t to_records; /* of the segment whose records are written */
+	bool takes_all;      /* nothing committed before it is left to be written */
+	int64_t last_event_ns[LC_JOURNAL_SOURCES]; /* of the sources, when it began */
 	int64_t started_ns;
 	char pages[ROUND_STEPS][2 * LC_JOURNAL_PAGE];
 };
@@ -99,6 +101,9 @@ struct journal_store {
 	struct lc_journal_source sources[LC_JOURNAL_SOURCES];
 	const char *source_keys[LC_JOURNAL_SOURCES]; /* the caller's constants */
 	size_t source_count;
+	/* Of the sources, before the first record that is in memory alone: all that a restart may
+	 * believe. */
+	int64_t stored_event_ns[LC_JOURNAL_SOURCES];
 	struct lc_journal_handlers handlers;
 	void *arg;
 	struct losses *losses; /* owned; being told, or found by recovery */

@@ -106,6 +106,9 @@ static void fill_marks(
 {
 	struct lc_journal_marks marks = {.source_count = (uint32_t)store->source_count};
 	memcpy(marks.sources, store->sources, sizeof marks.sources);
+	for (size_t i = 0; i < store->source_count; i++) {
+		marks.sources[i].last_event_ns = store->stored_event_ns[i];
+	}
 	if (!empty) {
 		memcpy(marks.reported, segment->reported, sizeof marks.reported);
 	}
@@ -132,10 +135,20 @@ static void add_create(struct journal_store *store)
 	add_step(store, DISK_CREATE, store->next_slot, NULL);
 }
 
+static void note_times(const struct journal_store *store, int64_t out[LC_JOURNAL_SOURCES])
+{
+	for (size_t i = 0; i < store->source_count; i++) {
+		out[i] = store->sources[i].last_event_ns;
+	}
+}
+
 /* Returns whether a new file is needed for it. */
 static bool add_records(struct journal_store *store)
 {
 	struct segment *segment = first_unwritten(store->journal);
+	if (!segment) {
+		note_times(store, store->stored_event_ns);
+	}
 	if (!segment || now_ns(store) < store->retry_ns) {
 		return false;
 	}
@@ -153,6 +166,8 @@ static bool add_records(struct journal_store *store)
 	store->round.to_records = segment->records;
 	if (segment == store->journal->segments[store->journal->count - 1]) {
 		store->armed = false;
+		store->round.takes_all = true;
+		note_times(store, store->round.last_event_ns);
 	}
 	return false;
 }
@@ -226,6 +241,7 @@ static bool may_create(const struct journal_store *store, bool needed)
 static void build_round(struct journal_store *store)
 {
 	store->round.count = 0;
+	store->round.takes_all = false;
 	bool needed = add_records(store);
 	add_freed(store);
 	add_marks(store);
@@ -260,6 +276,10 @@ static void end_records(struct journal_store *store, const struct disk_step *ste
 	segment->written = step->to;
 	segment->written_records = store->round.to_records;
 	segment->unsynced = true;
+	if (store->round.takes_all) {
+		memcpy(store->stored_event_ns, store->round.last_event_ns,
+			sizeof store->stored_event_ns);
+	}
 	/* The feeders' last times stand among the marks. */
 	segment->marks_dirty = true;
 }
@@ -553,6 +573,7 @@ enum lc_err journal_store_start(struct journal_store *store)
 {
 	enum lc_err rc = lc_timer_create(store->loop, on_flush, store, &store->flush);
 	rc = rc ? rc : lc_timer_create(store->loop, on_tick, store, &store->tick);
+	note_times(store, store->stored_event_ns);
 	if (rc == LC_OK) {
 		lc_timer_start(store->tick, 1, TICK_MS);
 	}

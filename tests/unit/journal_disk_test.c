@@ -470,6 +470,42 @@ Test(journal_disk, a_disk_that_takes_no_records)
 	finish(&scene);
 }
 
+static bool is_after_two_marks(struct scene *scene)
+{
+	return lc_loop_mono_ns(scene->loop) > scene->give_up_ns - (WAIT_MS - 2500) * LC_NS_PER_MS;
+}
+
+/* Marks are still written when records are not: they must not say that events were logged which
+ * were in memory alone, or a restart's gap begins too late. */
+Test(journal_disk, the_last_times_are_of_what_is_on_disk)
+{
+	struct scene scene;
+	setup(&scene);
+	struct lc_record record;
+	signal(SIGXFSZ, SIG_IGN);
+	append_surely(&scene, 1, 1000);
+	append_surely(&scene, 2, 1000);
+	run_until(&scene, all_written);
+	struct rlimit limit;
+	getrlimit(RLIMIT_FSIZE, &limit);
+	const struct rlimit marks = {.rlim_cur = LC_JOURNAL_DATA, .rlim_max = limit.rlim_max};
+	setrlimit(RLIMIT_FSIZE, &marks);
+	for (uint64_t i = 3; i <= 50; i++) {
+		append_surely(&scene, i, 1000);
+	}
+	run_until(&scene, is_unprotected);
+	cr_assert_eq(read_next(&scene, &record), LC_OK);
+	lc_journal_report(scene.journal, record.id);
+	run_until(&scene, is_after_two_marks);
+	crash(&scene);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	const struct lc_journal_recovery *found = lc_journal_recovered(scene.journal);
+	cr_assert_eq(found->to_send, 1, "the first was marked");
+	cr_assert_eq(found->source_count, 1);
+	cr_assert_eq(found->sources[0].last_event_ns, 2);
+	finish(&scene);
+}
+
 /* --- a property: whatever happens, nothing is lost and order is kept --- */
 
 #define MODEL_MAX 200000
