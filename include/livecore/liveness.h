@@ -92,6 +92,7 @@ void lc_liveness_turn(struct lc_liveness *live, int64_t wall_ns, int64_t mono_ns
 /* How the feed's session stands. */
 struct lc_live_link {
 	bool connected;
+	bool stopped;       /* by command or for good: there is nothing to mend */
 	uint64_t session;   /* its number: one may end and another begin between two turns */
 	bool settled;       /* what is followed has been subscribed */
 	bool reading;       /* not stopped by back pressure */

@@ -76,6 +76,7 @@ static struct lc_live_link link_of(const struct lc_feed *feed, const struct lc_w
 		feed->impl->signs(lc_supervisor_feeder(feed->supervisor), &signs);
 	}
 	return (struct lc_live_link){.connected = up,
+		.stopped = status.state == LC_FEED_STOPPED,
 		.session = status.connects,
 		.settled = answered >= status.symbols.wanted,
 		.reading = !feed->paused,
@@ -161,8 +162,11 @@ static void configure(struct lc_watch *watch)
 	lc_liveness_configure(watch->live, watch->config);
 	if (runs && !lc_timer_active(watch->timer)) {
 		lc_timer_start(watch->timer, TURN_MS, TURN_MS);
-	} else if (!runs) {
+	} else if (!runs && lc_timer_active(watch->timer)) {
 		lc_timer_stop(watch->timer);
+		for (size_t i = 0; i < watch->manager->feed_count; i++) {
+			lc_watch_end_alerts(&watch->manager->feeds[i], &watch->feeds[i]);
+		}
 	}
 }
 

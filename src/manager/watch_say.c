@@ -162,6 +162,14 @@ static void tell_silent(struct lc_feed *feed, struct lc_watch_feed *side,
 	side->found = side->listed = 0;
 }
 
+static void say_found(struct lc_feed *feed, struct lc_watch_feed *side)
+{
+	side->alerted_some = false;
+	lc_alert(&feed->manager->outbox, "resolved", LC_SEVERITY_INFO,
+		LC_S("feeder", feed->impl->name), LC_S("resolves", "data_missing"),
+		LC_U("actual", 0));
+}
+
 void lc_watch_say_silent(struct lc_feed *feed, struct lc_watch_feed *side,
 	const struct lc_liveness *live, int64_t now_ns)
 {
@@ -177,12 +185,23 @@ void lc_watch_say_silent(struct lc_feed *feed, struct lc_watch_feed *side,
 	}
 	struct lc_live_view view;
 	lc_liveness_view(live, feed->index, &view);
-	if (view.silent == 0) {
-		side->alerted_some = false;
-		lc_alert(&feed->manager->outbox, "resolved", LC_SEVERITY_INFO,
-			LC_S("feeder", feed->impl->name), LC_S("resolves", "data_missing"),
-			LC_U("actual", 0));
+	/* While the feed itself is away, nothing is known of its symbols. */
+	if (view.silent == 0 && view.subscription == LC_LIVE_FLOWS) {
+		say_found(feed, side);
 	}
+}
+
+void lc_watch_end_alerts(struct lc_feed *feed, struct lc_watch_feed *side)
+{
+	const struct lc_live_step none = {.stage = LC_STAGE_OVER};
+	if (side->alerted) {
+		side->alerted = false;
+		say_alert(feed, &none, false);
+	}
+	if (side->alerted_some) {
+		say_found(feed, side);
+	}
+	side->found = side->listed = 0;
 }
 
 /* --- what is shown --- */

@@ -37,6 +37,9 @@ void lc_watch_add_silent(struct lc_feed *feed, struct lc_watch_feed *side, uint3
 void lc_watch_say_silent(struct lc_feed *feed, struct lc_watch_feed *side,
 	const struct lc_liveness *live, int64_t now_ns);
 
+/* Nobody watches any more: what stood is taken back. */
+void lc_watch_end_alerts(struct lc_feed *feed, struct lc_watch_feed *side);
+
 void lc_watch_view_json(const struct lc_live_view *view, bool enabled, struct lc_buf *out);
 void lc_watch_view_trouble(const struct lc_live_view *view, char *out, size_t size);
 void lc_watch_feed_gauges(struct lc_watch_feed *side, const struct lc_live_view *view);

@@ -374,6 +374,9 @@ static void on_failed(struct lc_liveness *live, struct live_feed *feed,
 static bool is_moot(const struct lc_liveness *live, const struct live_feed *feed,
 	const struct lc_live_link *link)
 {
+	if (link->stopped) {
+		return true;
+	}
 	if (feed->stage >= LC_STAGE_RECONNECT) {
 		/* It takes a while to see what a new session holds. */
 		return feed->ready_ns > 0 && live->mono_ns - feed->ready_ns > SEEN_NS &&

@@ -396,6 +396,16 @@ Test(liveness, when_the_session_ends_or_nobody_follows_there_is_nothing_to_mend)
 	}
 	cr_assert_gt(run_until(&f, LC_STAGE_OVER, 15 * SECOND), 0);
 	close_live(&f);
+	open_live(&f, "US", 30, 2, US_OPEN + HOUR);
+	run(&f, 10 * MINUTE);
+	f.mute = true;
+	cr_assert_gt(run_until(&f, LC_STAGE_RECONNECT, MINUTE), 0);
+	f.link.connected = false;
+	f.link.stopped = true; /* by command, or for a wrong key */
+	cr_assert_gt(run_until(&f, LC_STAGE_OVER, SECOND), 0);
+	run(&f, 10 * MINUTE);
+	cr_assert_eq(f.stages[LC_STAGE_FAIL_OVER], 0);
+	close_live(&f);
 }
 
 Test(liveness, a_feed_of_which_nothing_is_known_is_asked_again_and_no_more)
