@@ -328,15 +328,12 @@ enum lc_live_symbol lc_liveness_visit(
 		fold(live, symbol, s);
 		return judge(live, s);
 	}
-	bool leaves = present != s->feed || bucket == BUCKET_NONE;
-	/* The renewal that was asked for takes the symbol away for a moment. */
-	bool renewed = present == LC_LIVE_NO_FEED && feed == s->feed && !halted &&
-		       (s->flags & (SYMBOL_ASKED | SYMBOL_SILENT)) == SYMBOL_ASKED;
-	enum lc_live_symbol result = LC_SYMBOL_FINE;
-	if (renewed) {
-		return LC_SYMBOL_FINE;
+	uint8_t doubt = s->flags & (SYMBOL_ASKED | SYMBOL_SILENT);
+	if (present == LC_LIVE_NO_FEED && feed == s->feed && !halted && doubt == SYMBOL_ASKED) {
+		return LC_SYMBOL_FINE; /* the renewal takes it away for a moment */
 	}
-	if (leaves) {
+	enum lc_live_symbol result = LC_SYMBOL_FINE;
+	if (present != s->feed || bucket == BUCKET_NONE) {
 		result = recover(live, s);
 		s->since = live->now;
 	}
@@ -414,7 +411,8 @@ enum lc_err lc_liveness_restore(
 	in += 3;
 	for (int i = 0; i < BUCKETS; i++, in += 4) {
 		struct live_cell *cell = &s->cells[i];
-		if (cell->weight > 0 || in[2] > WEIGHT_MAX) {
+		bool sound = in[2] <= WEIGHT_MAX && (in[2] == 0 || in[0] + in[1] > 0);
+		if (cell->weight > 0 || !sound) {
 			continue; /* what was learned since the start is newer */
 		}
 		*cell = (struct live_cell){

@@ -254,12 +254,12 @@ static void judge_socket(
 {
 	int64_t heard_ns = link->heard_ns > feed->last_ns ? link->heard_ns : feed->last_ns;
 	int64_t most_ns = SOCKET_NS + (int64_t)(CADENCE_TIMES * (double)link->cadence_ns);
-	if (!link->connected || heard_ns == 0 || heard_ns < feed->up_ns) {
-		feed->socket = link->connected && feed->socket == LC_SOCKET_DEAD
-				       ? LC_SOCKET_DEAD
-				       : LC_SOCKET_UNKNOWN;
-	} else if (live->mono_ns - heard_ns < most_ns && heard_ns >= feed->probed_ns) {
+	bool fresh = link->connected && heard_ns > 0 && heard_ns >= feed->up_ns &&
+		     live->mono_ns - heard_ns < most_ns;
+	if (fresh && heard_ns >= feed->probed_ns) {
 		feed->socket = LC_SOCKET_ANSWERS;
+	} else if (!link->connected || (!fresh && feed->socket != LC_SOCKET_DEAD)) {
+		feed->socket = LC_SOCKET_UNKNOWN;
 	}
 }
 
@@ -319,8 +319,8 @@ static void on_probing(struct lc_liveness *live, struct live_feed *feed,
 	if (answered && live->mono_ns - feed->stage_ns >= ANSWER_NS) {
 		enter_anew(live, feed, LC_STAGE_RESUBSCRIBE, step);
 	} else if (!answered && waited(live, feed, wait_ms, 0)) {
-		bool knows = link->heard_ns >
-			     0; /* else it has no signs: its silence says nothing */
+		/* Without any signs, that there is none says nothing. */
+		bool knows = link->heard_ns > 0;
 		feed->socket = knows ? LC_SOCKET_DEAD : feed->socket;
 		enter_anew(live, feed, knows ? LC_STAGE_RECONNECT : LC_STAGE_RESUBSCRIBE, step);
 	}
