@@ -202,12 +202,12 @@ static size_t max_url_of(const struct lc_poller_settings *settings)
 static void add_batch(struct lc_poller *poller)
 {
 	const struct lc_poller_settings *settings = poller->settings;
-	size_t most = (size_t)settings->max_symbols < poller->count ? (size_t)settings->max_symbols
-								    : poller->count;
+	size_t count = poller->count, most = (size_t)settings->max_symbols;
 	size_t max_url = max_url_of(settings);
 	size_t n = 0;
-	for (; n < most && n < LC_POLLER_MAX_BATCH; n++) {
-		uint32_t index = poller->followed[(poller->next + n) % poller->count];
+	assert(count > 0);
+	for (; n < most && n < count && n < LC_POLLER_MAX_BATCH; n++) {
+		uint32_t index = poller->followed[(poller->next + n) % count];
 		size_t before = poller->url.len;
 		if (n > 0) {
 			lc_buf_putc(&poller->url, ',');
@@ -222,7 +222,7 @@ static void add_batch(struct lc_poller *poller)
 		poller->symbols[index].asked = true;
 	}
 	poller->batch_count = n;
-	poller->next = (poller->next + n) % poller->count;
+	poller->next = (poller->next + n) % count;
 }
 
 static void send_request(struct lc_poller *poller, bool probe)

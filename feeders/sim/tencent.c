@@ -94,15 +94,10 @@ static void put_time(const struct sim *sim, const struct sim_symbol *symbol, str
 	int64_t east_ns = us ? 0 : 8 * 3600 * LC_NS_PER_S;
 	struct lc_civil c = lc_civil_from_ns(
 		us ? tencent->new_york : NULL, symbol->time_ns + east_ns);
-	const char *form = symbol->market == SIM_CN   ? "%04d%02d%02d%02d%02d%02d"
-			   : symbol->market == SIM_HK ? "%04d/%02d/%02d %02d:%02d:%02d"
-						      : "%04d-%02d-%02d %02d:%02d:%02d";
-	char text[40];
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-	snprintf(text, sizeof(text), form, c.year, c.month, c.day, c.hour, c.minute, c.second);
-#pragma GCC diagnostic pop
-	lc_buf_puts(out, text);
+	const char *day = symbol->market == SIM_CN ? "" : us ? "-" : "/";
+	const char *gap = day[0] ? " " : "", *colon = day[0] ? ":" : "";
+	lc_buf_printf(out, "%04d%s%02d%s%02d%s%02d%s%02d%s%02d", c.year, day, c.month, day, c.day,
+		gap, c.hour, colon, c.minute, colon, c.second);
 }
 
 /* 9 … 28: five bids, then five asks, as price, size in lots. Hong Kong and the US repeat the last
@@ -169,18 +164,46 @@ static void put_limit(const struct sim_symbol *symbol, bool up, struct lc_buf *o
 
 static bool put_price(const struct sim_symbol *symbol, size_t at, int decimals, struct lc_buf *out)
 {
+	int64_t change = symbol->last - symbol->prev_close, close = symbol->prev_close;
+	int64_t percent = close > 0 ? change * 100 * SIM_PRICE_SCALE / close : 0;
 	const struct {
 		size_t at;
 		int64_t value;
-	} prices[] = {{3, symbol->last}, {4, symbol->prev_close}, {5, symbol->open},
-		{31, symbol->last - symbol->prev_close}, {33, symbol->high}, {34, symbol->low}};
+	} prices[] = {{3, symbol->last}, {4, symbol->prev_close}, {5, symbol->open}, {31, change},
+		{32, percent}, {33, symbol->high}, {34, symbol->low}};
 	for (size_t i = 0; i < sizeof(prices) / sizeof(prices[0]); i++) {
 		if (prices[i].at == at) {
-			put_fixed(out, prices[i].value, decimals);
+			put_fixed(out, prices[i].value, at == 32 ? 2 : decimals);
 			return true;
 		}
 	}
 	return false;
+}
+
+static bool put_text(const struct asked *asked, size_t at, struct lc_buf *out)
+{
+	const struct sim_symbol *symbol = asked->symbol;
+	switch (at) {
+	case 0:
+		lc_buf_puts(out, asked->prefix->market);
+		return true;
+	case 1:
+		put_name(asked, out);
+		return true;
+	case 2:
+		lc_buf_append(
+			out, symbol->text, strlen(symbol->text) - strlen(asked->prefix->suffix));
+		lc_buf_puts(out, symbol->market == SIM_US ? ".OQ" : "");
+		return true;
+	case 46:
+		lc_buf_puts(out, symbol->market == SIM_CN ? "0.79" : "SIMULATED");
+		return true;
+	case 75:
+		lc_buf_puts(out, symbol->market == SIM_HK ? "HKD" : "USD");
+		return true;
+	default:
+		return false;
+	}
 }
 
 static void put_field(
@@ -196,18 +219,10 @@ static void put_field(
 		put_ladder(symbol, at, decimals, out);
 		return;
 	}
+	if (put_text(asked, at, out)) {
+		return;
+	}
 	switch (at) {
-	case 0:
-		lc_buf_puts(out, asked->prefix->market);
-		break;
-	case 1:
-		put_name(asked, out);
-		break;
-	case 2:
-		lc_buf_append(
-			out, symbol->text, strlen(symbol->text) - strlen(asked->prefix->suffix));
-		lc_buf_puts(out, symbol->market == SIM_US ? ".OQ" : "");
-		break;
 	case 6:
 	case 36:
 		put_volume(symbol, out);
@@ -215,27 +230,15 @@ static void put_field(
 	case 30:
 		put_time(sim, symbol, out);
 		break;
-	case 32:
-		put_fixed(out,
-			(symbol->last - symbol->prev_close) * 100 * SIM_PRICE_SCALE /
-				symbol->prev_close,
-			2);
-		break;
 	case 35:
 		put_triple(symbol, decimals, out);
 		break;
 	case 37:
 		put_amount(symbol, out);
 		break;
-	case 46:
-		lc_buf_puts(out, symbol->market == SIM_CN ? "0.79" : "SIMULATED");
-		break;
 	case 47:
 	case 48:
 		put_limit(symbol, at == 47, out);
-		break;
-	case 75:
-		lc_buf_puts(out, symbol->market == SIM_HK ? "HKD" : "USD");
 		break;
 	default: /* what livecore does not read: outer and inner volume, ratios */
 		lc_buf_puts(out, at % 7 == 1 ? "" : "0");
