@@ -82,6 +82,7 @@ class Gap:
 
     def __init__(self, data):
         self.cause = data.get("cause", "?")
+        self.id = data.get("gap")
         self.feeder = data.get("feeder")
         whole = self._interval(data)
         self.symbols = {symbol: whole for symbol in data.get("symbols") or []}
@@ -142,7 +143,14 @@ class Judge:
         kind, data = record.value["type"], record.value.get("data", {})
         self.counts["event " + kind] += 1
         if kind == "gap_opened":
-            self.gaps.append(Gap(data))
+            self._gap(Gap(data))
+
+    def _gap(self, gap):
+        """An id's newest event that names a symbol is what counts for it: the one without an end is not for ever."""
+        for older in self.gaps if gap.id else ():
+            if older.id == gap.id:
+                older.symbols = {s: i for s, i in older.symbols.items() if s not in gap.symbols}
+        self.gaps.append(gap)
 
     def market(self, record):
         value = record.value
