@@ -116,8 +116,8 @@ static void give_minute(struct lc_alpaca_backfill *self, const struct lc_alpaca_
 static void on_item(void *arg, const struct lc_alpaca_msg *msg)
 {
 	struct lc_alpaca_backfill *self = arg;
-	if (!find_symbol(self, msg->symbol) || msg->time_ns < self->request.from_ns ||
-		msg->time_ns > self->request.until_ns) {
+	if (msg->withdrawn || !find_symbol(self, msg->symbol) ||
+		msg->time_ns < self->request.from_ns || msg->time_ns > self->request.until_ns) {
 		return; /* not what was asked for */
 	}
 	self->reached_ns[self->at] = msg->time_ns;

@@ -26,14 +26,12 @@ static void read_item(
 {
 	struct lc_alpaca_msg msg;
 	const char *reason;
-	if (reader->type == LC_ALPACA_TRADE && was_withdrawn(value)) {
-		return;
-	}
 	if (lc_alpaca_parse_as(reader->type, value, reader->seen, &msg, &reason) != LC_OK) {
 		reader->page->bad++;
 		return;
 	}
 	msg.symbol = symbol;
+	msg.withdrawn = reader->type == LC_ALPACA_TRADE && was_withdrawn(value);
 	reader->page->items++;
 	reader->item(reader->arg, &msg);
 }

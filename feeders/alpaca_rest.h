@@ -14,7 +14,7 @@ struct lc_alpaca_page {
 };
 
 /* Reads {"trades"|"quotes"|"bars": …}: a map from symbol to a list or to one item, or, with
- * "symbol" beside it, a list. Trades that were taken back since are passed over. LC_ERR_INVALID when it is none of these (the dead v1 form is not). */
+ * "symbol" beside it, a list. LC_ERR_INVALID when it is none of these (the dead v1 form is not). */
 enum lc_err lc_alpaca_rest_page(const struct lc_value *root, struct lc_conditions_seen *seen,
 	lc_alpaca_item_cb item, void *arg, struct lc_alpaca_page *page);
 

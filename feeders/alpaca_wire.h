@@ -46,6 +46,7 @@ struct lc_alpaca_msg {
 	enum lc_alpaca_type type;
 	struct lc_text symbol; /* into the frame; absent in control messages */
 	int64_t time_ns;       /* 0 in control messages */
+	bool withdrawn;        /* REST: a trade that was taken back or replaced since */
 	/* A trade condition nobody knows, the first time it is seen; else NULL. Into u.tick. */
 	const char *unknown_condition;
 	union {

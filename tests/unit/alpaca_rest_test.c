@@ -151,6 +151,7 @@ Test(alpaca_rest, trades_to_the_digit)
 {
 	static struct page page;
 	read_page(&page, "alpaca-rest-trades-canceled-A.json");
+	cr_assert(page.msg[0].withdrawn);
 	cr_assert_eq(page.msg[0].u.tick.trade_id, 71697353758036);
 	cr_assert_eq(page.msg[1].u.tick.trade_id, 71697353815352);
 	free(page.text);
