@@ -559,7 +559,9 @@ static void open_restart(struct side *side, uint32_t symbol)
 {
 	struct lc_feed_gaps *gaps = side->all;
 	int64_t at_ns = now_ns(gaps);
-	int64_t from_ns = side->before_ns ? side->before_ns : gaps->before_ns;
+	/* Behind the last event in the log: what is there is sent from there, and a trade that came
+	 * from the vendor's history as well would be a repeat under another number. */
+	int64_t from_ns = side->before_ns ? side->before_ns + 1 : gaps->before_ns;
 	enum lc_market market = (enum lc_market)lc_symbols_get(gaps->manager->symbols, symbol)
 					->market;
 	if (from_ns == 0 || at_ns <= 0 || !in_session(gaps, market, at_ns)) {

@@ -243,14 +243,16 @@ class Judge:
         else:
             after, order = key, self.live
         last = order.get(after, -1)
-        if row < last:
+        # A vendor's history is sorted by time, which is not always the order of sending.
+        late = line.time[row] < line.time[last] if order is self.filled else row < last
+        if last >= 0 and late:
             self.fail("out of order", f"{record}; sent: {line.text(row)}; before it came: {line.text(last)}")
         if line.kind == "snapshot":
             self._volume(record, line, row, key)
         elif value["conflated"] > 0:
             self._conflated(record, line, last + 1, row)
         line.state[row] = SEEN
-        order[after] = max(row, last)
+        order[after] = row if order is self.filled else max(row, last)
 
     def _volume(self, record, line, row, key):
         volume = scaled(record.value["volume"])
