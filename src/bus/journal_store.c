@@ -12,7 +12,8 @@
 #define HUNG_MS 1000 /* a disk that takes so long protects nothing */
 #define RETRY_MS 500
 #define MARKS_MS 400 /* marks are stored so much later at most, and a round */
-#define SPARE_FILES 2
+/* Kept to be used again: their pages are in memory already, and new ones cost more. */
+#define SPARE_FILES 8
 #define MARKS_A_ROUND 8
 #define FREED_A_ROUND 8
 

@@ -260,7 +260,8 @@ class Disks(Journal):
 
     def unprotected_events(self):
         events = livecore.read_all(self.broker, self.name("notifications"))
-        return [e.value["data"]["alert_type"] for e in events if e.value["type"] == "data_collection_alert"]
+        data = [event.value["data"] for event in events]
+        return [d["alert_type"] for d in data if "unprotected" in (d["alert_type"], d.get("resolves"))]
 
     def test_full(self):
         disk = self.small_disk("12m")
