@@ -1,6 +1,7 @@
 /* What the files of the log share: its segments, and the disk's side of it. journal.c is the log,
- * journal_store.c writes it, journal_load.c reads it back and gives up what has no room,
- * journal_recover.c finds it again. Loop thread, but for what is said to run in the pool. */
+ * journal_store.c writes it and journal_sync.c syncs it, journal_load.c reads it back and gives up
+ * what has no room, journal_recover.c finds it again. Loop thread, but for what is said to run in
+ * the pool. */
 #pragma once
 
 #include "journal_disk.h"
@@ -139,8 +140,12 @@ uint64_t journal_store_through(const struct journal_store *store);
 void journal_store_pump(struct journal_store *store);
 uint64_t journal_store_unwritten(const struct journal_store *store);
 void journal_store_destroy(struct journal_store *store);
+void journal_store_fail(struct journal_store *store, int error); /* what errno was */
 /* Ends a job; false: the journal was destroyed meanwhile and is gone now. */
 bool journal_store_job_done(struct journal_store *store);
+
+/* journal_sync.c: everything that was written since the last call */
+void journal_sync(struct journal_store *store);
 
 /* journal_load.c */
 /* Brings a segment back, and the one behind it. */

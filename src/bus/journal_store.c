@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define FLUSH_MS 4 /* what was committed is written so much later, with what came after it */
 #define TICK_MS 100
@@ -73,7 +72,7 @@ static void set_protected(struct journal_store *store, bool is_protected, const 
 	}
 }
 
-static void fail(struct journal_store *store, int error)
+void journal_store_fail(struct journal_store *store, int error)
 {
 	char why[160];
 	snprintf(why, sizeof why, "the disk does not take records: %s", strerror(error));
@@ -270,7 +269,7 @@ static void end_records(struct journal_store *store, const struct disk_step *ste
 {
 	struct segment *segment = step->owner;
 	if (error) {
-		fail(store, error);
+		journal_store_fail(store, error);
 		return;
 	}
 	store->written_bytes += step->to - step->from;
@@ -293,7 +292,7 @@ static void end_create(struct journal_store *store, int error)
 		store->dir_unsynced = true;
 		store->free_slots[store->free_count++] = store->next_slot++;
 	} else if (segment && segment->slot == JOURNAL_NO_SLOT) {
-		fail(store, error);
+		journal_store_fail(store, error);
 	} else { /* the file in use still takes records */
 		store->retry_ns = now_ns(store) + RETRY_MS * LC_NS_PER_MS;
 	}
@@ -468,78 +467,6 @@ void journal_store_pump(struct journal_store *store)
 	}
 }
 
-/* --- syncing: a job of its own, since a disk may take seconds for it --- */
-
-struct sync_job {
-	struct journal_store *store;
-	struct segment *segments[ROUND_STEPS];
-	uint32_t slots[ROUND_STEPS];
-	unsigned count;
-	bool dir; /* files were made: their names as well */
-	int error;
-};
-
-static void work_sync(void *arg)
-{
-	struct sync_job *job = arg;
-	for (unsigned i = 0; i < job->count; i++) {
-		const struct disk_step step = {.action = DISK_SYNC, .slot = job->slots[i]};
-		int error = journal_disk_do(job->store->disk, &step);
-		job->error = error ? error : job->error;
-	}
-	if (job->dir && fsync(job->store->disk->dir_fd) != 0) {
-		job->error = errno;
-	}
-}
-
-static void on_synced(void *arg, bool cancelled)
-{
-	struct sync_job *job = arg;
-	struct journal_store *store = job->store;
-	for (unsigned i = 0; i < job->count; i++) {
-		job->segments[i]->unsynced |= job->error != 0 || cancelled;
-		journal_segment_put(store->journal, job->segments[i]);
-	}
-	store->dir_unsynced |= job->dir && (job->error != 0 || cancelled);
-	store->syncing = false;
-	/* A file that is gone meanwhile needs no syncing. */
-	store->sync_failed = job->error && job->error != ENOENT && !cancelled;
-	if (store->sync_failed && !store->orphan) {
-		fail(store, job->error);
-	}
-	free(job);
-	journal_store_job_done(store);
-}
-
-static void start_sync(struct journal_store *store)
-{
-	struct sync_job *job = calloc(1, sizeof *job);
-	if (!job) {
-		return;
-	}
-	job->store = store;
-	for (size_t i = store->journal->count; i > 0 && job->count < ROUND_STEPS; i--) {
-		struct segment *segment = store->journal->segments[i - 1];
-		if (segment->unsynced && segment->slot != JOURNAL_NO_SLOT) {
-			segment->unsynced = false;
-			segment->users++;
-			job->segments[job->count] = segment;
-			job->slots[job->count++] = segment->slot;
-		}
-	}
-	if (job->count == 0) {
-		free(job);
-		return;
-	}
-	job->dir = store->dir_unsynced;
-	store->dir_unsynced = false;
-	store->syncing = true;
-	store->jobs++;
-	if (lc_loop_job(store->loop, work_sync, on_synced, job)) {
-		on_synced(job, true);
-	}
-}
-
 static void on_tick(void *arg)
 {
 	struct journal_store *store = arg;
@@ -556,7 +483,7 @@ static void on_tick(void *arg)
 	}
 	if (store->config->sync == LC_SYNC_INTERVAL && !store->syncing && now >= store->sync_ns) {
 		store->sync_ns = now + store->config->sync_interval_ms * LC_NS_PER_MS;
-		start_sync(store);
+		journal_sync(store);
 	}
 	if (store->closing && now > store->close_by_ns && !store->closed) {
 		finish_closing(store);
