@@ -78,26 +78,30 @@ def read_topic(brokers, topic, options=()):
 
 
 class Gap:
-    """One gap_opened: which symbols, from when until when, why."""
+    """What one event says of one symbol in a gap: from when until when, why, and whether it was filled."""
 
-    def __init__(self, data):
-        self.cause = data.get("cause", "?")
-        self.id = data.get("gap")
-        self.feeder = data.get("feeder")
-        whole = self._interval(data)
-        self.symbols = {symbol: whole for symbol in data.get("symbols") or []}
-        for own in data.get("ranges") or []:
-            self.symbols[own["symbol"]] = self._interval(own)
+    def __init__(self, value, span):
+        data = value["data"]
+        self.cause, self.feeder = data.get("cause", "?"), data.get("feeder")
+        self.filled = value["type"] == "gap_filled"
+        self.stream, self.said = value.get("stream"), time_us(value["timestamp"])
+        # Both ends are in; a gap that is still open has no end.
+        self.begin = time_us(span["from"]) if span.get("from") else 0
+        self.end = time_us(span["until"]) if span.get("until") else FOREVER
 
     @staticmethod
-    def _interval(data):
-        """Both ends are in; a gap that is still open has no end."""
-        begin, end = data.get("from"), data.get("until")
-        return time_us(begin) if begin else 0, time_us(end) if end else FOREVER
+    def symbols(data):
+        """The interval of each symbol: its own, or the event's."""
+        spans = {symbol: data for symbol in data.get("symbols") or []}
+        return spans | {own["symbol"]: own for own in data.get("ranges") or []}
 
     def covers(self, line, row):
-        begin, end = self.symbols.get(line.symbol, (FOREVER, 0))
-        return begin <= line.time[row] // 1000 <= end and self.feeder in (None, line.vendor)
+        # Of a gap that was filled the trades are there; quotes and snapshots are gone.
+        return (
+            self.begin <= line.time[row] // 1000 <= self.end
+            and self.feeder in (None, line.vendor)
+            and not (self.filled and line.kind == "trade")
+        )
 
 
 class Stream:
@@ -129,7 +133,8 @@ class Judge:
         self.live = {}  # (symbol, kind) -> the last row that was published live
         self.filled = {}  # (symbol, kind, stream) -> the last row that was published by a backfill
         self.volumes = {}
-        self.gaps = []
+        self.gaps = {}  # (id of the gap, symbol) -> the newest word on it
+        self.starts = []  # (when, stream)
         self.holes = collections.Counter()  # (symbol, kind) -> numbered, but not published
 
     def fail(self, category, text):
@@ -142,15 +147,11 @@ class Judge:
     def event(self, record):
         kind, data = record.value["type"], record.value.get("data", {})
         self.counts["event " + kind] += 1
-        if kind == "gap_opened":
-            self._gap(Gap(data))
-
-    def _gap(self, gap):
-        """An id's newest event that names a symbol is what counts for it: the one without an end is not for ever."""
-        for older in self.gaps if gap.id else ():
-            if older.id == gap.id:
-                older.symbols = {s: i for s, i in older.symbols.items() if s not in gap.symbols}
-        self.gaps.append(gap)
+        if kind == "started":
+            self.starts.append((time_us(record.value["timestamp"]), record.value.get("stream")))
+        if kind in ("gap_opened", "gap_filled"):
+            for symbol, span in Gap.symbols(data).items():
+                self.gaps[(data.get("gap", record.where), symbol)] = Gap(record.value, span)
 
     def market(self, record):
         value = record.value
@@ -288,9 +289,11 @@ class Judge:
         """drops: {feeder: {reason: count}}, over all lives of the process."""
         pools = {feeder: collections.Counter(reasons) for feeder, reasons in drops.items()}
         by_symbol = collections.defaultdict(list)
-        for gap in self.gaps:
-            for symbol in gap.symbols:
-                by_symbol[symbol].append(gap)
+        for (_, symbol), gap in self.gaps.items():
+            if gap.end == FOREVER:  # it goes on in the gap of the next process's restart
+                later = [at for at, stream in self.starts if stream != gap.stream and at > gap.said]
+                gap.end = min(later, default=FOREVER)
+            by_symbol[symbol].append(gap)
         for line in self.lines.values():
             self.counts["sent"] += len(line)
             if line.kind == "snapshot":

@@ -87,7 +87,7 @@ def interval(begin_ns, end_ns):
 
 def gap(symbols, begin_ns, end_ns, cause="restart", **more):
     data = {"cause": cause, "symbols": symbols} | interval(begin_ns, end_ns) | more
-    return {"type": "gap_opened", "data": data}
+    return {"type": "gap_opened", "timestamp": when(begin_ns), "stream": "s1", "data": data}
 
 
 class Check(unittest.TestCase):
@@ -196,6 +196,20 @@ class Check(unittest.TestCase):
         own = [{"symbol": "AAPL"} | interval(first.time, last.time)]
         self.right(left, {"in gaps": 5}, events=[gap(["AAPL"], BEGIN_NS, BEGIN_NS, ranges=own)])
         self.wrong(left, "lost silently", count=5, events=[gap(["AAPL"], first.time, last.time, feeder="fushu")])
+
+    def test_the_newest_word_on_a_gap_counts(self):
+        first, last = self.trades[5], self.trades[9]
+        left = self.good[:5] + self.good[10:]
+        opened = gap(["AAPL"], first.time, None, gap="g1")
+        ended = gap(["AAPL"], first.time, last.time - 2 * STEP_NS, gap="g1")
+        self.right(left, {"in gaps": 5}, events=[opened])
+        self.wrong(left, "lost silently", count=2, events=[opened, ended])
+        # What was said to be filled must be there.
+        filled = gap(["AAPL"], first.time, last.time, gap="g1") | {"type": "gap_filled"}
+        self.wrong(left, "lost silently", count=5, events=[opened, filled])
+        # A gap without an end ends with its process.
+        started = {"type": "started", "timestamp": when(self.trades[7].time), "stream": "s2", "data": {}}
+        self.wrong(left, "lost silently", count=2, events=[opened, started])
 
     def test_drops(self):
         left = self.good[:5] + self.good[8:]
