@@ -11,7 +11,8 @@
 /* Tenths are enough. */
 static double seconds_of(int64_t ns)
 {
-	return (double)(ns / (100 * LC_NS_PER_MS)) / 10;
+	int64_t tenths = ns / (100 * LC_NS_PER_MS);
+	return (double)tenths / 10;
 }
 
 void lc_watch_feed_init(struct lc_watch_feed *side, struct lc_feed *feed)

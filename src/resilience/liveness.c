@@ -28,7 +28,7 @@
 static uint16_t rate_code(double rate)
 {
 	double code = RATE_ZERO + RATE_STEPS * log2(rate > 1e-9 ? rate : 1e-9);
-	return code < 1 ? 1 : code > UINT16_MAX ? UINT16_MAX : (uint16_t)(code + 0.5);
+	return code < 1 ? 1 : code > UINT16_MAX ? UINT16_MAX : (uint16_t)lround(code);
 }
 
 static double rate_of(uint16_t code)
