@@ -6,6 +6,8 @@
 #include "livecore/list.h"
 #include "store/bar_spool.h"
 
+#define RETRY_MAX_NS (30 * LC_NS_PER_S) /* the longest wait between two tries */
+
 /* Bars that go together, filled up to batch_rows. */
 struct bar_batch {
 	struct lc_list node;
@@ -71,8 +73,25 @@ struct lc_bar_store {
 	double *up_gauge, *spool_gauge;
 };
 
+/* --- bar_batch.c --- */
+
+/* An empty one; NULL: no memory. */
+struct bar_batch *bar_batch_new(const struct lc_bar_store *store);
+/* The one that still has room, behind the others; NULL: no memory. */
+struct bar_batch *bar_batch_open(struct lc_bar_store *store);
+/* The oldest becomes store->sending, of which there is none. */
+void bar_batch_take(struct lc_bar_store *store);
+/* What was sent is done with. */
+void bar_batch_release(struct lc_bar_store *store);
+bool bar_batch_is_due(const struct lc_bar_store *store);
+
+/* --- bar_store_work.c --- */
+
+enum lc_err bar_store_make_timers(struct lc_bar_store *store);
 /* Goes on with whatever is next. Calls nobody back. */
 void bar_store_step(struct lc_bar_store *store);
+
+/* --- bar_store_read.c --- */
 
 /* Hands what was held to the backend. Calls nobody back. */
 void bar_store_release_reads(struct lc_bar_store *store);
