@@ -17,8 +17,9 @@
 
 /* --- looking after it --- */
 
-/* A source that was left is healthy again when it is connected and its probes give ticks. */
-static void look_at_health(struct lc_failover *failover, uint8_t index, int64_t now_ns)
+/* A source that was left is healthy again when it is connected and its probes give ticks; one that
+ * has nothing to give, when it is connected. True when that changed. */
+static bool look_at_health(struct lc_failover *failover, uint8_t index, int64_t now_ns)
 {
 	struct lc_failover_side *side = &failover->sides[index];
 	struct lc_feed *feed = lc_failover_feed(failover, index);
@@ -26,8 +27,12 @@ static void look_at_health(struct lc_failover *failover, uint8_t index, int64_t 
 		side->ticks = *feed->ticks;
 		side->fresh_ns = now_ns;
 	}
-	bool fresh = side->told || (side->fresh_ns > 0 && now_ns - side->fresh_ns < FRESH_NS);
+	enum lc_source_state before = failover->sources.items[index].state;
+	bool idle = lc_supervisor_status(feed->supervisor).symbols.wanted == 0;
+	bool fresh = idle || side->told ||
+		     (side->fresh_ns > 0 && now_ns - side->fresh_ns < FRESH_NS);
 	lc_sources_health(&failover->sources, index, lc_failover_connected(feed) && fresh, now_ns);
+	return failover->sources.items[index].state != before;
 }
 
 /* Symbols that are quiet on their new source count as taken over when the old one fails: waiting
@@ -65,7 +70,7 @@ static void on_look(void *arg)
 		changed |= side->was_ready != failover->sources.items[i].ready;
 		side->was_ready = failover->sources.items[i].ready;
 		if (!lc_failover_good(failover, i)) {
-			look_at_health(failover, i, now_ns);
+			changed |= look_at_health(failover, i, now_ns);
 		}
 	}
 	changed |= lc_sources_advance(&failover->sources, now_ns);

@@ -36,6 +36,9 @@ uint8_t lc_failover_source(struct lc_manager *manager, uint32_t symbol, uint8_t 
 /* The symbol is left altogether, or given to another feed: nothing of it is under way any more. */
 void lc_failover_forget(struct lc_manager *manager, uint32_t symbol);
 
+/* A symbol was given to another feed at once: its ticks go out behind those queued before. */
+void lc_failover_behind(struct lc_manager *manager, uint8_t from, uint8_t to);
+
 /* A tick of a symbol that another feed follows: is this feed to follow it from now on? Then the
  * tick is the first. */
 bool lc_failover_takes(struct lc_feed *feed, const struct lc_tick *tick);

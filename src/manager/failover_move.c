@@ -78,12 +78,21 @@ static void close_behind(struct lc_failover *failover, uint8_t from, uint8_t to)
 	if (lc_queue_begin(lc_failover_feed(failover, from)->queue) >= end) {
 		return;
 	}
-	if (!gate->open) {
+	if (!lc_failover_gate_is_open(failover, to)) {
 		*gate = (struct lc_failover_gate){
 			.open = true, .from = lc_queue_end(lc_failover_feed(failover, to)->queue)};
 	}
 	gate->waits[from] = true;
 	gate->until[from] = end;
+}
+
+void lc_failover_behind(struct lc_manager *manager, uint8_t from, uint8_t to)
+{
+	struct lc_failover *failover = manager->failover;
+	/* While it waits itself, nobody waits for it: two queues would wait for each other. */
+	if (from != LC_NO_FEED && to != LC_NO_FEED && !lc_failover_gate_is_open(failover, from)) {
+		close_behind(failover, from, to);
+	}
 }
 
 void lc_failover_take_over(struct lc_failover *failover, uint32_t symbol)

@@ -369,8 +369,10 @@ static bool on_reroute_step(void *arg)
 		if (lc_interest_follows(interest, symbol) &&
 			lc_failover_source(manager, symbol, manager->feed_of[symbol]) !=
 				manager->feed_of[symbol]) {
+			uint8_t from = manager->feed_of[symbol];
 			detach(manager, symbol);
 			lc_feeds_follow(manager, symbol);
+			lc_failover_behind(manager, from, manager->feed_of[symbol]);
 		}
 	}
 	return manager->reroute_next < count;

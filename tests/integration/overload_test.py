@@ -187,8 +187,7 @@ class Overload(livecore.Case):
         self.overload(lambda queue: queue["paused"])
         self.server.wait_stats(lambda stats: stats["sessions"] == 0, "that we are cut off")
         self.kafka_signal(signal.SIGCONT)
-        livecore.wait_for(lambda: self.live.feeder("alpaca")["reconnects"] == 1, lambda: self.live.feeder("alpaca"))
-        self.live.wait_subscribed("alpaca", 3)
+        livecore.wait_for(lambda: self.live.feeder("alpaca")["reconnects"] >= 1, lambda: self.live.feeder("alpaca"))
         self.live.expect("feeder state .*to=RECONNECTING")
 
     def test_a_source_that_fails_while_its_ticks_wait(self):
