@@ -20,7 +20,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 import livecore  # noqa: E402
 from stage import HungDisk, Scene, SmallDisk, Stage, us_symbols  # noqa: E402
 
-CN = ["600000.SH", "600519.SH", "601398.SH", "000001.SH"]
+CN = ["600000.SH", "600519.SH", "601398.SH"]
 SZ = ["000001.SZ", "000002.SZ", "300750.SZ"]
 HK = ["00700.HK", "00005.HK", "09988.HK"]
 US = ["AAPL", "IBM", "KO", "MSFT", "NVDA", "TSLA", "AMZN", "BRK.B"]
