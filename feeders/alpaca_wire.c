@@ -155,6 +155,21 @@ static enum lc_err field_flag(enum lc_err code, unsigned bit, unsigned *seen)
 	return code;
 }
 
+/* What trades and their corrections share: where it was traded. */
+static enum lc_err field_venue(
+	uint64_t key, const struct lc_value *value, struct lc_alpaca_msg *msg, unsigned *seen)
+{
+	struct lc_tick *tick = &msg->u.tick;
+	switch (key) {
+	case LC_KEY1('x'):
+		return copy_cut(value, tick->exchange, sizeof(tick->exchange));
+	case LC_KEY1('z'):
+		return copy_cut(value, tick->tape, sizeof(tick->tape));
+	default:
+		return field_common(key, value, msg, seen);
+	}
+}
+
 static enum lc_err trade_field(
 	uint64_t key, const struct lc_value *value, struct lc_alpaca_msg *msg, unsigned *seen)
 {
@@ -171,12 +186,8 @@ static enum lc_err trade_field(
 		return field_flag(lc_value_uint(value, &tick->trade_id), FIELD_C, seen);
 	case LC_KEY1('c'):
 		return field_conditions(value, &tick->conditions);
-	case LC_KEY1('x'):
-		return copy_cut(value, tick->exchange, sizeof(tick->exchange));
-	case LC_KEY1('z'):
-		return copy_cut(value, tick->tape, sizeof(tick->tape));
 	default:
-		return field_common(key, value, msg, seen);
+		return field_venue(key, value, msg, seen);
 	}
 }
 
@@ -230,12 +241,8 @@ static enum lc_err correction_field(
 			lc_value_decimal(value, &tick->u.correction.volume), FIELD_D, seen);
 	case LC_KEY2('c', 'c'):
 		return field_conditions(value, &tick->u.correction.conditions);
-	case LC_KEY1('x'):
-		return copy_cut(value, tick->exchange, sizeof(tick->exchange));
-	case LC_KEY1('z'):
-		return copy_cut(value, tick->tape, sizeof(tick->tape));
 	default:
-		return field_common(key, value, msg, seen);
+		return field_venue(key, value, msg, seen);
 	}
 }
 

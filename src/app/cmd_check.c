@@ -65,6 +65,19 @@ static int check_rules(struct check *check)
 	return rc == LC_OK ? -1 : LC_EXIT_USAGE;
 }
 
+/* What one setting needs of another, and run would refuse. */
+static int check_together(const struct check *check)
+{
+	const struct lc_interest_config *interest = lc_config_section(
+		check->process.config, "interest");
+	const struct lc_redis_config *redis = lc_config_section(check->process.config, "redis");
+	if (interest->store != LC_INTEREST_REDIS || redis->address[0]) {
+		return -1;
+	}
+	fputs("livecore: interest.store is redis: set redis.address\n", stderr);
+	return LC_EXIT_USAGE;
+}
+
 int lc_command_check(int argc, char **argv)
 {
 	struct check check = {.symbols_text = "5000", .state_lock = -1};
@@ -88,6 +101,7 @@ int lc_command_check(int argc, char **argv)
 		check.process.config_file = argv[1];
 	}
 	rc = lc_process_load(&check.process);
+	rc = rc >= 0 ? rc : check_together(&check);
 	rc = rc >= 0 ? rc : check_rules(&check);
 	if (rc < 0) {
 		printf("ok%s%s\n",

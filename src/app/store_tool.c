@@ -14,17 +14,9 @@ static int say(const char *text)
 static int find_state_dir(struct lc_store_tool *tool)
 {
 	const struct lc_state_config *state = lc_config_section(tool->tool.process.config, "state");
-	const char *systemd = getenv("STATE_DIRECTORY"), *home = getenv("HOME");
-	char *out = tool->state_dir;
-	size_t size = sizeof tool->state_dir;
-	if (state->dir[0]) {
-		snprintf(out, size, "%s", state->dir);
-	} else if (systemd && *systemd) {
-		snprintf(out, size, "%s", systemd);
-	} else if (home && *home) {
-		snprintf(out, size, "%s/.local/state/livecore", home);
-	} else {
-		say("no home directory that could hold the bars: set state.dir");
+	struct lc_error err;
+	if (lc_settings_state_dir(state, tool->state_dir, sizeof tool->state_dir, &err) != LC_OK) {
+		say(err.text);
 		return LC_EXIT_USAGE;
 	}
 	return -1;

@@ -32,19 +32,10 @@ static int say(const char *what, const char *text)
 static int find_state_dir(struct lc_timer_part *part)
 {
 	const struct lc_state_config *state = lc_config_section(part->config, "state");
-	const char *systemd = getenv("STATE_DIRECTORY"), *home = getenv("HOME");
-	char *out = part->state_dir;
-	size_t size = sizeof part->state_dir;
-	if (state->dir[0]) {
-		snprintf(out, size, "%s", state->dir);
-	} else if (systemd && *systemd) {
-		snprintf(out, size, "%s", systemd);
-	} else if (home && *home) {
-		snprintf(out, size, "%s/.local/state/livecore", home);
-	} else {
-		return say("", "no home directory to keep state in: set state.dir");
-	}
-	return -1;
+	struct lc_error err;
+	return lc_settings_state_dir(state, part->state_dir, sizeof part->state_dir, &err) == LC_OK
+		       ? -1
+		       : say("", err.text);
 }
 
 /* Who we are, and how times are written. */

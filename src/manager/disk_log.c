@@ -120,6 +120,9 @@ void lc_disk_log_stop(struct lc_manager *manager, void (*done)(void *arg))
 
 uint64_t lc_disk_log_kept(const struct lc_manager *manager)
 {
+	if (!manager->config || !manager->journal) {
+		return 0; /* it could not be made: nothing was accepted */
+	}
 	struct lc_journal_stats stats = lc_journal_stats(manager->journal);
 	return config_of(manager)->enabled && lc_journal_protected(manager->journal) &&
 			       stats.unwritten == 0

@@ -246,6 +246,9 @@ class Heartbeats(livecore.Case):
         done = livecore.tool("run", "--embedded", *settings)
         self.assertEqual(done.returncode, 2)
         self.assertIn("set redis.address", done.stderr)
+        done = livecore.tool("check", "--set", "interest.store=redis")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("set redis.address", done.stderr)
 
     def test_twins(self):
         """Two processes with one node.id are said, in the log and as an event; a restart is no twin."""
