@@ -208,7 +208,9 @@ static bool collect(struct lc_interest_saver *saver, struct lc_saved_interest *o
 		return false;
 	}
 	snprintf(out->topic, sizeof out->topic, "%s", saver->setup.topic);
-	memcpy(out->offsets, saver->offsets, saver->offset_count * sizeof *out->offsets);
+	if (saver->offset_count > 0) {
+		memcpy(out->offsets, saver->offsets, saver->offset_count * sizeof *out->offsets);
+	}
 	out->offset_count = saver->offset_count;
 	for (size_t i = 0; i < count; i++) {
 		struct lc_interest_portfolio portfolio;

@@ -174,6 +174,7 @@ class Gaps(livecore.Case):
         self.assertFalse([r for r in self.events.records if r.value["type"] == "gap_filled"])
 
     def test_a_killed_process(self):
+        """From the last event in the log to the first new tick, whatever was saved; nothing is fetched twice from before."""
         self.alpaca()
         livecore.wait_for(lambda: self.live.status()["bars"]["saves"] > 0, "the state to be saved")
         self.live.process.send_signal(signal.SIGKILL)
@@ -182,8 +183,20 @@ class Gaps(livecore.Case):
         self.open_topics()
         opened = self.gap(cause="restart", feeder="alpaca", until=None)
         self.assertEqual(sorted(opened["symbols"]), FOLLOWED)
+        self.assertIn("logged", opened["evidence"])
         filled = self.gap("gap_filled", gap=opened["gap"])
         self.assertGreater(filled["ticks"], 0)
+
+    def test_a_killed_process_without_a_log(self):
+        self.alpaca(journal__enabled="false")
+        livecore.wait_for(lambda: self.live.status()["bars"]["saves"] > 0, "the state to be saved")
+        self.live.process.send_signal(signal.SIGKILL)
+        self.live.wait()
+        self.live = self.run_livecore(self.settings, env=livecore.ALPACA_KEY)
+        self.open_topics()
+        opened = self.gap(cause="restart", feeder="alpaca", until=None)
+        self.assertIn("saved state", opened["evidence"])
+        self.gap("gap_filled", gap=opened["gap"])
 
     def test_eastmoney(self):
         """Snapshots between the last and the next were not seen; the rows of trades of the hole are fetched."""
