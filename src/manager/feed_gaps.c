@@ -13,6 +13,11 @@
 #define SETTLE_NS (2 * LC_NS_PER_S)
 #define BACK_A_TURN 5000 /* symbols looked at, about 0.1 ms */
 #define NO_FEED UINT8_MAX
+/* About the last event in the log of a process that was killed: a vendor's times are not quite in
+ * order, so what happened shortly before it may not have come yet; and records go to Kafka while
+ * they are being written, so what came shortly after it may be there. */
+#define BEFORE_LAST_NS LC_NS_PER_S
+#define BEHIND_LAST_NS (LC_NS_PER_S / 4)
 
 /* One feed's gap: at most one at a time is open. */
 struct side {
@@ -33,6 +38,7 @@ struct side {
 	uint64_t connects;    /* sessions when it was lost */
 	uint64_t marked;      /* ticks that leave the queue until the mark has passed */
 	int64_t before_ns;    /* last event of the process before; 0: not known */
+	bool killed;          /* that process did not end in order */
 	char before_why[160];
 	double *gauge;
 	uint64_t *opened, *ticks, *requests;
@@ -230,6 +236,15 @@ static void look_for_back(struct side *side)
 	}
 }
 
+/* Where filling begins: what a killed process may have sent already is left out, since it would
+ * come twice under two numbers. It stays said as missing. */
+static int64_t fill_from(const struct side *side, const struct lc_hole *hole)
+{
+	int64_t certain_ns = side->before_ns + BEHIND_LAST_NS;
+	bool unsure = side->cause == LC_GAP_RESTART && side->killed;
+	return unsure && hole->from_ns < certain_ns ? certain_ns : hole->from_ns;
+}
+
 /* Hands what ended to the backfill. What it does not take stays open, as was said. */
 static void fill(struct side *side, size_t count)
 {
@@ -240,10 +255,16 @@ static void fill(struct side *side, size_t count)
 		gaps->hole_of[hole->symbol] = NO_FEED;
 		lc_bar_flow_missed(
 			gaps->manager->bars, hole->symbol, hole->from_ns, hole->until_ns);
-		if (lc_backfills_can(side->backfills, hole->symbol)) {
+		if (!lc_backfills_can(side->backfills, hole->symbol)) {
+			continue;
+		}
+		int64_t from_ns = fill_from(side, hole);
+		if (from_ns < hole->until_ns) {
 			gaps->plan[n++] = (struct lc_plan_entry){.symbol = hole->symbol,
-				.from_ns = hole->from_ns,
+				.from_ns = from_ns,
 				.until_ns = hole->until_ns};
+		} else {
+			lc_quality_edge(gaps->manager->quality, hole->symbol, false);
 		}
 	}
 	if (n > 0 && lc_backfills_add(side->backfills, side->id, side->cause, gaps->plan, n,
@@ -536,13 +557,17 @@ void lc_feed_gaps_forget(struct lc_manager *manager, uint32_t symbol)
 /* --- restarts --- */
 
 void lc_feed_gaps_before(
-	struct lc_manager *manager, const char *feeder, int64_t last_event_ns, const char *evidence)
+	struct lc_manager *manager, const char *feeder, int64_t last_event_ns, bool clean)
 {
 	struct lc_feed *feed = lc_feeds_find(manager, feeder);
 	struct side *side = feed ? side_of(feed) : NULL;
 	if (side && last_event_ns > side->before_ns) {
-		side->before_ns = last_event_ns;
-		snprintf(side->before_why, sizeof side->before_why, "%s", evidence);
+		side->before_ns = last_event_ns + clean;
+		side->killed = !clean;
+		snprintf(side->before_why, sizeof side->before_why, "%s",
+			clean ? "the last event that the process before logged; it ended in order"
+			      : "a second before the last event that the process before "
+				"logged; it did not end in order");
 	}
 }
 
@@ -559,9 +584,8 @@ static void open_restart(struct side *side, uint32_t symbol)
 {
 	struct lc_feed_gaps *gaps = side->all;
 	int64_t at_ns = now_ns(gaps);
-	/* Behind the last event in the log: what is there is sent from there, and a trade that came
-	 * from the vendor's history as well would be a repeat under another number. */
-	int64_t from_ns = side->before_ns ? side->before_ns + 1 : gaps->before_ns;
+	int64_t from_ns = side->before_ns ? side->before_ns : gaps->before_ns;
+	from_ns -= side->killed ? BEFORE_LAST_NS : 0;
 	enum lc_market market = (enum lc_market)lc_symbols_get(gaps->manager->symbols, symbol)
 					->market;
 	if (from_ns == 0 || at_ns <= 0 || !in_session(gaps, market, at_ns)) {
@@ -572,6 +596,8 @@ static void open_restart(struct side *side, uint32_t symbol)
 	side->connects = 0;
 	open_hole(side, symbol, from_ns, at_ns);
 	side->open |= lc_holes_count(side->holes) > 0;
+	/* It must be in the log before the first new tick, or a second kill would hide it. */
+	wake(gaps, 0);
 }
 
 void lc_feed_gaps_followed(struct lc_manager *manager, uint32_t symbol)

@@ -34,10 +34,10 @@ void lc_feed_gaps_down(struct lc_feed *feed);
 /* Nobody follows the symbol any more. */
 void lc_feed_gaps_forget(struct lc_manager *manager, uint32_t symbol);
 
-/* The last event time of a feed that the process before this one logged; evidence says how it
- * ended, for people. */
-void lc_feed_gaps_before(struct lc_manager *manager, const char *feeder, int64_t last_event_ns,
-	const char *evidence);
+/* The last event time of a feed that the process before this one logged. clean: that process ended
+ * in order, so that nothing about that time is in doubt. */
+void lc_feed_gaps_before(
+	struct lc_manager *manager, const char *feeder, int64_t last_event_ns, bool clean);
 /* The time at which it saved its state last: where no log knows better. */
 void lc_feed_gaps_saved(struct lc_manager *manager, int64_t saved_ns);
 /* Both of it is read, and feeds may start: the gaps of the restart open. */

@@ -292,11 +292,7 @@ static enum lc_err create_feed_gaps(struct lc_manager *manager, struct lc_error 
 	const struct lc_journal_recovery *before = lc_journal_recovered(manager->journal);
 	for (size_t i = 0; i < before->source_count; i++) {
 		lc_feed_gaps_before(manager, before->sources[i].name,
-			before->sources[i].last_event_ns,
-			before->clean ? "the last event that the process before logged; it ended "
-					"in order"
-				      : "the last event that the process before logged; it did "
-					"not end in order");
+			before->sources[i].last_event_ns, before->clean);
 	}
 	return LC_OK;
 }

@@ -78,12 +78,12 @@ def read_topic(brokers, topic, options=()):
 
 
 class Gap:
-    """What one event says of one symbol in a gap: from when until when, why, and whether it was filled."""
+    """What one event says of one symbol in a gap: from when until when, and why."""
 
     def __init__(self, value, span):
         data = value["data"]
         self.cause, self.feeder = data.get("cause", "?"), data.get("feeder")
-        self.filled = value["type"] == "gap_filled"
+        self.filled = []  # the intervals of it whose trades were fetched
         self.stream, self.said = value.get("stream"), time_us(value["timestamp"])
         # Both ends are in; a gap that is still open has no end.
         self.begin = time_us(span["from"]) if span.get("from") else 0
@@ -95,13 +95,14 @@ class Gap:
         spans = {symbol: data for symbol in data.get("symbols") or []}
         return spans | {own["symbol"]: own for own in data.get("ranges") or []}
 
+    def holds(self, at_us):
+        return self.begin <= at_us <= self.end
+
     def covers(self, line, row):
-        # Of a gap that was filled the trades are there; quotes and snapshots are gone.
-        return (
-            self.begin <= line.time[row] // 1000 <= self.end
-            and self.feeder in (None, line.vendor)
-            and not (self.filled and line.kind == "trade")
-        )
+        at_us = line.time[row] // 1000
+        # Of what was filled the trades are there; quotes and snapshots are gone.
+        fetched = line.kind == "trade" and any(part.holds(at_us) for part in self.filled)
+        return self.holds(at_us) and self.feeder in (None, line.vendor) and not fetched
 
 
 class Stream:
@@ -133,7 +134,7 @@ class Judge:
         self.live = {}  # (symbol, kind) -> the last row that was published live
         self.filled = {}  # (symbol, kind, stream) -> the last row that was published by a backfill
         self.volumes = {}
-        self.gaps = {}  # (id of the gap, symbol) -> the newest word on it
+        self.gaps = collections.defaultdict(list)  # (id of the gap, symbol) -> what was said to be missing
         self.starts = []  # (when, stream)
         self.holes = collections.Counter()  # (symbol, kind) -> numbered, but not published
 
@@ -151,7 +152,18 @@ class Judge:
             self.starts.append((time_us(record.value["timestamp"]), record.value.get("stream")))
         if kind in ("gap_opened", "gap_filled"):
             for symbol, span in Gap.symbols(data).items():
-                self.gaps[(data.get("gap", record.where), symbol)] = Gap(record.value, span)
+                self._gap(kind, self.gaps[(data.get("gap", record.where), symbol)], Gap(record.value, span))
+
+    @staticmethod
+    def _gap(kind, said, gap):
+        """An interval without an end is over when the next one comes; what was filled is missing no more."""
+        if kind == "gap_filled":
+            for before in said:
+                before.filled.append(gap)
+        else:
+            if said and said[-1].end == FOREVER:
+                said.pop()
+            said.append(gap)
 
     def market(self, record):
         value = record.value
@@ -289,7 +301,7 @@ class Judge:
         """drops: {feeder: {reason: count}}, over all lives of the process."""
         pools = {feeder: collections.Counter(reasons) for feeder, reasons in drops.items()}
         by_symbol = collections.defaultdict(list)
-        for (_, symbol), gap in self.gaps.items():
+        for symbol, gap in ((symbol, gap) for (_, symbol), said in self.gaps.items() for gap in said):
             if gap.end == FOREVER:  # it goes on in the gap of the next process's restart
                 later = [at for at, stream in self.starts if stream != gap.stream and at > gap.said]
                 gap.end = min(later, default=FOREVER)
