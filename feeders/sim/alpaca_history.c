@@ -235,7 +235,7 @@ static void serve_trades(struct lc_exchange *exchange, const struct query *query
 		if (is_before(query, past->symbol->text, past->time_ns, past->id)) {
 			continue;
 		}
-		if (page.count == query->limit) {
+		if (last && page.count == query->limit) {
 			snprintf(token, sizeof(token), "%s|%" PRId64 "|%" PRId64,
 				last->symbol->text, last->time_ns, last->id);
 			break;

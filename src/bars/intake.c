@@ -267,7 +267,8 @@ static bool take_mixed_day(struct symbol_bars *s, const struct lc_tick *tick)
 	session->has |= tick->has & (SESSION_FIELDS | LC_HAS_AMOUNT);
 	d->volume = larger(d->volume, tick->volume);
 	d->amount = larger(d->amount, tick->amount);
-	return session->has != had || memcmp(&before.session, session, sizeof *session) != 0 ||
+	return session->has != had || lc_decimal_compare(before.session.high, session->high) != 0 ||
+	       lc_decimal_compare(before.session.low, session->low) != 0 ||
 	       lc_decimal_compare(before.volume, d->volume) != 0 ||
 	       lc_decimal_compare(before.amount, d->amount) != 0;
 }

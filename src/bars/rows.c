@@ -77,8 +77,8 @@ static int from_chunks(const struct symbol_bars *s, int slot)
 		return 0;
 	}
 	lc_rows_view(&view, s);
-	(void)lc_row_at(&view, (low - 1) * CHUNK_ROWS);
-	return (low - 1) * CHUNK_ROWS + first_from(view.rows, CHUNK_ROWS, slot);
+	const struct row *rows = lc_row_at(&view, (low - 1) * CHUNK_ROWS);
+	return (low - 1) * CHUNK_ROWS + first_from(rows, CHUNK_ROWS, slot);
 }
 
 int lc_row_from(const struct symbol_bars *s, int slot)

@@ -65,7 +65,7 @@ static void on_look(void *arg)
 	int64_t now_ns = lc_loop_mono_ns(failover->manager->loop);
 	bool changed = failover->move.again && !failover->move.slice;
 	lc_failover_look(failover);
-	for (uint8_t i = 0; i < failover->sources.count; i++) {
+	for (uint8_t i = 0; i < lc_failover_count(failover); i++) {
 		struct lc_failover_side *side = &failover->sides[i];
 		changed |= side->was_ready != failover->sources.items[i].ready;
 		side->was_ready = failover->sources.items[i].ready;
@@ -202,7 +202,7 @@ void lc_failover_forget(struct lc_manager *manager, uint32_t symbol)
 {
 	struct lc_failover *failover = manager->failover;
 	lc_failover_drop_pending(failover, symbol);
-	for (uint8_t i = 0; i < failover->sources.count; i++) {
+	for (uint8_t i = 0; i < lc_failover_count(failover); i++) {
 		lc_failover_drop_probe(failover, i, symbol);
 	}
 }
@@ -300,7 +300,7 @@ void lc_failover_status(const struct lc_feed *feed, struct lc_buf *out)
 void lc_failover_gauges(struct lc_manager *manager)
 {
 	struct lc_metrics *metrics = lc_loop_metrics(manager->loop);
-	for (uint8_t i = 0; i < manager->feed_count; i++) {
+	for (uint8_t i = 0; i < lc_failover_count(manager->failover); i++) {
 		char label[64];
 		lc_metrics_label(label, sizeof label, "feeder", manager->feeds[i].impl->name);
 		*lc_metrics_gauge(metrics, "livecore_feeder_source_state", label,

@@ -60,7 +60,7 @@ void lc_failover_drop_pending(struct lc_failover *failover, uint32_t symbol)
 bool lc_failover_gate_is_open(struct lc_failover *failover, uint8_t index)
 {
 	struct lc_failover_gate *gate = &failover->sides[index].gate;
-	for (uint8_t i = 0; gate->open && i < failover->sources.count; i++) {
+	for (uint8_t i = 0; gate->open && i < lc_failover_count(failover); i++) {
 		if (gate->waits[i] &&
 			lc_queue_begin(lc_failover_feed(failover, i)->queue) < gate->until[i]) {
 			return true;
@@ -249,8 +249,8 @@ static void on_move_done(void *arg)
 {
 	struct lc_failover *failover = arg;
 	failover->move.slice = NULL;
-	for (uint8_t from = 0; from < failover->sources.count; from++) {
-		for (uint8_t to = 0; to < failover->sources.count; to++) {
+	for (uint8_t from = 0; from < lc_failover_count(failover); from++) {
+		for (uint8_t to = 0; to < lc_failover_count(failover); to++) {
 			if (failover->move.moved[from][to] > 0) {
 				say_switch(failover, from, to);
 			}

@@ -13,6 +13,11 @@ static const struct lc_routing_config *routing_of(const struct lc_manager *manag
 	return lc_config_section(manager->config, "routing");
 }
 
+uint8_t lc_failover_count(const struct lc_failover *failover)
+{
+	return (uint8_t)failover->sources.count;
+}
+
 struct lc_feed *lc_failover_feed(const struct lc_failover *failover, uint8_t index)
 {
 	return &failover->manager->feeds[index];
@@ -44,7 +49,7 @@ bool lc_failover_connected(const struct lc_feed *feed)
 
 void lc_failover_look(struct lc_failover *failover)
 {
-	for (uint8_t i = 0; i < failover->sources.count; i++) {
+	for (uint8_t i = 0; i < lc_failover_count(failover); i++) {
 		struct lc_feed *feed = lc_failover_feed(failover, i);
 		failover->sides[i].configured = configured(feed);
 		failover->sources.items[i].usable = failover->sides[i].configured && !stopped(feed);

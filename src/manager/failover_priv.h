@@ -55,6 +55,7 @@ struct lc_failover {
 /* failover_pick.c: which source is right */
 const struct lc_failover_config *lc_failover_config_of(const struct lc_manager *manager);
 struct lc_feed *lc_failover_feed(const struct lc_failover *failover, uint8_t index);
+uint8_t lc_failover_count(const struct lc_failover *failover); /* feeds, by index */
 bool lc_failover_good(const struct lc_failover *failover, uint8_t index);
 bool lc_failover_connected(const struct lc_feed *feed);
 /* Looks at what the feeds are: usable, ready. */
