@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAMES_A_STEP 50 /* about 0.2 ms with the feeders' and the bars' part */
+#define PATIENCE_MS 10000 /* for Kafka at start; then the stored sets are followed */
+#define NAMES_A_STEP 50   /* about 0.2 ms with the feeders' and the bars' part */
 #define SWEEP_A_STEP 500
 #define SORT_A_STEP 1000
 #define REJECTS_NAMED 100 /* in one interest_rejected event */
@@ -35,7 +36,7 @@ struct lc_interest_sync {
 	struct lc_decoder *decoder;
 	struct lc_reader *reader;
 	struct lc_interest_saver *saver;
-	struct lc_timer *save_timer, *housekeeping;
+	struct lc_timer *save_timer, *housekeeping, *patience;
 	struct update update;
 	bool caught_up, applied;
 	struct lc_interest_sort *order; /* the union at start, while it is handed over */
@@ -264,6 +265,18 @@ static bool on_order_step(void *arg)
 	return sync->order_next < count;
 }
 
+/* The topic was read to its end, and its sets are followed. */
+static void say_ready(struct lc_interest_sync *sync)
+{
+	lc_log(sync->log, LC_LOG_INFO, "interest", "ready",
+		LC_U("followed", lc_interest_count(sync->registry)),
+		LC_U("portfolios", lc_interest_portfolios(sync->registry)));
+	lc_event(sync->setup.outbox, "interest_applied",
+		LC_U("total", lc_interest_count(sync->registry)),
+		LC_U("portfolios", lc_interest_portfolios(sync->registry)), LC_B("at_start", true));
+	sync->setup.host->ready(sync->setup.arg);
+}
+
 static void on_order_done(void *arg)
 {
 	struct lc_interest_sync *sync = arg;
@@ -271,16 +284,17 @@ static void on_order_done(void *arg)
 	sync->applied = true;
 	lc_interest_sort_destroy(sync->order);
 	sync->order = NULL;
-	lc_log(sync->log, LC_LOG_INFO, "interest", "ready",
-		LC_U("followed", lc_interest_count(sync->registry)),
-		LC_U("portfolios", lc_interest_portfolios(sync->registry)));
-	lc_event(sync->setup.outbox, "interest_applied",
-		LC_U("total", lc_interest_count(sync->registry)),
-		LC_U("portfolios", lc_interest_portfolios(sync->registry)), LC_B("at_start", true));
 	if (sync->reader) {
 		lc_reader_resume(sync->reader);
 	}
-	sync->setup.host->ready(sync->setup.arg);
+	if (sync->caught_up) {
+		say_ready(sync);
+	} else {
+		lc_log(sync->log, LC_LOG_WARN, "interest", "restored",
+			LC_U("followed", lc_interest_count(sync->registry)),
+			LC_S("reason", "Kafka does not tell the sets: the stored ones are "
+				       "followed until it does"));
+	}
 }
 
 static void hand_over(struct lc_interest_sync *sync)
@@ -303,8 +317,23 @@ static void on_caught_up(void *arg)
 {
 	struct lc_interest_sync *sync = arg;
 	sync->caught_up = true;
-	/* The last message may still be on its way through slices; its end comes first. */
-	if (!sync->update.slice) {
+	lc_timer_stop(sync->patience);
+	if (sync->applied) {
+		say_ready(sync);
+	} else if (!sync->update.slice && !sync->order_slice) {
+		/* The last message may still be on its way through slices; its end comes first. */
+		hand_over(sync);
+	}
+}
+
+/* Without Kafka the sets that were stored are better than none: what is seen meanwhile is kept in
+ * the log. */
+static void on_patience_over(void *arg)
+{
+	struct lc_interest_sync *sync = arg;
+	if (sync->update.slice) {
+		lc_timer_start(sync->patience, PATIENCE_MS, 0);
+	} else if (!sync->caught_up && lc_interest_count(sync->registry) > 0) {
 		hand_over(sync);
 	}
 }
@@ -384,7 +413,7 @@ static void on_housekeeping(void *arg)
 {
 	struct lc_interest_sync *sync = arg;
 	int64_t now_ns = lc_loop_wall_ns(sync->setup.loop);
-	if (!sync->applied || lc_interest_busy(sync->registry)) {
+	if (!sync->applied || !sync->caught_up || lc_interest_busy(sync->registry)) {
 		return;
 	}
 	lc_interest_prune(sync->registry, now_ns - REMEMBER_REMOVALS_NS, SWEEP_A_STEP);
@@ -425,12 +454,14 @@ static void on_loaded(void *arg, const struct lc_reader_position *positions, siz
 	}
 	lc_timer_start(
 		sync->housekeeping, sync->setup.housekeeping_ms, sync->setup.housekeeping_ms);
+	lc_timer_start(sync->patience, PATIENCE_MS, 0);
 }
 
 static void release(struct lc_interest_sync *sync)
 {
 	lc_timer_destroy(sync->save_timer);
 	lc_timer_destroy(sync->housekeeping);
+	lc_timer_destroy(sync->patience);
 	lc_interest_destroy(sync->registry);
 	lc_decoder_destroy(sync->decoder);
 	lc_buf_finish(&sync->update.bytes);
@@ -460,6 +491,7 @@ static enum lc_err build(struct lc_interest_sync *sync, struct lc_error *err)
 	rc = rc ? rc : lc_timer_create(sync->setup.loop, on_save_due, sync, &sync->save_timer);
 	rc = rc ? rc
 		: lc_timer_create(sync->setup.loop, on_housekeeping, sync, &sync->housekeeping);
+	rc = rc ? rc : lc_timer_create(sync->setup.loop, on_patience_over, sync, &sync->patience);
 	return rc ? lc_error_set(err, rc, "interest: %s", lc_err_text(rc))
 		  : lc_interest_saver_create(&saver, sync->registry, &sync->saver, err);
 }
@@ -520,6 +552,7 @@ void lc_interest_sync_stop(struct lc_interest_sync *sync, void (*done)(void *arg
 	sync->stopped_arg = arg;
 	lc_timer_stop(sync->save_timer);
 	lc_timer_stop(sync->housekeeping);
+	lc_timer_stop(sync->patience);
 	lc_slice_cancel(sync->update.slice);
 	lc_slice_cancel(sync->order_slice);
 	lc_slice_cancel(sync->expire_slice);
@@ -538,6 +571,6 @@ struct lc_interest *lc_interest_sync_registry(struct lc_interest_sync *sync)
 struct lc_interest_sync_status lc_interest_sync_status(const struct lc_interest_sync *sync)
 {
 	struct lc_interest_sync_status status = sync->status;
-	status.ready = sync->applied;
+	status.ready = sync->applied && sync->caught_up;
 	return status;
 }

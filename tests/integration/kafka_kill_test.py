@@ -53,6 +53,30 @@ class KafkaKilled(livecore.Case):
         self.assertEqual({record.key for record in records}, set(SYMBOLS))
         print(f"{TIMES} kills, {len(records)} records, {status['kafka']['replayed']} sent again", file=sys.stderr)
 
+    def test_started_without_kafka(self):
+        """The stored sets are followed, and what was seen before Kafka came is there."""
+        server = self.sim("alpaca", "--rate", "100")
+        settings = livecore.alpaca(server)
+        live = self.run_livecore(settings, env=livecore.ALPACA_KEY)
+        self.follow("p", SYMBOLS)
+        live.wait_subscribed("alpaca", len(SYMBOLS))
+        self.assertEqual(live.stop(), 0, live.text)
+        self.kafka.kill()
+        live = self.run_livecore(settings, env=livecore.ALPACA_KEY, ready=False)
+        live.expect("interest restored followed=")
+        livecore.wait_for(lambda: live.feeder("alpaca")["ticks"] >= 200, "ticks without Kafka")
+        self.assertEqual(live.ready()[0], 503)
+        self.kafka.restart()
+        live.wait_ready()
+        server.kill()
+        live.wait_state("alpaca", "RECONNECTING")
+        livecore.wait_for(lambda: live.status()["unacknowledged"] == 0, "all acknowledged")
+        stream = live.status()["stream"]
+        self.assertEqual(live.stop(), 0, live.text)
+        records = livecore.read_all(self.broker, self.name("market_data"))
+        self.assertEqual(livecore.holes(records), [])
+        self.assertGreater(sum(record.value["stream"] == stream for record in records), 150)
+
 
 if __name__ == "__main__":
     if "--times" in sys.argv:
