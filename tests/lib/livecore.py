@@ -208,7 +208,10 @@ class Manager(Process):
         """Ready, and hearing commands: one that is sent before is not heard."""
 
         def is_ready():
-            code, body = self.ready()
+            try:
+                code, body = self.ready()
+            except ConnectionError:  # it is only starting, or gone: then its text is what counts
+                return False
             return code == 200 and body["checks"].get("control", {}).get("ok", True)
 
         wait_for(is_ready, lambda: f"ready: {self.ready()}\n{self.text}", within_s)
