@@ -181,9 +181,10 @@ static bool is_repeat(
 	if (fingerprint == 0) {
 		return false;
 	}
-	if (tick->flags & LC_FLAG_BACKFILLED && state->edge &&
-		(lc_repeats_contain(&state->edge->before, fingerprint) ||
-			lc_repeats_contain(&state->edge->after, fingerprint))) {
+	/* Of a trade at the hole's end it is not known whether the stream or the history gives it
+	 * first. */
+	if (state->edge && (lc_repeats_contain(&state->edge->before, fingerprint) ||
+				   lc_repeats_contain(&state->edge->after, fingerprint))) {
 		return true;
 	}
 	return state->repeats && lc_repeats_contain(state->repeats, fingerprint);

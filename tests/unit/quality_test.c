@@ -527,6 +527,8 @@ Test(quality, backfilled_trades)
 	}
 	ASSERT_DROP(trade(2999, "10", now), LC_DROP_DUPLICATE);
 	ASSERT_DROP(trade(2990, "10", now), LC_DROP_DUPLICATE);
+	/* The stream may give behind what was fetched. */
+	ASSERT_DROP(trade(80, "11", now), LC_DROP_DUPLICATE);
 	lc_quality_edge(quality, US, false);
 	lc_quality_edge(quality, 999, true);
 	/* It makes no price: a quote waits for one of the stream's. */
