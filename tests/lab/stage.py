@@ -227,7 +227,7 @@ class Scene:
                     "alpaca.allow_insecure": "true",
                 },
                 "eastmoney": {"eastmoney.url": address, "eastmoney.mpi": "100ms", "eastmoney.ban_wait": "2s"},
-                "tencent": {"tencent.url": address, "tencent.poll_interval": "500ms", "tencent.ban_wait": "2s"},
+                "tencent": {"tencent.url": address, "tencent.poll_interval": "100ms", "tencent.ban_wait": "2s"},
                 "fushu": {"fushu.url": address + "/v1", "fushu.poll_interval": "100ms"},
             }[vendor]
         if self.where == "namespace":
