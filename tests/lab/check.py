@@ -224,7 +224,7 @@ class Judge:
         if line.time[row] != 0 and time_us(value["timestamp"]) != line.time[row] // 1000:
             return "timestamp"
         if line.kind != "quote":
-            if scaled(value["price"]) != line.price[row]:
+            if scaled(value["price"]) != line.said_price(row):
                 return "price"
             if scaled(value["volume"]) != line.volume[row] * SCALE:
                 return "volume"

@@ -54,12 +54,13 @@ class Trade:
 
 
 class Snapshot:
-    def __init__(self, number, volume):
+    def __init__(self, number, volume, price=10):
         self.number, self.volume, self.time = number, volume, (BEGIN_NS // 10**9 + number) * 10**9
+        self.price = price
 
     def line(self):
         amount = self.volume * 10
-        return f"{self.time} 600000.SH snapshot {self.volume} 10 {self.volume} {amount} {self.number} eastmoney - - 0 0 -\n"
+        return f"{self.time} 600000.SH snapshot {self.volume} {self.price} {self.volume} {amount} {self.number} eastmoney - - 0 0 -\n"
 
     def value(self, seq, **more):
         return {
@@ -69,7 +70,7 @@ class Snapshot:
             "seq": seq,
             "conflated": 0,
             "timestamp": when(self.time),
-            "price": 10,
+            "price": self.price,
             "volume": self.volume,
             "amount": self.volume * 10,
         } | more
@@ -255,6 +256,15 @@ class Check(unittest.TestCase):
         self.wrong(values + [sent[4].value(4, volume=401)], "wrong number", sent=sent)
         judge = self.judge([sent[4].value(1), sent[0].value(2)], sent=sent)
         self.assertIn("volume falls", judge.counts)
+
+    def test_a_snapshot_without_a_price_has_the_last_one(self):
+        sent = [Snapshot(1, 100, 9), Snapshot(2, 200, 8), Snapshot(3, 300, 0), Snapshot(4, 400, 0), Snapshot(5, 500, 7)]
+        values = [snapshot.value(seq) for seq, snapshot in enumerate(sent, 1)]
+        values[2]["price"] = values[3]["price"] = 8
+        self.right(values, {"on kafka": 5}, sent=sent)
+        for price in (9, 7, 0):
+            values[3]["price"] = price
+            self.wrong(values, "wrong number", sent=sent)
 
     def test_a_last_line_cut_off_is_passed_over(self):
         with tempfile.TemporaryDirectory() as directory:

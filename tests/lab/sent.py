@@ -67,6 +67,13 @@ class Line:
             f"amount={unscaled(self.amount[row])} mark={mark}"
         )
 
+    def said_price(self, row):
+        """A snapshot's price of 0 says none: what the vendor said last stands."""
+        if self.kind != "snapshot" or self.price[row] != 0:
+            return self.price[row]
+        said = (before for before in range(row - 1, -1, -1) if self.state[before] != KEPT_BACK)
+        return next((self.price[before] for before in said if self.price[before] != 0), 0)
+
     def with_id(self, ident):
         """The row of a trade; None when there is none such. Ids rise."""
         row = bisect_left(self.ident, ident)
