@@ -168,22 +168,16 @@ static void on_fault(struct sim *sim, const struct sim_fault *fault)
 	}
 }
 
-static void write_symbols(struct sim *sim, struct lc_buf *out)
+static bool is_followed(const struct sim *sim, size_t index)
 {
-	struct alpaca *alpaca = sim->state;
-	bool first = true;
-	for (size_t i = 0; i < sim_walk_count(sim->walk); i++) {
-		bool followed = false;
-		lc_list_each (node, &alpaca->sessions) {
-			const struct session *s = container_of(node, struct session, node);
-			followed = followed || (i < s->mask_size && s->mask[i] != 0);
-		}
-		if (followed) {
-			lc_buf_printf(
-				out, "%s\"%s\"", first ? "" : ",", sim_walk_at(sim->walk, i)->text);
-			first = false;
+	const struct alpaca *alpaca = sim->state;
+	lc_list_each (node, &alpaca->sessions) {
+		const struct session *session = container_of(node, struct session, node);
+		if (index < session->mask_size && session->mask[index] != 0) {
+			return true;
 		}
 	}
+	return false;
 }
 
 static enum lc_err start(struct sim *sim, struct lc_error *err)
@@ -199,8 +193,8 @@ static enum lc_err start(struct sim *sim, struct lc_error *err)
 	lc_buf_init(&alpaca->message, 1 << 20);
 	alpaca->linger_look_ns = INT64_MAX;
 	alpaca->linger_until_ns = calloc(SIM_SYMBOLS_MAX, sizeof(*alpaca->linger_until_ns));
-	if (alpaca->linger_until_ns == NULL || history_create(&alpaca->history) != LC_OK) {
-		free(alpaca->linger_until_ns);
+	alpaca->history = history_empty();
+	if (alpaca->linger_until_ns == NULL) {
 		free(alpaca);
 		return LC_ERR_NOMEM;
 	}
@@ -214,7 +208,7 @@ static void stop(struct sim *sim)
 {
 	struct alpaca *alpaca = sim->state;
 	lc_buf_finish(&alpaca->message);
-	history_destroy(alpaca->history);
+	sim_ring_finish(&alpaca->history);
 	free(alpaca->linger_until_ns);
 	free(alpaca->active);
 	free(alpaca->active_mask);
@@ -232,6 +226,6 @@ const struct sim_vendor sim_alpaca = {
 	.on_request = on_request,
 	.on_turn = on_turn,
 	.on_fault = on_fault,
-	.write_symbols = write_symbols,
+	.is_followed = is_followed,
 	.stop = stop,
 };

@@ -198,7 +198,7 @@ static void take_back(
 	instead.price += 100;
 	if (which % 8 < 2) {
 		history_withdraw(
-			alpaca->history, symbol, trade->id, which % 8 == 0 ? &instead : NULL);
+			&alpaca->history, symbol, trade->id, which % 8 == 0 ? &instead : NULL);
 	}
 	send_rare(sim, symbol, trade, which);
 }
@@ -226,7 +226,7 @@ static void send_trade(
 		.trade = trade,
 		.extra = oddities > 0 && trade->id % 3 == 0};
 	say_trade(sim, trade, mark);
-	history_add(alpaca->history, symbol, trade);
+	history_add(&alpaca->history, symbol, trade);
 	broadcast(&cast);
 	if (sim_faults_take(&faults->duplicate_left)) {
 		say_trade(sim, trade, "again");

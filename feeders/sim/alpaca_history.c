@@ -20,49 +20,15 @@ struct past {
 	char exchange[2], tape[2], conditions[16];
 };
 
-struct history {
-	struct past *items;
-	size_t count, capacity, oldest; /* a ring once it is full */
-};
-
-enum lc_err history_create(struct history **out)
+struct sim_ring history_empty(void)
 {
-	*out = calloc(1, sizeof(**out));
-	return *out != NULL ? LC_OK : LC_ERR_NOMEM;
-}
-
-void history_destroy(struct history *history)
-{
-	if (history != NULL) {
-		free(history->items);
-		free(history);
-	}
-}
-
-static struct past *place(struct history *history)
-{
-	if (history->count == KEPT) {
-		struct past *oldest = &history->items[history->oldest];
-		history->oldest = (history->oldest + 1) % KEPT;
-		return oldest;
-	}
-	if (history->count == history->capacity) {
-		size_t capacity = history->capacity > 0 ? history->capacity * 2 : 1024;
-		capacity = capacity < KEPT ? capacity : KEPT;
-		struct past *items = realloc(history->items, capacity * sizeof(*items));
-		if (items == NULL) {
-			return NULL;
-		}
-		history->items = items;
-		history->capacity = capacity;
-	}
-	return &history->items[history->count++];
+	return (struct sim_ring){.item_bytes = sizeof(struct past), .most = KEPT};
 }
 
 void history_add(
-	struct history *history, const struct sim_symbol *symbol, const struct trade *trade)
+	struct sim_ring *history, const struct sim_symbol *symbol, const struct trade *trade)
 {
-	struct past *past = place(history);
+	struct past *past = sim_ring_add(history);
 	if (past == NULL) {
 		return;
 	}
@@ -76,12 +42,12 @@ void history_add(
 	snprintf(past->conditions, sizeof(past->conditions), "%s", trade->conditions);
 }
 
-void history_withdraw(struct history *history, const struct sim_symbol *symbol, int64_t id,
+void history_withdraw(struct sim_ring *history, const struct sim_symbol *symbol, int64_t id,
 	const struct trade *instead)
 {
 	/* It was made a moment ago. */
 	for (size_t i = history->count; i > 0; i--) {
-		struct past *past = &history->items[(history->oldest + i - 1) % history->count];
+		struct past *past = sim_ring_at(history, i - 1);
 		if (past->symbol == symbol && past->id == id) {
 			past->update = instead != NULL ? "corrected" : "canceled";
 			break;
@@ -140,12 +106,12 @@ static int compare(const void *a, const void *b)
 
 /* The trades that the query is about, sorted. NULL: no memory. */
 static const struct past **select_trades(
-	const struct history *history, const struct query *query, size_t *count)
+	const struct sim_ring *history, const struct query *query, size_t *count)
 {
 	const struct past **found = malloc((history->count + 1) * sizeof(*found));
 	*count = 0;
 	for (size_t i = 0; found != NULL && i < history->count; i++) {
-		const struct past *past = &history->items[i];
+		const struct past *past = sim_ring_at(history, i);
 		if (past->time_ns >= query->start_ns && past->time_ns <= query->end_ns &&
 			sim_in_list(query->symbols, past->symbol->text)) {
 			found[(*count)++] = past;
@@ -327,7 +293,7 @@ void history_serve(struct sim *sim, struct lc_exchange *exchange, bool bars)
 		query.start_ns = (query.start_ns + MINUTE_NS - 1) / MINUTE_NS * MINUTE_NS;
 		query.end_ns = query.end_ns / MINUTE_NS * MINUTE_NS + MINUTE_NS - 1;
 	}
-	const struct past **found = select_trades(alpaca->history, &query, &count);
+	const struct past **found = select_trades(&alpaca->history, &query, &count);
 	if (found == NULL) {
 		rest_message(exchange, 500, "out of memory");
 		return;

@@ -73,10 +73,8 @@ struct session {
 	struct bench *bench;
 };
 
-struct history;
-
 struct alpaca {
-	struct history *history;  /* owned */
+	struct sim_ring history;
 	int64_t *linger_until_ns; /* owned; by symbol: it trades on although nobody follows */
 	int64_t linger_look_ns;   /* monotonic; INT64_MAX: none lingers */
 	struct lc_list sessions;
@@ -119,12 +117,11 @@ void bench_drained(struct session *session);
 void bench_destroy(struct bench *bench);
 
 /* alpaca_history.c: the trades that were made, whether or not anybody heard them, newest 200,000 */
-enum lc_err history_create(struct history **out);
-void history_destroy(struct history *history);
+struct sim_ring history_empty(void);
 void history_add(
-	struct history *history, const struct sim_symbol *symbol, const struct trade *trade);
+	struct sim_ring *history, const struct sim_symbol *symbol, const struct trade *trade);
 /* The trade was cancelled, or corrected by another one. */
-void history_withdraw(struct history *history, const struct sim_symbol *symbol, int64_t id,
+void history_withdraw(struct sim_ring *history, const struct sim_symbol *symbol, int64_t id,
 	const struct trade *instead);
 /* /v2/stocks/trades and /v2/stocks/bars. */
 void history_serve(struct sim *sim, struct lc_exchange *exchange, bool bars);

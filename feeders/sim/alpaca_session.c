@@ -45,9 +45,7 @@ void session_error(struct session *session, int code)
 
 bool session_held_back(const struct session *session)
 {
-	const struct sim_faults *faults = &session->sim->faults;
-	int64_t now_ns = lc_loop_mono_ns(session->sim->loop);
-	return faults->mute_until_ns > now_ns || faults->half_open_until_ns > now_ns;
+	return sim_held_back(session->sim) != NULL;
 }
 
 void session_send_batch(struct session *session)

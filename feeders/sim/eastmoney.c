@@ -204,7 +204,7 @@ static void serve_details(struct sim *sim, struct lc_exchange *exchange)
 	lc_buf_init(&out, 16 << 20);
 	em_put_head(sim, &out, asked ? 0 : 102, 12, asked);
 	if (asked) {
-		em_history_put(em->history, symbol, strtoul(pos + (*pos == '-'), NULL, 10), &out);
+		em_history_put(&em->history, symbol, strtoul(pos + (*pos == '-'), NULL, 10), &out);
 	} else {
 		lc_buf_puts(&out, "null");
 	}
@@ -216,7 +216,6 @@ static void on_request(struct sim *sim, struct lc_exchange *exchange)
 {
 	const struct lc_request *request = lc_exchange_request(exchange);
 	const char *path = request->path;
-	int64_t mono_ns = lc_loop_mono_ns(sim->loop);
 	if (request->upgrade) {
 		if (strcmp(path, "/ws/qt/stock/klt.min") == 0) {
 			em_ws_serve(sim, exchange);
@@ -228,8 +227,7 @@ static void on_request(struct sim *sim, struct lc_exchange *exchange)
 	} else if (strcmp(path, "/api/qt/ulist/sse") == 0 ||
 		   strcmp(path, "/api/qt/ulist.np/sse") == 0) {
 		em_sse_serve(sim, exchange, false);
-	} else if (sim->faults.mute_until_ns > mono_ns ||
-		   sim->faults.half_open_until_ns > mono_ns) {
+	} else if (sim_held_back(sim) != NULL) {
 		return; /* no answer comes: the client has to give up by itself */
 	} else if (strcmp(path, "/api/qt/stock/details/get") == 0) {
 		serve_details(sim, exchange);
@@ -249,19 +247,10 @@ static void walk_due(struct sim *sim, int64_t mono_ns, int64_t wall_ns)
 {
 	struct eastmoney *em = sim->state;
 	uint64_t due = sim_due(sim, mono_ns);
-	size_t count = sim_walk_count(sim->walk), looked = 0;
-	bool muted = sim->faults.mute_until_ns > mono_ns ||
-		     sim->faults.half_open_until_ns > mono_ns;
-	while (due > 0 && looked++ < count + due && count > 0) {
-		em->next = (em->next + 1) % count;
-		struct sim_symbol *symbol = sim_walk_at(sim->walk, em->next);
-		if (em->followed_until_ns[em->next] <= mono_ns) {
-			continue;
-		}
-		sim_symbol_trade(symbol, wall_ns);
-		em_history_add(em->history, symbol, wall_ns);
-		due--;
-		if (!muted) {
+	struct sim_symbol *symbol;
+	while ((symbol = sim_next_trade(sim, &due, wall_ns)) != NULL) {
+		em_history_add(&em->history, symbol, wall_ns);
+		if (sim_held_back(sim) == NULL) {
 			em_ws_tick(sim, symbol);
 		}
 	}
@@ -294,24 +283,17 @@ static void on_fault(struct sim *sim, const struct sim_fault *fault)
 	em_ws_fault(sim, fault);
 }
 
-static void write_symbols(struct sim *sim, struct lc_buf *out)
+static bool is_followed(const struct sim *sim, size_t index)
 {
 	const struct eastmoney *em = sim->state;
-	int64_t now_ns = lc_loop_mono_ns(sim->loop);
-	bool first = true;
-	for (size_t i = 0; i < sim_walk_count(sim->walk); i++) {
-		if (em->followed_until_ns[i] > now_ns) {
-			lc_buf_printf(
-				out, "%s\"%s\"", first ? "" : ",", sim_walk_at(sim->walk, i)->text);
-			first = false;
-		}
-	}
+	return em->followed_until_ns[index] > lc_loop_mono_ns(sim->loop);
 }
 
 static enum lc_err start(struct sim *sim, struct lc_error *err)
 {
-	if (sim->tape != NULL && (sim->tape->count == 0 || sim->tape->rows[0].size != 0)) {
-		return lc_error_set(err, LC_ERR_INVALID, "eastmoney plays tapes of snapshots");
+	enum lc_err rc = sim_tape_begin(sim, err);
+	if (rc != LC_OK) {
+		return rc;
 	}
 	struct eastmoney *em = calloc(1, sizeof(*em));
 	if (em == NULL) {
@@ -320,12 +302,8 @@ static enum lc_err start(struct sim *sim, struct lc_error *err)
 	lc_list_init(&em->streams);
 	lc_list_init(&em->sockets);
 	lc_buf_init(&em->text, 16 << 20);
-	if (em_history_create(&em->history) != LC_OK) {
-		free(em);
-		return LC_ERR_NOMEM;
-	}
+	em->history = em_history_empty();
 	sim->state = em;
-	sim_tape_begin(sim);
 	return LC_OK;
 }
 
@@ -333,7 +311,7 @@ static void stop(struct sim *sim)
 {
 	struct eastmoney *em = sim->state;
 	lc_buf_finish(&em->text);
-	em_history_destroy(em->history);
+	sim_ring_finish(&em->history);
 	free(em);
 }
 
@@ -345,6 +323,6 @@ const struct sim_vendor sim_eastmoney = {
 	.on_request = on_request,
 	.on_turn = on_turn,
 	.on_fault = on_fault,
-	.write_symbols = write_symbols,
+	.is_followed = is_followed,
 	.stop = stop,
 };

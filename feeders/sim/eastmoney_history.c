@@ -2,7 +2,6 @@
 #include "eastmoney_priv.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #define KEPT 200000
 #define BEIJING_S (8 * 3600)
@@ -11,46 +10,6 @@ struct em_past {
 	const struct sim_symbol *symbol; /* borrowed; symbols stay */
 	int64_t time_ns, price, size;
 };
-
-struct em_history {
-	struct em_past *items;
-	size_t count, capacity, oldest; /* a ring once it is full */
-};
-
-enum lc_err em_history_create(struct em_history **out)
-{
-	*out = calloc(1, sizeof(**out));
-	return *out != NULL ? LC_OK : LC_ERR_NOMEM;
-}
-
-void em_history_destroy(struct em_history *history)
-{
-	if (history != NULL) {
-		free(history->items);
-		free(history);
-	}
-}
-
-void em_history_add(struct em_history *history, const struct sim_symbol *symbol, int64_t time_ns)
-{
-	size_t at = history->oldest;
-	if (history->count < KEPT && history->count == history->capacity) {
-		size_t capacity = history->capacity > 0 ? history->capacity * 2 : 1024;
-		capacity = capacity < KEPT ? capacity : KEPT;
-		struct em_past *items = realloc(history->items, capacity * sizeof(*items));
-		if (items == NULL) {
-			return;
-		}
-		history->items = items;
-		history->capacity = capacity;
-	}
-	if (history->count < KEPT) {
-		at = history->count++;
-	} else {
-		history->oldest = (history->oldest + 1) % KEPT;
-	}
-	history->items[at] = (struct em_past){symbol, time_ns, symbol->last, symbol->last_size};
-}
 
 static void put_row(const struct em_past *past, struct lc_buf *out)
 {
@@ -61,12 +20,26 @@ static void put_row(const struct em_past *past, struct lc_buf *out)
 	lc_buf_printf(out, ",%" PRId64 ",1,%d\"", past->size / 100, past->price % 200 == 0 ? 1 : 2);
 }
 
-void em_history_put(const struct em_history *history, const struct sim_symbol *symbol, size_t most,
+struct sim_ring em_history_empty(void)
+{
+	return (struct sim_ring){.item_bytes = sizeof(struct em_past), .most = KEPT};
+}
+
+void em_history_add(struct sim_ring *history, const struct sim_symbol *symbol, int64_t time_ns)
+{
+	struct em_past *past = sim_ring_add(history);
+	if (past != NULL) {
+		*past = (struct em_past){symbol, time_ns, symbol->last, symbol->last_size};
+	}
+}
+
+void em_history_put(const struct sim_ring *history, const struct sim_symbol *symbol, size_t most,
 	struct lc_buf *out)
 {
 	size_t found = 0, left = 0;
 	for (size_t i = 0; i < history->count; i++) {
-		found += history->items[i].symbol == symbol;
+		const struct em_past *past = sim_ring_at(history, i);
+		found += past->symbol == symbol;
 	}
 	left = most > 0 && most < found ? found - most : 0; /* older ones, to be passed over */
 	lc_buf_printf(out,
@@ -76,8 +49,7 @@ void em_history_put(const struct em_history *history, const struct sim_symbol *s
 	lc_buf_puts(out, ",\"details\":[");
 	bool first = true;
 	for (size_t i = 0; i < history->count; i++) {
-		const struct em_past
-			*past = &history->items[(history->oldest + i) % history->count];
+		const struct em_past *past = sim_ring_at(history, i);
 		if (past->symbol != symbol || (left > 0 && left-- > 0)) {
 			continue;
 		}

@@ -55,9 +55,8 @@ struct em_ws {
 struct eastmoney {
 	struct lc_list streams, sockets;
 	int64_t followed_until_ns[SIM_SYMBOLS_MAX]; /* INT64_MAX: by a stream or a socket */
-	size_t next;
-	struct em_history *history; /* owned */
-	struct lc_buf text;         /* scratch */
+	struct sim_ring history;
+	struct lc_buf text; /* scratch */
 	struct em_query query;
 };
 
@@ -82,11 +81,9 @@ void em_ws_tick(struct sim *sim, const struct sim_symbol *symbol);
 void em_ws_fault(struct sim *sim, const struct sim_fault *fault);
 
 /* eastmoney_history.c: the trades of today, newest 200,000: /api/qt/stock/details/get */
-struct em_history;
-enum lc_err em_history_create(struct em_history **out);
-void em_history_destroy(struct em_history *history);
+struct sim_ring em_history_empty(void);
 /* The symbol's last trade. */
-void em_history_add(struct em_history *history, const struct sim_symbol *symbol, int64_t time_ns);
+void em_history_add(struct sim_ring *history, const struct sim_symbol *symbol, int64_t time_ns);
 /* Appends the answer's `data` for the newest `most` rows of a symbol; 0: all. */
-void em_history_put(const struct em_history *history, const struct sim_symbol *symbol, size_t most,
+void em_history_put(const struct sim_ring *history, const struct sim_symbol *symbol, size_t most,
 	struct lc_buf *out);

@@ -204,3 +204,11 @@ bool sim_faults_take(int64_t *left)
 	--*left;
 	return true;
 }
+
+const char *sim_held_back(const struct sim *sim)
+{
+	int64_t now_ns = lc_loop_mono_ns(sim->loop);
+	return sim->faults.mute_until_ns > now_ns        ? "mute"
+	       : sim->faults.half_open_until_ns > now_ns ? "half-open"
+							 : NULL;
+}

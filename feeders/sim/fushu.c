@@ -11,7 +11,6 @@
 
 struct fushu {
 	bool followed[SIM_SYMBOLS_MAX];
-	size_t next;
 };
 
 /* Hong Kong time without a zone, as `datetime.fromisoformat` of old Pythons reads it. */
@@ -131,8 +130,7 @@ static void on_request(struct sim *sim, struct lc_exchange *exchange)
 		lc_exchange_fail(exchange, 401, "unauthorized");
 		return;
 	}
-	int64_t now_ns = lc_loop_mono_ns(sim->loop);
-	if (sim->faults.mute_until_ns > now_ns) {
+	if (sim_held_back(sim) != NULL) {
 		return; /* no answer comes: the client has to give up by itself */
 	}
 	struct lc_buf out;
@@ -152,28 +150,15 @@ static void on_request(struct sim *sim, struct lc_exchange *exchange)
 
 static void on_turn(struct sim *sim, int64_t mono_ns, int64_t wall_ns)
 {
-	struct fushu *fushu = sim->state;
-	size_t count = sim_walk_count(sim->walk);
 	uint64_t due = sim_due(sim, mono_ns);
-	for (uint64_t i = 0; i < due && i < 10000 && count > 0; i++) {
-		fushu->next = (fushu->next + 1) % count;
-		if (fushu->followed[fushu->next]) {
-			sim_symbol_trade(sim_walk_at(sim->walk, fushu->next), wall_ns);
-		}
+	while (sim_next_trade(sim, &due, wall_ns) != NULL) {
 	}
 }
 
-static void write_symbols(struct sim *sim, struct lc_buf *out)
+static bool is_followed(const struct sim *sim, size_t index)
 {
 	const struct fushu *fushu = sim->state;
-	bool first = true;
-	for (size_t i = 0; i < sim_walk_count(sim->walk); i++) {
-		if (fushu->followed[i]) {
-			lc_buf_printf(
-				out, "%s\"%s\"", first ? "" : ",", sim_walk_at(sim->walk, i)->text);
-			first = false;
-		}
-	}
+	return fushu->followed[index];
 }
 
 static enum lc_err start(struct sim *sim, struct lc_error *err)
@@ -197,6 +182,6 @@ const struct sim_vendor sim_fushu = {
 	.start = start,
 	.on_request = on_request,
 	.on_turn = on_turn,
-	.write_symbols = write_symbols,
+	.is_followed = is_followed,
 	.stop = stop,
 };

@@ -17,17 +17,9 @@ static void put_money(struct lc_buf *out, int64_t value, bool said)
 	}
 }
 
-static const char *held_back(const struct sim *sim)
-{
-	int64_t now_ns = lc_loop_mono_ns(sim->loop);
-	return sim->faults.mute_until_ns > now_ns        ? "mute"
-	       : sim->faults.half_open_until_ns > now_ns ? "half-open"
-							 : NULL;
-}
-
 static const char *mark_of(const struct sim *sim, const struct sim_sent *sent)
 {
-	const char *held = held_back(sim);
+	const char *held = sim_held_back(sim);
 	return held != NULL ? held : sent->mark != NULL ? sent->mark : "-";
 }
 

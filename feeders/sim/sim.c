@@ -75,6 +75,21 @@ uint64_t sim_due(struct sim *sim, int64_t mono_ns)
 	return due;
 }
 
+struct sim_symbol *sim_next_trade(struct sim *sim, uint64_t *due, int64_t wall_ns)
+{
+	size_t count = sim_walk_count(sim->walk);
+	for (size_t looked = 0; *due > 0 && looked < count; looked++) {
+		sim->next = (sim->next + 1) % count;
+		if (sim->vendor->is_followed(sim, sim->next)) {
+			struct sim_symbol *symbol = sim_walk_at(sim->walk, sim->next);
+			sim_symbol_trade(symbol, wall_ns);
+			--*due;
+			return symbol;
+		}
+	}
+	return NULL;
+}
+
 void sim_log_subscribe(struct sim *sim, size_t symbols, size_t bytes, bool remove)
 {
 	struct sim_stats *stats = &sim->stats;
@@ -114,6 +129,17 @@ static void write_counters(struct sim *sim, struct lc_buf *out)
 	}
 }
 
+static void put_followed(const struct sim *sim, struct lc_buf *out)
+{
+	const char *between = "";
+	for (size_t i = 0; i < sim_walk_count(sim->walk); i++) {
+		if (sim->vendor->is_followed(sim, i)) {
+			lc_buf_printf(out, "%s\"%s\"", between, sim_walk_at(sim->walk, i)->text);
+			between = ",";
+		}
+	}
+}
+
 static void serve_stats(struct sim *sim, struct lc_exchange *exchange)
 {
 	struct lc_buf out;
@@ -132,7 +158,7 @@ static void serve_stats(struct sim *sim, struct lc_exchange *exchange)
 	}
 	lc_buf_printf(&out, "],\"tape_left\":%zu,\"symbols\":[",
 		sim->tape != NULL ? sim->tape->count - sim->tape->next : 0);
-	sim->vendor->write_symbols(sim, &out);
+	put_followed(sim, &out);
 	lc_buf_puts(&out, "]}\n");
 	sim_reply_json(exchange, 200, &out);
 }

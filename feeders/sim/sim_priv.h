@@ -6,6 +6,7 @@
 #include "livecore/list.h"
 #include "livecore/loop.h"
 #include "livecore/sim.h"
+#include "ring.h"
 #include "walk.h"
 
 #include <stdio.h>
@@ -126,8 +127,8 @@ struct sim_vendor {
 	void (*on_turn)(struct sim *sim, int64_t mono_ns, int64_t wall_ns);
 	/* A fault that is an event and not a state of struct sim_faults. May be NULL. */
 	void (*on_fault)(struct sim *sim, const struct sim_fault *fault);
-	/* Symbols followed now, for the statistics. */
-	void (*write_symbols)(struct sim *sim, struct lc_buf *out);
+	/* Whether somebody follows the symbol of this index now. */
+	bool (*is_followed)(const struct sim *sim, size_t index);
 	void (*stop)(struct sim *sim);
 };
 extern const struct sim_vendor sim_alpaca, sim_eastmoney, sim_fushu, sim_tencent;
@@ -151,6 +152,7 @@ struct sim {
 	uint64_t sent_count;
 	uint64_t random;
 	double credit; /* ticks that are due */
+	size_t next;   /* whose turn it is: sim_next_trade */
 	int64_t last_turn_ns;
 	int exit_code;
 	bool stopping;
@@ -167,6 +169,8 @@ enum lc_err sim_faults_add(
 void sim_faults_turn(struct sim *sim, int64_t mono_ns);
 /* Takes one off a count; false when none is left. */
 bool sim_faults_take(int64_t *left);
+/* What is said now, or asked, is kept back: the fault's name; NULL: it is not. */
+const char *sim_held_back(const struct sim *sim);
 
 /* tape.c */
 enum lc_err sim_tape_load(const char *path, struct sim_tape **out, struct lc_error *err);
@@ -177,8 +181,9 @@ void sim_tape_destroy(struct sim_tape *tape);
 const struct sim_tape_row *sim_tape_next(struct sim_tape *tape, double speed, int64_t mono_ns);
 /* Of tapes of snapshots: the next row, when one is due, becomes the state of the tape's symbol. */
 bool sim_tape_advance(struct sim *sim, struct sim_symbol *symbol, int64_t mono_ns);
-/* At start: the first row becomes the state, so that nothing of the present is seen. */
-void sim_tape_begin(struct sim *sim);
+/* At start, for a vendor of snapshots: the first row becomes the state, so that nothing of the present
+ * is seen. Tapes of trades are refused. */
+enum lc_err sim_tape_begin(struct sim *sim, struct lc_error *err);
 
 /* sent.c: a line a tick, columns separated by a blank:
  * time symbol kind id price volume amount number vendor bid ask bid-size ask-size mark
@@ -202,6 +207,9 @@ void sim_sent_close(struct sim *sim);
 /* sim.c */
 /* How many ticks are due now; at most a quarter of a second's. */
 uint64_t sim_due(struct sim *sim, int64_t mono_ns);
+/* So many trades as are due now, by turns of all symbols that are followed; NULL: that was all. The
+ * credit is what sim_due said. */
+struct sim_symbol *sim_next_trade(struct sim *sim, uint64_t *due, int64_t wall_ns);
 /* True once --limit-ticks were sent. */
 bool sim_exhausted(const struct sim *sim);
 void sim_log_subscribe(struct sim *sim, size_t symbols, size_t bytes, bool remove);

@@ -339,12 +339,17 @@ bool sim_tape_advance(struct sim *sim, struct sim_symbol *symbol, int64_t mono_n
 	return row != NULL;
 }
 
-void sim_tape_begin(struct sim *sim)
+enum lc_err sim_tape_begin(struct sim *sim, struct lc_error *err)
 {
+	if (sim->tape != NULL && (sim->tape->count == 0 || sim->tape->rows[0].size != 0)) {
+		return lc_error_set(
+			err, LC_ERR_INVALID, "%s plays tapes of snapshots", sim->vendor->name);
+	}
 	struct sim_symbol *symbol = sim->tape != NULL
 					    ? sim_walk_symbol(sim->walk, sim->tape->symbol)
 					    : NULL;
 	if (symbol != NULL) {
 		apply(sim, symbol, &sim->tape->rows[0]);
 	}
+	return LC_OK;
 }

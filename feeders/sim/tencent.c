@@ -17,7 +17,6 @@
 
 struct tencent {
 	int64_t followed_until_ns[SIM_SYMBOLS_MAX];
-	size_t next;
 	struct lc_zone *new_york;
 	int64_t pages_left, empty_left;
 };
@@ -330,12 +329,11 @@ static void on_request(struct sim *sim, struct lc_exchange *exchange)
 	const struct lc_request *request = lc_exchange_request(exchange);
 	bool utf8 = strncmp(request->path, "/utf8/", 6) == 0;
 	const char *path = request->path + (utf8 ? 5 : 0);
-	int64_t mono_ns = lc_loop_mono_ns(sim->loop);
 	if (request->upgrade || strncmp(path, "/q=", 3) != 0) {
 		lc_exchange_fail(exchange, 404, "not found");
 		return;
 	}
-	if (sim->faults.mute_until_ns > mono_ns || sim->faults.half_open_until_ns > mono_ns) {
+	if (sim_held_back(sim) != NULL) {
 		return; /* no answer comes: the client has to give up by itself */
 	}
 	struct lc_buf out;
@@ -365,19 +363,12 @@ static void play_tape(struct sim *sim, int64_t mono_ns)
 
 static void on_turn(struct sim *sim, int64_t mono_ns, int64_t wall_ns)
 {
-	struct tencent *tencent = sim->state;
-	size_t count = sim_walk_count(sim->walk), looked = 0;
 	if (sim->tape != NULL) {
 		play_tape(sim, mono_ns);
 		return;
 	}
 	uint64_t due = sim_due(sim, mono_ns);
-	while (due > 0 && looked++ < count + due && count > 0) {
-		tencent->next = (tencent->next + 1) % count;
-		if (tencent->followed_until_ns[tencent->next] > mono_ns) {
-			sim_symbol_trade(sim_walk_at(sim->walk, tencent->next), wall_ns);
-			due--;
-		}
+	while (sim_next_trade(sim, &due, wall_ns) != NULL) {
 	}
 }
 
@@ -399,31 +390,23 @@ static void on_fault(struct sim *sim, const struct sim_fault *fault)
 	}
 }
 
-static void write_symbols(struct sim *sim, struct lc_buf *out)
+static bool is_followed(const struct sim *sim, size_t index)
 {
 	const struct tencent *tencent = sim->state;
-	int64_t now_ns = lc_loop_mono_ns(sim->loop);
-	bool first = true;
-	for (size_t i = 0; i < sim_walk_count(sim->walk); i++) {
-		if (tencent->followed_until_ns[i] > now_ns) {
-			lc_buf_printf(
-				out, "%s\"%s\"", first ? "" : ",", sim_walk_at(sim->walk, i)->text);
-			first = false;
-		}
-	}
+	return tencent->followed_until_ns[index] > lc_loop_mono_ns(sim->loop);
 }
 
 static enum lc_err start(struct sim *sim, struct lc_error *err)
 {
-	if (sim->tape != NULL && (sim->tape->count == 0 || sim->tape->rows[0].size != 0)) {
-		return lc_error_set(err, LC_ERR_INVALID, "tencent plays tapes of snapshots");
+	enum lc_err rc = sim_tape_begin(sim, err);
+	if (rc != LC_OK) {
+		return rc;
 	}
 	struct tencent *tencent = calloc(1, sizeof(*tencent));
 	if (tencent == NULL) {
 		return LC_ERR_NOMEM;
 	}
 	sim->state = tencent;
-	sim_tape_begin(sim);
 	return lc_zone_load("America/New_York", &tencent->new_york, err);
 }
 
@@ -442,6 +425,6 @@ const struct sim_vendor sim_tencent = {
 	.on_request = on_request,
 	.on_turn = on_turn,
 	.on_fault = on_fault,
-	.write_symbols = write_symbols,
+	.is_followed = is_followed,
 	.stop = stop,
 };

@@ -280,3 +280,19 @@ Test(sim_tape, what_is_not_a_tape_is_refused)
 	}
 	sim_tape_destroy(NULL);
 }
+
+Test(sim_ring, the_newest_stay_in_order)
+{
+	struct sim_ring ring = {.item_bytes = sizeof(int), .most = 3000};
+	for (int i = 0; i < 7777; i++) {
+		int *item = sim_ring_add(&ring);
+		cr_assert_not_null(item);
+		*item = i;
+	}
+	cr_assert_eq(ring.count, 3000);
+	for (size_t i = 0; i < ring.count; i++) {
+		cr_assert_eq(*(int *)sim_ring_at(&ring, i), 7777 - 3000 + (int)i);
+	}
+	sim_ring_finish(&ring);
+	cr_assert_eq(ring.count, 0);
+}
