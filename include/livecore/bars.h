@@ -76,8 +76,9 @@ enum lc_err lc_bars_replace(struct lc_bars *bars, const struct lc_bar *minute);
 bool lc_bars_advance(struct lc_bars *bars, enum lc_market market, int64_t now_ns);
 /* The newest event time of a market; INT64_MIN: none was seen. */
 int64_t lc_bars_watermark(const struct lc_bars *bars, enum lc_market market);
-/* Says every revision that waits, without the limit of one a second: at stop. */
-void lc_bars_flush(struct lc_bars *bars, int64_t now_ns);
+/* Says every revision that waits, without the limit of one a second: at stop. One bounded slice, as
+ * lc_bars_advance(): call it while it returns true. */
+bool lc_bars_flush(struct lc_bars *bars, int64_t now_ns);
 
 /* The day's bar of a symbol's latest session that has begun at now_ns. LC_ERR_NOT_FOUND: nothing
  * of that session is known here. */

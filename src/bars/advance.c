@@ -94,21 +94,44 @@ int64_t lc_bars_watermark(const struct lc_bars *bars, enum lc_market market)
 	return bars->markets[market].watermark_ns;
 }
 
-void lc_bars_flush(struct lc_bars *bars, int64_t now_ns)
+/* What became dirty in the last round, or was left by it. */
+static bool flush_rest(struct lc_bars *bars)
 {
-	for (int market = 0; market < LC_MARKETS; market++) {
-		struct market_bars *m = &bars->markets[market];
-		m->round.active = false;
-		m->next_close_ns = INT64_MIN;
-		m->dirty_ns = INT64_MIN / 2;
-		while (lc_bars_advance(bars, (enum lc_market)market, now_ns)) {
+	size_t said = 0, looked = 0, work = bars->work;
+	for (; bars->flush.cursor < bars->count; bars->flush.cursor++) {
+		if (said >= SLICE_BARS || ++looked > SLICE_SYMBOLS ||
+			bars->work - work >= SLICE_ROWS) {
+			return true;
 		}
-		for (size_t i = 0; i < bars->count; i++) {
-			struct symbol_bars *s = &bars->symbols[i];
-			if (s->followed && s->market == market && s->dirty) {
-				lc_bars_revise(bars, (uint32_t)i,
-					lc_bars_plan(bars, (enum lc_market)market, s->d.day));
-			}
+		struct symbol_bars *s = &bars->symbols[bars->flush.cursor];
+		if (s->followed && s->dirty) {
+			enum lc_market market = (enum lc_market)s->market;
+			said += lc_bars_revise(bars, (uint32_t)bars->flush.cursor,
+				lc_bars_plan(bars, market, s->d.day));
 		}
 	}
+	return false;
+}
+
+bool lc_bars_flush(struct lc_bars *bars, int64_t now_ns)
+{
+	struct flush *flush = &bars->flush;
+	for (; flush->market < LC_MARKETS; flush->market++) {
+		struct market_bars *m = &bars->markets[flush->market];
+		if (!flush->begun) {
+			flush->begun = true;
+			m->round.active = false;
+			m->next_close_ns = INT64_MIN;
+			m->dirty_ns = INT64_MIN / 2;
+		}
+		if (lc_bars_advance(bars, (enum lc_market)flush->market, now_ns)) {
+			return true;
+		}
+		flush->begun = false;
+	}
+	if (flush_rest(bars)) {
+		return true;
+	}
+	*flush = (struct flush){0};
+	return false;
 }

@@ -90,10 +90,19 @@ struct hole {
 	int16_t first, last; /* slots */
 };
 
+enum { SESSION_FIELDS = LC_HAS_OPEN | LC_HAS_HIGH | LC_HAS_LOW };
+
 /* What the vendor says of the session. */
 struct session_values {
 	uint32_t has; /* LC_HAS_OPEN, HIGH, LOW, PRICE, PREV_CLOSE, AMOUNT */
 	struct lc_decimal open, high, low, price, prev_close;
+};
+
+/* Prices of snapshots that are in no minute, because theirs cannot be told: the day's all the same. */
+struct apart_prices {
+	bool known;
+	int64_t first_ns; /* when the first of them was seen */
+	struct lc_decimal open, high, low;
 };
 
 /* What is saved of a symbol but its rows; without pointers. */
@@ -104,7 +113,7 @@ struct day_state {
 	bool printed;      /* the closing print came: close stays */
 	bool unseen;       /* the next snapshot's volume was traded while nothing was seen */
 	bool day_said, day_dirty, day_doubt;
-	bool over; /* the day was closed for good */
+	bool over;      /* the day was closed for good */
 	bool mixed;     /* more than one source gave the day */
 	uint8_t source; /* that gave the newest tick */
 	uint8_t n_holes;
@@ -115,6 +124,7 @@ struct day_state {
 	int64_t covered_ns;            /* a reference told the day's volume up to here */
 	struct session_values session; /* the vendor's newest */
 	struct session_values known;   /* open, high and low as of the last traded snapshot */
+	struct apart_prices apart;
 	struct lc_decimal total; /* the last cumulative volume of source; 0 at the day's begin */
 	struct lc_decimal total_amount;
 	struct lc_decimal volume, amount;  /* of 1d */
@@ -208,12 +218,20 @@ struct market_bars {
 	struct market_round round;
 };
 
+/* How far lc_bars_flush() has come. */
+struct flush {
+	int market; /* LC_MARKETS: all rounds are done */
+	bool begun; /* the market's last round */
+	size_t cursor;
+};
+
 struct lc_bars {
 	struct lc_bars_options options;
 	struct market_bars markets[LC_MARKETS];
 	struct symbol_bars *symbols; /* owned; by symbol */
 	size_t count;
 	struct lc_bars_stats stats;
+	struct flush flush;
 	size_t work; /* rows that were added up, in all: the measure of a slice */
 };
 

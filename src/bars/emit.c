@@ -60,8 +60,9 @@ static void widen(struct lc_bar *bar, struct lc_decimal high, struct lc_decimal 
 }
 
 struct sum {
-	bool traded, last, range, amount;
-	int last_at; /* the position behind the rows */
+	bool traded, last, range;
+	int first_slot; /* with last: where open was traded */
+	int32_t first_ms;
 };
 
 static void add_row(struct lc_bar *bar, const struct row *row, struct sum *sum)
@@ -72,7 +73,11 @@ static void add_row(struct lc_bar *bar, const struct row *row, struct sum *sum)
 		sum->range = true;
 	}
 	if (row->flags & ROW_LAST) {
-		bar->open = sum->last ? bar->open : ROW_GET(row, open);
+		if (!sum->last) {
+			bar->open = ROW_GET(row, open);
+			sum->first_slot = row->slot;
+			sum->first_ms = row->first_ms;
+		}
 		bar->close = ROW_GET(row, close);
 		sum->last = true;
 	}
@@ -138,6 +143,22 @@ static void regular_slots(const struct day_plan *plan, int *first, int *last)
 	}
 }
 
+/* Prices that are in no minute. The close is the session's. */
+static void add_apart(struct lc_bar *bar, const struct day_plan *plan,
+	const struct apart_prices *apart, struct sum *sum)
+{
+	if (!apart->known) {
+		return;
+	}
+	widen(bar, apart->high, apart->low, !sum->range);
+	sum->range = true;
+	int64_t row_ns = lc_day_slot_start(plan, sum->first_slot) +
+			 sum->first_ms * INT64_C(1000000);
+	if (!sum->last || apart->first_ns < row_ns) {
+		bar->open = apart->open;
+	}
+}
+
 /* What the vendor says of the session wins; of trades it can only have missed the newest. */
 static void take_session(struct lc_bar *bar, const struct day_state *d, const struct sum *sum)
 {
@@ -149,7 +170,7 @@ static void take_session(struct lc_bar *bar, const struct day_state *d, const st
 	if (d->printed) {
 		bar->close = d->print;
 	}
-	if (!sum->last) {
+	if (!sum->last && !d->apart.known) {
 		bar->open = bar->high = bar->low = bar->close;
 	}
 	bar->open = session->has & LC_HAS_OPEN ? session->open : bar->open;
@@ -163,12 +184,14 @@ static void take_session(struct lc_bar *bar, const struct day_state *d, const st
 	}
 }
 
-/* Trades alone cannot tell what was traded in a hole; a reference behind it can. */
+/* Of what was traded in a hole the vendor's totals tell the volume, and its open, high and low the
+ * prices. Trades alone tell neither; a reference behind the hole does. */
 static bool day_complete(
 	const struct symbol_bars *s, const struct day_plan *plan, int first, int last)
 {
 	const struct day_state *d = &s->d;
-	if (d->day_doubt || d->snapshots) {
+	bool told = (d->session.has & SESSION_FIELDS) == SESSION_FIELDS;
+	if (d->day_doubt || (d->snapshots && told)) {
 		return !d->day_doubt;
 	}
 	for (int i = 0; i < d->n_holes; i++) {
@@ -196,6 +219,7 @@ bool lc_bar_build_day(struct symbol_bars *s, const struct day_plan *plan, struct
 	*bar = (struct lc_bar){.period = LC_PERIOD_1D};
 	regular_slots(plan, &first, &last);
 	add_rows(s, lc_row_from(s, first), last, bar, &sum, NULL);
+	add_apart(bar, plan, &d->apart, &sum);
 	bool priced = sum.last || d->printed || d->session.has & LC_HAS_PRICE;
 	if (d->volume.mantissa <= 0 || !priced) {
 		return false;

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-enum { SESSION_FIELDS = LC_HAS_OPEN | LC_HAS_HIGH | LC_HAS_LOW };
-
 static struct lc_decimal add(struct lc_decimal a, struct lc_decimal b)
 {
 	return lc_decimal_add(a, b);
@@ -361,6 +359,27 @@ static struct row *place_snapshot(struct lc_bars *bars, struct symbol_bars *s,
 	return row;
 }
 
+/* A price whose minute cannot be told was traded on this day all the same: without it the day's
+ * open would be the first price of its first minute, and move when that comes. */
+static void keep_apart(struct apart_prices *apart, const struct lc_tick *tick)
+{
+	bool merged = tick->conflated > 0;
+	struct lc_decimal open = merged ? tick->merged.open : tick->price;
+	struct lc_decimal high = merged ? tick->merged.high : tick->price;
+	struct lc_decimal low = merged ? tick->merged.low : tick->price;
+	int64_t first_ns = merged ? tick->merged.first_ns : tick->event_ns;
+	if (!apart->known) {
+		*apart = (struct apart_prices){true, first_ns, open, high, low};
+		return;
+	}
+	if (first_ns < apart->first_ns) {
+		apart->first_ns = first_ns;
+		apart->open = open;
+	}
+	apart->high = larger(apart->high, high);
+	apart->low = lc_decimal_compare(low, apart->low) < 0 ? low : apart->low;
+}
+
 void lc_bars_snapshot(struct lc_bars *bars, uint32_t index, const struct lc_tick *tick)
 {
 	struct symbol_bars *s = &bars->symbols[index];
@@ -384,6 +403,9 @@ void lc_bars_snapshot(struct lc_bars *bars, uint32_t index, const struct lc_tick
 					   : d->outside;
 	} else if (!hole) {
 		row = place_snapshot(bars, s, plan, tick, slot, traded);
+	}
+	if (rose && !row && tick->has & LC_HAS_PRICE) {
+		keep_apart(&d->apart, tick);
 	}
 	if (rose || other) {
 		enter_session(s, tick, rose ? row : NULL);

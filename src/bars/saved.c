@@ -4,7 +4,7 @@
 #include <string.h>
 
 enum { KEY_STATE, KEY_META, KEY_ROWS };
-enum { VERSION = 2 };
+enum { VERSION = 3 };
 
 /* In front of every piece. */
 struct piece {
@@ -83,6 +83,15 @@ static void pass_session(struct pass *pass, struct session_values *session)
 	pass_decimal(pass, &session->prev_close);
 }
 
+static void pass_apart(struct pass *pass, struct apart_prices *apart)
+{
+	pass_bool(pass, &apart->known);
+	PASS(pass, apart->first_ns);
+	pass_decimal(pass, &apart->open);
+	pass_decimal(pass, &apart->high);
+	pass_decimal(pass, &apart->low);
+}
+
 static void pass_holes(struct pass *pass, struct day_state *d)
 {
 	PASS(pass, d->n_holes);
@@ -93,7 +102,7 @@ static void pass_holes(struct pass *pass, struct day_state *d)
 }
 
 /* A field that is added here changes the format: then VERSION too. */
-static_assert(sizeof(struct day_state) == 376, "every field of the state is passed");
+static_assert(sizeof(struct day_state) == 440, "every field of the state is passed");
 
 static void pass_state(struct pass *pass, int64_t *watch_ns, struct day_state *d)
 {
@@ -116,6 +125,7 @@ static void pass_state(struct pass *pass, int64_t *watch_ns, struct day_state *d
 	PASS(pass, d->covered_ns);
 	pass_session(pass, &d->session);
 	pass_session(pass, &d->known);
+	pass_apart(pass, &d->apart);
 	for (size_t i = 0; i < sizeof decimals / sizeof *decimals; i++) {
 		pass_decimal(pass, decimals[i]);
 	}
@@ -211,7 +221,8 @@ static bool sane_state(const struct day_state *d)
 	bool sane = d->n_holes <= HOLES_MAX && d->closed_to >= 0;
 	const struct lc_decimal decimals[] = {d->total, d->total_amount, d->volume, d->amount,
 		d->placed, d->outside, d->print, d->session.open, d->session.high, d->session.low,
-		d->session.price, d->session.prev_close, d->known.high, d->known.low};
+		d->session.price, d->session.prev_close, d->known.high, d->known.low, d->apart.open,
+		d->apart.high, d->apart.low};
 	for (size_t i = 0; i < sizeof decimals / sizeof *decimals; i++) {
 		sane = sane && sane_decimal(decimals[i]);
 	}

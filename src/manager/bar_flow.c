@@ -7,6 +7,8 @@
 #define TURN_MS 250
 #define LOOKED_A_STEP 300 /* symbols; a gap told to the bars costs about 0.2 us */
 
+enum end { GOING_ON, ENDING, ENDED };
+
 struct lc_bar_flow {
 	struct lc_bar_flow_setup setup;
 	struct lc_bars *bars;
@@ -20,7 +22,8 @@ struct lc_bar_flow {
 	size_t cursor;   /* of the look at them in the turn under way */
 	int market;      /* to be advanced next in it */
 	bool running;    /* what was kept is back */
-	bool said;       /* bars were appended in this step */
+	enum end end;
+	bool said; /* bars were appended in this step */
 	bool store_down;
 	uint64_t *bars_total[LC_PERIODS], *revisions, *partials; /* counters */
 	uint64_t *no_room, *not_stored;
@@ -436,18 +439,54 @@ static void on_part_closed(void *arg)
 	done(done_arg);
 }
 
-/* Closes what is due. A gap that is open is told as far as it goes: after the restart it goes
- * on. */
-static void say_all(struct lc_bar_flow *flow)
+/* A gap that is open is told as far as it goes: after the restart it goes on. */
+static bool tell_gaps(struct lc_bar_flow *flow)
 {
 	size_t count = lc_symbols_count(flow->setup.symbols);
-	for (uint32_t symbol = 0; symbol < count; symbol++) {
+	for (int n = 0; n < LOOKED_A_STEP && flow->cursor < count; n++) {
+		uint32_t symbol = (uint32_t)flow->cursor++;
 		if (flow->unseen[symbol] != 0) {
 			tell_gap(flow, symbol, symbol_ns(flow, symbol));
 		}
 	}
-	lc_bars_flush(flow->bars, flow->setup.tape ? 0 : lc_loop_wall_ns(flow->setup.loop));
+	return flow->cursor < count;
+}
+
+static bool on_end_step(void *arg)
+{
+	struct lc_bar_flow *flow = arg;
+	int64_t now_ns = flow->setup.tape ? 0 : lc_loop_wall_ns(flow->setup.loop);
+	bool more = tell_gaps(flow) || lc_bars_flush(flow->bars, now_ns);
 	wake(flow);
+	return more;
+}
+
+static void on_end_done(void *arg)
+{
+	struct lc_bar_flow *flow = arg;
+	flow->slice = NULL;
+	flow->end = ENDED;
+}
+
+bool lc_bar_flow_end(struct lc_bar_flow *flow)
+{
+	if (!flow || flow->end == ENDED) {
+		return true;
+	}
+	if (flow->end == GOING_ON) {
+		lc_slice_cancel(flow->slice);
+		flow->slice = NULL;
+		lc_timer_stop(flow->turn);
+		flow->cursor = 0;
+		flow->end = flow->running ? ENDING : ENDED;
+		flow->running = false;
+	}
+	if (flow->end == ENDING && !flow->slice) {
+		/* Without memory it is tried again at the next call. */
+		lc_slice_start(
+			flow->setup.loop, "end_bars", on_end_step, on_end_done, flow, &flow->slice);
+	}
+	return flow->end == ENDED;
 }
 
 void lc_bar_flow_stop(struct lc_bar_flow *flow, void (*done)(void *arg), void *arg)
@@ -459,13 +498,10 @@ void lc_bar_flow_stop(struct lc_bar_flow *flow, void (*done)(void *arg), void *a
 	flow->done = done;
 	flow->done_arg = arg;
 	flow->closing = 1 + (flow->store != NULL) + (flow->keeper != NULL);
+	/* What is not said yet is kept, and said after the next start. */
+	(void)lc_bar_flow_end(flow);
 	lc_slice_cancel(flow->slice);
 	flow->slice = NULL;
-	if (flow->running) {
-		lc_timer_stop(flow->turn);
-		flow->running = false;
-		say_all(flow);
-	}
 	if (flow->keeper) {
 		lc_bar_keeper_stop(flow->keeper, on_part_closed, flow);
 	}

@@ -165,6 +165,9 @@ static void advance(struct lc_manager *manager)
 		lc_drain_wake(manager->drain);
 		return;
 	}
+	if (!lc_bar_flow_end(manager->bars) && !late) {
+		return;
+	}
 	give_up_queues(manager);
 	stop_bars(manager);
 	stop_sender(manager);

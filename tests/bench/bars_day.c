@@ -22,7 +22,7 @@ struct day {
 	struct slices {
 		int64_t longest_ns;
 		uint64_t count, long_ones; /* of over half a millisecond */
-	} closing, saving;
+	} closing, saving, flushing;
 };
 
 static uint64_t next_random(struct day *day)
@@ -152,6 +152,23 @@ static void run_minute(struct day *day, int minute, int ticks)
 	close_minute(day, from_ns + MINUTE_NS + 3 * LC_NS_PER_S);
 }
 
+/* As at a stop: late trades made every bar of the last hour wait to be said again. */
+static void flush(struct day *day)
+{
+	int64_t end_ns = day->open_ns + MINUTES * MINUTE_NS;
+	for (int minute = MINUTES - 60; minute < MINUTES; minute++) {
+		for (uint32_t symbol = 0; symbol < day->count; symbol++) {
+			trade(day, symbol, day->open_ns + minute * MINUTE_NS);
+		}
+	}
+	bool more = true;
+	while (more) {
+		int64_t started_ns = lc_clock_thread_cpu_ns();
+		more = lc_bars_flush(day->bars, end_ns + 4 * LC_NS_PER_S);
+		count_slice(&day->flushing, started_ns);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct day day = {
@@ -174,6 +191,10 @@ int main(int argc, char **argv)
 		(unsigned long long)day.said);
 	print_slices("closing", &day.closing);
 	print_slices("saving 50 symbols", &day.saving);
+	uint64_t said = day.said;
+	flush(&day);
+	printf("at a stop: %llu bars said again; ", (unsigned long long)(day.said - said));
+	print_slices("flushing", &day.flushing);
 	lc_bars_destroy(day.bars);
 	lc_calendar_destroy(day.calendar);
 	lc_symbols_destroy(day.symbols);

@@ -82,6 +82,9 @@ static void set_up(struct scene *scene)
 static void stop(struct scene *scene)
 {
 	scene->rig.done = false;
+	while (!lc_bar_flow_end(scene->flow)) {
+		uv_run(lc_loop_uv(scene->rig.out.f.loop), UV_RUN_NOWAIT);
+	}
 	lc_bar_flow_stop(scene->flow, rig_on_done, &scene->rig);
 	run_until(&scene->rig.out.f, &scene->rig.done);
 }

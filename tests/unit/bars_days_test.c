@@ -55,7 +55,8 @@ static void finish(struct bars_fixture *f, int64_t now_ns)
 {
 	while (lc_bars_advance(f->bars, f->market, now_ns)) {
 	}
-	lc_bars_flush(f->bars, now_ns);
+	while (lc_bars_flush(f->bars, now_ns)) {
+	}
 }
 
 static struct lc_decimal sum_of(

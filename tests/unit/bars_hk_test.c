@@ -29,6 +29,64 @@ Test(bars_hk, auctions_and_lunch)
 	fixture_close(&f);
 }
 
+static void expect_day(struct bars_fixture *f, const char *when, const char *text)
+{
+	struct lc_bar bar;
+	cr_assert_eq(lc_bars_day(f->bars, f->symbol, at(f, when), &bar), LC_OK, "%s", when);
+	f->n_said = 0;
+	f->said[f->n_said++] = bar;
+	EXPECT(f, text);
+}
+
+/* The first snapshot's price is in no minute when it is seen late: it is the day's open all the
+ * same, and stays it when the first minute comes. */
+Test(bars_hk, an_open_that_the_vendor_does_not_tell)
+{
+	struct bars_fixture f;
+	fixture_open(&f, "00700.HK", ONLY_1M_1D, false);
+	follow(&f, "2026-03-04 10:00:00");
+	snapshot(&f, "2026-03-04 10:00:02", "477.8", "10000", "0", "", "", "");
+	expect_day(&f, "2026-03-04 10:00:02",
+		"1d 00:00 477.8 477.8 477.8 477.8 10000 0 1 open ! gap=10000\n");
+	snapshot(&f, "2026-03-04 10:00:03", "478", "10100", "47800", "", "", "");
+	snapshot(&f, "2026-03-04 10:00:04", "477.9", "10200", "95590", "", "", "");
+	expect_day(&f, "2026-03-04 10:00:04",
+		"1d 00:00 477.8 478 477.8 477.9 10200 95590 3 open ! gap=10000\n");
+	/* A hole in the middle: its price is a low of the day, and no minute's. */
+	lc_bars_gap(f.bars, f.symbol, at(&f, "2026-03-04 10:10:00"), at(&f, "2026-03-04 10:20:00"));
+	snapshot(&f, "2026-03-04 10:20:01", "470", "20200", "4800000", "", "", "");
+	snapshot(&f, "2026-03-04 10:20:02", "471", "20300", "4847100", "", "", "");
+	advance(&f, "2026-03-04 16:10:03");
+	EXPECT(&f, "1m 10:00 478 478 477.9 477.9 200 95590 2 !\n"
+		   "1m 10:20 471 471 471 471 100 47100 1 !\n"
+		   "1d 00:00 477.8 478 470 471 20300 4847100 5 ! gap=20000\n");
+	fixture_close(&f);
+}
+
+/* The same over a restart, which keeps that price. */
+static void give_back(void *arg, uint32_t symbol, int32_t key, const void *data, size_t len)
+{
+	struct lc_bars *bars = arg;
+	cr_assert_eq(lc_bars_restore(bars, symbol, key, data, len), LC_OK);
+}
+
+Test(bars_hk, an_open_survives_a_restart)
+{
+	struct bars_fixture f;
+	fixture_open(&f, "00700.HK", ONLY_1M_1D, false);
+	follow(&f, "2026-03-04 10:00:00");
+	snapshot(&f, "2026-03-04 10:00:02", "477.8", "10000", "0", "", "", "");
+	struct lc_bars *again;
+	open_bars(&f, &again, ONLY_1M_1D, 0, false);
+	lc_bars_save(f.bars, f.symbol, true, give_back, again);
+	lc_bars_destroy(f.bars);
+	f.bars = again;
+	snapshot(&f, "2026-03-04 10:00:03", "478", "10100", "47800", "", "", "");
+	expect_day(&f, "2026-03-04 10:00:04",
+		"1d 00:00 477.8 478 477.8 478 10100 47800 2 open ! gap=10000\n");
+	fixture_close(&f);
+}
+
 /* 150 minutes in the morning: the third hour is half an hour, and the afternoon begins anew. */
 Test(bars_hk, the_last_of_a_segment_may_be_short)
 {

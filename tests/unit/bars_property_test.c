@@ -204,7 +204,8 @@ static void finish_day(struct bars_fixture *f)
 {
 	while (lc_bars_advance(f->bars, f->market, at(f, "2026-03-04 23:00:00"))) {
 	}
-	lc_bars_flush(f->bars, at(f, "2026-03-04 23:00:00"));
+	while (lc_bars_flush(f->bars, at(f, "2026-03-04 23:00:00"))) {
+	}
 }
 
 Test(bars_property, sums_with_holes)
