@@ -24,10 +24,11 @@ enum lc_bar_backend_kind { LC_BARS_SQLITE, LC_BARS_CLICKHOUSE, LC_BARS_NONE };
 struct lc_store_config {
 	int backend; /* enum lc_bar_backend_kind */
 	char *clickhouse_url, *clickhouse_database, *clickhouse_user, *clickhouse_password;
-	int64_t batch_rows;     /* a batch of so many bars is sent at once */
-	int64_t batch_interval; /* ms: a smaller one so long after its first bar */
-	int64_t spool_size;     /* bytes on disk while the store is down; oldest given up */
-	int64_t timeout;        /* ms: one answer of ClickHouse */
+	char *clickhouse_ca_file; /* PEM; "": the system's authorities */
+	int64_t batch_rows;       /* a batch of so many bars is sent at once */
+	int64_t batch_interval;   /* ms: a smaller one so long after its first bar */
+	int64_t spool_size;       /* bytes on disk while the store is down; oldest given up */
+	int64_t timeout;          /* ms: one answer of ClickHouse */
 };
 extern const struct lc_section lc_store_section;
 
@@ -124,6 +125,7 @@ void lc_bar_store_close(struct lc_bar_store *store, void (*done)(void *arg), voi
 struct lc_bar_store_status {
 	enum lc_bar_store_state state;
 	const char *backend;    /* "sqlite" */
+	int schema;             /* the version of its tables; 0: no store */
 	char server[64];        /* its version, "" while unknown */
 	char why[256];          /* DOWN: what is wrong and what to do; else "" */
 	uint64_t written;       /* bars that the store has confirmed */
@@ -155,6 +157,7 @@ struct lc_bar_backend_env {
  * open has succeeded once. An error's text says what a person can do. */
 struct lc_bar_backend_impl {
 	const char *name;
+	int schema; /* the version of the tables that it makes and knows */
 	/* Checks settings only: it does not touch disk or network. */
 	enum lc_err (*create)(const struct lc_bar_backend_env *env, struct lc_bar_backend **out,
 		struct lc_error *err);

@@ -17,6 +17,9 @@ static int show(struct lc_store_tool *tool)
 	const struct lc_store_config *config = lc_config_section(
 		tool->tool.process.config, "store");
 	printf("%s%s%s: ready, ", status.backend, status.server[0] ? " " : "", status.server);
+	if (status.schema > 0) {
+		printf("tables of version %d, ", status.schema);
+	}
 	if (config->backend == LC_BARS_CLICKHOUSE) {
 		printf("database %s at %s\n", config->clickhouse_database, config->clickhouse_url);
 	} else if (config->backend == LC_BARS_SQLITE) {

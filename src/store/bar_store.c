@@ -173,6 +173,7 @@ struct lc_bar_store_status lc_bar_store_status(const struct lc_bar_store *store)
 	struct lc_bar_store_status status = store->status;
 	status.waiting = store->pending + (store->sending ? store->sending->count : 0);
 	if (store->backend) {
+		status.schema = store->backend->impl->schema;
 		snprintf(status.server, sizeof status.server, "%s",
 			store->backend->impl->version(store->backend));
 	}

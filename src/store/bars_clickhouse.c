@@ -30,7 +30,16 @@ struct clickhouse {
 
 enum kind { CALL_OPEN, CALL_WRITE, CALL_READ, CALL_LATEST };
 /* Opening, request by request. */
-enum step { VERSION, SCHEMA, EXISTS, CREATE_DATABASE, CREATE_SCHEMA, CREATE_BARS, PUT_SCHEMA };
+enum step {
+	VERSION,
+	SCHEMA,
+	EXISTS,
+	CREATE_DATABASE,
+	CREATE_SCHEMA,
+	CREATE_BARS,
+	CHECK_BARS,
+	PUT_SCHEMA
+};
 
 /* One call, until it is answered. While a job runs, only the job touches it. */
 struct call {
@@ -166,6 +175,7 @@ static bool end_step(struct call *call)
 	case CREATE_DATABASE:
 	case CREATE_SCHEMA:
 	case CREATE_BARS:
+	case CHECK_BARS:
 		break;
 	}
 	call->step = next;
@@ -206,6 +216,9 @@ static void put_step(struct call *call, struct lc_buf *sql)
 		break;
 	case CREATE_BARS:
 		clickhouse_create_bars(sql, database);
+		break;
+	case CHECK_BARS: /* one that was there before may be somebody else's */
+		clickhouse_check_bars(sql, database);
 		break;
 	case PUT_SCHEMA:
 		lc_buf_printf(sql,
@@ -300,6 +313,27 @@ static void on_headers(
 	((struct call *)arg)->status = status;
 }
 
+/* NULL: the system's. */
+static const char *authorities(const struct lc_store_config *config)
+{
+	const char *file = config->clickhouse_ca_file;
+	return file && file[0] ? file : NULL;
+}
+
+/* What to do when bytes came and were not understood, or were not believed. */
+static const char *tls_advice(const struct lc_store_config *config, enum lc_err code)
+{
+	bool https = strncmp(config->clickhouse_url, "https:", 6) == 0;
+	if (code != LC_ERR_PROTOCOL && (https || code != LC_ERR_END)) {
+		return "";
+	}
+	if (!https) {
+		return ": is this an https:// port?";
+	}
+	return authorities(config) ? ": is store.clickhouse_ca_file its authority?"
+				   : ": name its authority in store.clickhouse_ca_file";
+}
+
 static void explain_network(struct call *call, const struct lc_error *err)
 {
 	const char *url = call->ch->config->clickhouse_url;
@@ -307,7 +341,8 @@ static void explain_network(struct call *call, const struct lc_error *err)
 		lc_error_set(&call->err, err->code,
 			"nothing answers at %.150s: is ClickHouse running?", url);
 	} else {
-		lc_error_set(&call->err, err->code, "ClickHouse at %.120s: %.110s", url, err->text);
+		lc_error_set(&call->err, err->code, "ClickHouse at %.80s: %.90s%s", url, err->text,
+			tls_advice(call->ch->config, err->code));
 	}
 }
 
@@ -447,7 +482,8 @@ static enum lc_err clickhouse_create(
 		rc = lc_error_set(err, LC_ERR_INVALID,
 			"store.clickhouse_url: write http://HOST:PORT without a path");
 	}
-	rc = rc ? rc : lc_http_create(env->loop, NULL, &ch->http, err);
+	const struct lc_http_client_options http = {.ca_file = authorities(env->config)};
+	rc = rc ? rc : lc_http_create(env->loop, &http, &ch->http, err);
 	if (rc != LC_OK) {
 		free(ch);
 		return rc;
@@ -555,6 +591,7 @@ static void clickhouse_destroy(struct lc_bar_backend *backend, void (*done)(void
 
 const struct lc_bar_backend_impl lc_bars_clickhouse = {
 	.name = "clickhouse",
+	.schema = CLICKHOUSE_SCHEMA,
 	.create = clickhouse_create,
 	.open = clickhouse_open,
 	.write = clickhouse_write,

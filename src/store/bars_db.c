@@ -13,25 +13,27 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 1
 #define BUSY_MS 5000 /* a tool or a worker writes into the same file */
 
 /* FULL: what was confirmed survives a power cut. It is one sync a batch, in the pool. */
 static const char settings_sql[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
 				   "PRAGMA journal_size_limit=67108864;";
 
+#define TEXT_OF(number) #number
+#define VERSION_TEXT(number) TEXT_OF(number)
+
 /* Decimals are text: exact, and readable. A range of one symbol lies together in the file. */
 static const char schema_sql[] =
 	"BEGIN IMMEDIATE;"
-	"CREATE TABLE IF NOT EXISTS bars(symbol TEXT NOT NULL, period TEXT NOT NULL,"
+	"CREATE TABLE bars(symbol TEXT NOT NULL, period TEXT NOT NULL,"
 	" start_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL, revision INTEGER NOT NULL,"
 	" final INTEGER NOT NULL, complete INTEGER NOT NULL, has INTEGER NOT NULL,"
 	" tick_count INTEGER NOT NULL, open TEXT NOT NULL, high TEXT NOT NULL, low TEXT NOT NULL,"
 	" close TEXT NOT NULL, volume TEXT NOT NULL, amount TEXT NOT NULL, turnover TEXT NOT NULL,"
 	" change TEXT NOT NULL, change_pct TEXT NOT NULL, gap_volume TEXT NOT NULL,"
 	" PRIMARY KEY(symbol, period, start_ns)) WITHOUT ROWID;"
-	"PRAGMA user_version=1;"
-	"COMMIT;";
+	"PRAGMA user_version=" VERSION_TEXT(BARS_DB_SCHEMA) ";"
+							    "COMMIT;";
 
 #define COLUMNS                                                                                \
 	"symbol, period, start_ns, end_ns, revision, final, complete, has, tick_count, open, " \
@@ -41,6 +43,7 @@ enum column { SYMBOL, PERIOD, START, END, REVISION, FINAL, COMPLETE, HAS, TICKS,
 
 #define DECIMALS 10
 
+static const char tables_sql[] = "SELECT count(*) FROM sqlite_master";
 static const char put_sql[] =
 	"INSERT INTO bars(" COLUMNS ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 	" ON CONFLICT(symbol, period, start_ns) DO UPDATE SET end_ns=excluded.end_ns,"
@@ -96,27 +99,62 @@ static int prepare_statements(struct bars_db *db)
 					     SQLITE_PREPARE_PERSISTENT, &db->put, NULL);
 }
 
+/* The version is set together with the tables: without one, tables are somebody else's. */
+static enum lc_err check_version(
+	const struct bars_db *db, int version, int tables, struct lc_error *err)
+{
+	if (version > BARS_DB_SCHEMA || version < 0) {
+		return lc_error_set(err, LC_ERR_UNSUPPORTED,
+			"%.120s/bars.db is version %d, this livecore knows up to %d: run the newer "
+			"livecore, or move the file away",
+			db->dir, version, BARS_DB_SCHEMA);
+	}
+	if (version == 0 && tables > 0) {
+		return lc_error_set(err, LC_ERR_UNSUPPORTED,
+			"%.120s/bars.db has tables that livecore did not make: move the file away, "
+			"or name another state.dir",
+			db->dir);
+	}
+	if (version == 0 && db->read_only) {
+		return lc_error_set(err, LC_ERR_NOT_FOUND,
+			"%.120s/bars.db has no tables yet: livecore store init, or livecore run",
+			db->dir);
+	}
+	return LC_OK;
+}
+
+/* Two programs may start at once: the second finds the first one's tables. */
+static int make_tables(struct bars_db *db)
+{
+	int version = 0;
+	int rc = sqlite3_exec(db->sqlite, schema_sql, NULL, NULL, NULL);
+	if (rc == SQLITE_OK) {
+		return rc;
+	}
+	if (!sqlite3_get_autocommit(db->sqlite)) {
+		sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
+	}
+	bool made = sqlite3_exec(db->sqlite, "PRAGMA user_version", on_number, &version, NULL) ==
+			    SQLITE_OK &&
+		    version == BARS_DB_SCHEMA;
+	return made ? SQLITE_OK : rc;
+}
+
 /* LC_ERR_AGAIN: damaged. */
 static enum lc_err prepare_file(struct bars_db *db, struct lc_error *err)
 {
-	int version = 0;
+	int version = 0, tables = 0;
 	sqlite3_extended_result_codes(db->sqlite, 1);
 	sqlite3_busy_timeout(db->sqlite, BUSY_MS);
 	int rc = db->read_only ? SQLITE_OK
 			       : sqlite3_exec(db->sqlite, settings_sql, NULL, NULL, NULL);
 	rc = rc ? rc : sqlite3_exec(db->sqlite, "PRAGMA user_version", on_number, &version, NULL);
-	if (rc == SQLITE_OK && version > SCHEMA_VERSION) {
-		return lc_error_set(err, LC_ERR_UNSUPPORTED,
-			"%.120s/bars.db is version %d, this livecore knows up to %d: run the newer "
-			"livecore, or move the file away",
-			db->dir, version, SCHEMA_VERSION);
+	rc = rc ? rc : sqlite3_exec(db->sqlite, tables_sql, on_number, &tables, NULL);
+	enum lc_err wrong = rc == SQLITE_OK ? check_version(db, version, tables, err) : LC_OK;
+	if (wrong != LC_OK) {
+		return wrong;
 	}
-	if (rc == SQLITE_OK && version == 0 && db->read_only) {
-		return lc_error_set(err, LC_ERR_NOT_FOUND,
-			"%.120s/bars.db has no tables yet: livecore store init, or livecore run",
-			db->dir);
-	}
-	rc = rc || version != 0 ? rc : sqlite3_exec(db->sqlite, schema_sql, NULL, NULL, NULL);
+	rc = rc || version != 0 ? rc : make_tables(db);
 	rc = rc ? rc : prepare_statements(db);
 	if (damaged(rc)) {
 		sqlite_error(db, err);

@@ -6,6 +6,9 @@
 
 #include <limits.h>
 
+/* The tables' form; 1 is the first. A later one brings an earlier one up when it opens the file. */
+#define BARS_DB_SCHEMA 1
+
 struct sqlite3;
 struct sqlite3_stmt;
 

@@ -283,6 +283,7 @@ static void sqlite_destroy(struct lc_bar_backend *backend, void (*done)(void *ar
 
 const struct lc_bar_backend_impl lc_bars_sqlite = {
 	.name = "sqlite",
+	.schema = BARS_DB_SCHEMA,
 	.create = sqlite_create,
 	.open = sqlite_open_bars,
 	.write = sqlite_write,

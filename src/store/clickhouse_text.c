@@ -13,6 +13,8 @@
 
 /* ClickHouse's error codes. */
 enum {
+	NO_SUCH_COLUMN = 16,
+	UNKNOWN_IDENTIFIER = 47,
 	UNKNOWN_TABLE = 60,
 	UNKNOWN_DATABASE = 81,
 	UNKNOWN_USER = 192,
@@ -61,6 +63,11 @@ void clickhouse_create_bars(struct lc_buf *out, const char *database)
 		" (period, toYear(toDateTime(intDiv(start_ns, 1000000000), 'UTC')))"
 		" ORDER BY (symbol, period, start_ns) SETTINGS index_granularity = 256",
 		database);
+}
+
+void clickhouse_check_bars(struct lc_buf *out, const char *database)
+{
+	lc_buf_printf(out, "SELECT " COLUMNS ", rank FROM %s.bars LIMIT 0", database);
 }
 
 void clickhouse_insert_bars(struct lc_buf *out, const char *database)
@@ -268,6 +275,12 @@ enum lc_err clickhouse_explain(int status, const char *text, size_t len,
 		return lc_error_set(err, LC_ERR_NOT_FOUND,
 			"ClickHouse has no tables in database %s yet: livecore store init, or "
 			"livecore run, makes them",
+			config->clickhouse_database);
+	case NO_SUCH_COLUMN:
+	case UNKNOWN_IDENTIFIER:
+		return lc_error_set(err, LC_ERR_UNSUPPORTED,
+			"database %s has a table bars that livecore did not make: name another "
+			"store.clickhouse_database",
 			config->clickhouse_database);
 	case UNKNOWN_USER:
 	case WRONG_PASSWORD:

@@ -19,6 +19,7 @@ enum lc_err clickhouse_version_parse(const char *text, size_t len, struct clickh
  * them. */
 void clickhouse_create_schema(struct lc_buf *out, const char *database);
 void clickhouse_create_bars(struct lc_buf *out, const char *database);
+void clickhouse_check_bars(struct lc_buf *out, const char *database); /* fails: another's table */
 void clickhouse_insert_bars(struct lc_buf *out, const char *database);
 /* SELECTs, answered in RowBinary; settings that older servers do not know are left out for them. */
 void clickhouse_select_range(struct lc_buf *out, const char *database,

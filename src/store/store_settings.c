@@ -51,6 +51,10 @@ static const struct lc_setting settings[] = {
 	{"clickhouse_url", LC_SET_STRING, STORE(clickhouse_url),
 		.fallback = "http://127.0.0.1:8123", .apply = LC_APPLY_RESTART, .check = check_url,
 		.help = "ClickHouse's HTTP interface (18.16 or newer)"},
+	{"clickhouse_ca_file", LC_SET_STRING, STORE(clickhouse_ca_file), .fallback = "",
+		.apply = LC_APPLY_RESTART,
+		.help = "PEM file with the authorities to trust for an https:// URL; empty: the "
+			"system's"},
 	{"clickhouse_database", LC_SET_STRING, STORE(clickhouse_database), .fallback = "livecore",
 		.apply = LC_APPLY_RESTART, .check = check_name,
 		.help = "the database that holds the tables; made when it is missing"},

@@ -171,13 +171,18 @@ Test(contract, the_latest_day_of_many_symbols)
 	strcpy(symbols[MANY], symbols[0]); /* named twice */
 	strcpy(symbols[MANY + 1], "it's \\odd\\");
 	bar_flush(&b);
-	int64_t started_ns = lc_clock_mono_ns();
-	b.answered = false;
-	cr_assert_eq(lc_bar_store_latest(b.store, (const char(*)[LC_SYMBOL_MAX])symbols, MANY + 2,
-			     MONDAY_NS, MONDAY_NS + DAY_NS, on_bar_rows, &b),
-		LC_OK);
-	bar_wait(&b);
-	cr_assert_lt(lc_clock_mono_ns() - started_ns, LC_NS_PER_S);
+	int64_t best_ns = INT64_MAX;
+	for (int i = 0; i < 8 && best_ns >= LC_NS_PER_S; i++) { /* others share the machine */
+		int64_t started_ns = lc_clock_mono_ns();
+		b.answered = false;
+		cr_assert_eq(lc_bar_store_latest(b.store, (const char(*)[LC_SYMBOL_MAX])symbols,
+				     MANY + 2, MONDAY_NS, MONDAY_NS + DAY_NS, on_bar_rows, &b),
+			LC_OK);
+		bar_wait(&b);
+		int64_t took_ns = lc_clock_mono_ns() - started_ns;
+		best_ns = took_ns < best_ns ? took_ns : best_ns;
+	}
+	cr_assert_lt(best_ns, LC_NS_PER_S);
 	cr_assert_eq(b.err.code, LC_OK, "%s", b.err.text);
 	cr_assert_eq(b.rows->count, MANY - MANY / 10);
 	for (size_t i = 0; i < b.rows->count; i++) {
@@ -190,8 +195,30 @@ Test(contract, the_latest_day_of_many_symbols)
 	bar_bench_close(&b);
 }
 
+static int later(const void *a, const void *b)
+{
+	int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+	return (left > right) - (left < right);
+}
+
+/* The median of some reads of 60 daily bars. */
+static int64_t read_sixty(struct bar_bench *b)
+{
+	enum { READS = 11 };
+	int64_t took_ns[READS];
+	for (int i = 0; i < READS; i++) {
+		int64_t started_ns = lc_clock_mono_ns();
+		cr_assert_eq(bar_read(b, "600042.SH", LC_PERIOD_1D, INT64_MIN, INT64_MAX, 60), 60);
+		took_ns[i] = lc_clock_mono_ns() - started_ns;
+	}
+	qsort(took_ns, READS, sizeof *took_ns, later);
+	return took_ns[READS / 2];
+}
+
+/* Of 400 days of 50 symbols. Other tests share the machine: the best of some medians counts. */
 Test(contract, sixty_days_are_read_in_20_ms)
 {
+	const int64_t most_ns = (getenv("LIVECORE_TEST_SHIM") ? 500 : 20) * LC_NS_PER_MS;
 	struct bar_bench b;
 	bar_bench_open(&b);
 	bar_start(&b);
@@ -205,14 +232,12 @@ Test(contract, sixty_days_are_read_in_20_ms)
 	}
 	bar_flush(&b);
 	int64_t best_ns = INT64_MAX;
-	for (int i = 0; i < 7; i++) { /* the best: other tests share the machine */
-		int64_t started_ns = lc_clock_mono_ns();
-		cr_assert_eq(bar_read(&b, "600042.SH", LC_PERIOD_1D, INT64_MIN, INT64_MAX, 60), 60);
-		int64_t took_ns = lc_clock_mono_ns() - started_ns;
-		best_ns = took_ns < best_ns ? took_ns : best_ns;
+	for (int round = 0; round < 10 && best_ns >= most_ns; round++) {
+		int64_t median_ns = read_sixty(&b);
+		best_ns = median_ns < best_ns ? median_ns : best_ns;
 	}
 	fprintf(stderr, "60 daily bars: %.2f ms\n", (double)best_ns / 1e6);
-	cr_assert_lt(best_ns, (getenv("LIVECORE_TEST_SHIM") ? 500 : 20) * LC_NS_PER_MS);
+	cr_assert_lt(best_ns, most_ns);
 	bar_bench_close(&b);
 }
 
