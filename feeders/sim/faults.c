@@ -9,6 +9,7 @@ static const struct {
 } kinds[SIM_FAULTS] = {
 	[SIM_FAULT_MUTE] = {"mute", 5, 1},
 	[SIM_FAULT_QUIET] = {"quiet", 60, 1},
+	[SIM_FAULT_QUIET_HK] = {"quiet-hk", 60, 1},
 	[SIM_FAULT_HALF_OPEN] = {"half-open", 90, 1},
 	[SIM_FAULT_DRIP] = {"drip", 5, 1},
 	[SIM_FAULT_MALFORMED] = {"malformed", 0, 1},
@@ -109,6 +110,9 @@ static void begin_span(struct sim *sim, const struct sim_fault *fault, int64_t m
 	case SIM_FAULT_QUIET:
 		faults->quiet_until_ns = until_ns;
 		break;
+	case SIM_FAULT_QUIET_HK:
+		faults->quiet_hk_until_ns = until_ns;
+		break;
 	case SIM_FAULT_HALF_OPEN:
 		faults->half_open_until_ns = until_ns;
 		break;
@@ -133,6 +137,7 @@ static void begin(struct sim *sim, const struct sim_fault *fault, int64_t mono_n
 	switch (fault->kind) {
 	case SIM_FAULT_MUTE:
 	case SIM_FAULT_QUIET:
+	case SIM_FAULT_QUIET_HK:
 	case SIM_FAULT_HALF_OPEN:
 	case SIM_FAULT_DRIP:
 	case SIM_FAULT_CLOCK:

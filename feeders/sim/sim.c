@@ -75,13 +75,19 @@ uint64_t sim_due(struct sim *sim, int64_t mono_ns)
 	return due;
 }
 
+static bool is_quiet(const struct sim *sim, const struct sim_symbol *symbol)
+{
+	return symbol->market == SIM_HK &&
+	       sim->faults.quiet_hk_until_ns > lc_loop_mono_ns(sim->loop);
+}
+
 struct sim_symbol *sim_next_trade(struct sim *sim, uint64_t *due, int64_t wall_ns)
 {
 	size_t count = sim_walk_count(sim->walk);
 	for (size_t looked = 0; *due > 0 && looked < count; looked++) {
 		sim->next = (sim->next + 1) % count;
-		if (sim->vendor->is_followed(sim, sim->next)) {
-			struct sim_symbol *symbol = sim_walk_at(sim->walk, sim->next);
+		struct sim_symbol *symbol = sim_walk_at(sim->walk, sim->next);
+		if (sim->vendor->is_followed(sim, sim->next) && !is_quiet(sim, symbol)) {
 			sim_symbol_trade(symbol, wall_ns);
 			--*due;
 			return symbol;

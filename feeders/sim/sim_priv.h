@@ -42,6 +42,7 @@ struct sim_options {
 enum sim_fault_kind {
 	SIM_FAULT_MUTE,      /* seconds without data */
 	SIM_FAULT_QUIET,     /* seconds in which nothing happens on the market */
+	SIM_FAULT_QUIET_HK,  /* … on Hong Kong's */
 	SIM_FAULT_HALF_OPEN, /* seconds without reading or writing */
 	SIM_FAULT_DRIP,      /* seconds of one byte at a time */
 	SIM_FAULT_MALFORMED, /* one message that is not what it should be */
@@ -76,7 +77,8 @@ struct sim_fault {
 struct sim_faults {
 	struct sim_fault pending[32];
 	size_t pending_count;
-	int64_t mute_until_ns, quiet_until_ns, half_open_until_ns, drip_until_ns, hold_until_ns;
+	int64_t mute_until_ns, quiet_until_ns, quiet_hk_until_ns, half_open_until_ns, drip_until_ns,
+		hold_until_ns;
 	int64_t clock_ns, clock_until_ns;
 	int64_t refuse_status, refuse_left, ban_left, duplicate_left, disorder_left, zero_left;
 	int64_t auth_code, auth_left, sub_code, sub_left, correct_left;

@@ -115,6 +115,19 @@ struct lc_live_step {
 void lc_liveness_feed(struct lc_liveness *live, uint8_t feed, const struct lc_live_link *link,
 	struct lc_live_step *step);
 
+/* One market of a feed that follows several: is it silent while the others are not? */
+enum lc_live_part {
+	LC_PART_FINE,
+	LC_PART_ASK_AGAIN, /* once: subscribe its symbols anew */
+	LC_PART_MUTE,      /* that did not help: it is said, and no more can be done */
+	LC_PART_BACK,      /* it was one of these, and spoke, or nothing is expected of it now */
+};
+
+/* One market's turn, after lc_liveness_feed() of the same feed. While it is not fine its symbols are
+ * not judged one by one, and it counts neither for nor against the feed. */
+enum lc_live_part lc_liveness_part(struct lc_liveness *live, uint8_t feed, enum lc_market market,
+	const struct lc_live_link *link, struct lc_live_step *step);
+
 enum lc_live_symbol {
 	LC_SYMBOL_FINE,
 	LC_SYMBOL_ASK_AGAIN, /* once: subscribe it anew */
@@ -136,6 +149,7 @@ struct lc_live_view {
 	enum lc_live_stage stage;
 	int64_t silent_ns, expected_ns;
 	double rate;    /* ticks a second to be expected now */
+	unsigned mute;  /* markets that are LC_PART_MUTE, as bits 1 << enum lc_market */
 	size_t silent;  /* symbols that are LC_SYMBOL_SILENT */
 	size_t learned; /* symbols of which something is known for this time of day */
 };

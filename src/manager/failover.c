@@ -122,7 +122,7 @@ void lc_failover_destroy(struct lc_failover *failover)
 	if (!failover) {
 		return;
 	}
-	lc_slice_cancel(failover->move.slice);
+	lc_failover_move_finish(&failover->move);
 	lc_timer_destroy(failover->timer);
 	free(failover->next_of);
 	free(failover);
@@ -264,50 +264,4 @@ bool lc_failover_watched(const struct lc_manager *manager, uint32_t symbol)
 {
 	return held_by(manager->failover, manager->feed_of[symbol], symbol) ||
 	       held_by(manager->failover, manager->failover->next_of[symbol], symbol);
-}
-
-/* --- what it says of itself --- */
-
-static size_t count_active(const struct lc_manager *manager, uint8_t index)
-{
-	size_t count = lc_symbols_count(manager->symbols), active = 0;
-	for (size_t symbol = 0; symbol < count; symbol++) {
-		active += manager->feed_of[symbol] == index;
-	}
-	return active;
-}
-
-void lc_failover_status(const struct lc_feed *feed, struct lc_buf *out)
-{
-	const struct lc_failover *failover = feed->manager->failover;
-	const struct lc_source *source = &failover->sources.items[feed->index];
-	const struct lc_failover_side *side = &failover->sides[feed->index];
-	char since[LC_TIME_TEXT_MAX + 1];
-	lc_buf_printf(out,
-		",\"source\":{\"origin\":\"%s\",\"state\":\"%s\",\"active\":%zu,\"times_left\":%"
-		"llu",
-		source->origin, lc_source_state_name(source->state),
-		count_active(feed->manager, feed->index), (unsigned long long)source->times_left);
-	if (source->state != LC_SOURCE_GOOD) {
-		lc_buf_printf(out, ",\"since\":\"%s\",\"quarantine_seconds\":%lld,\"reason\":",
-			lc_failover_time(failover, side->left_wall_ns, since),
-			(long long)(source->quarantine_ns / LC_NS_PER_S));
-		lc_buf_json_string(out, side->why, strlen(side->why));
-	}
-	lc_buf_putc(out, '}');
-}
-
-void lc_failover_gauges(struct lc_manager *manager)
-{
-	struct lc_metrics *metrics = lc_loop_metrics(manager->loop);
-	for (uint8_t i = 0; i < lc_failover_count(manager->failover); i++) {
-		char label[64];
-		lc_metrics_label(label, sizeof label, "feeder", manager->feeds[i].impl->name);
-		*lc_metrics_gauge(metrics, "livecore_feeder_source_state", label,
-			"0 good, 1 left for another source, 2 healthy again and in quarantine") =
-			manager->failover->sources.items[i].state;
-		*lc_metrics_gauge(metrics, "livecore_feeder_symbols_active", label,
-			"symbols whose ticks are taken from this feeder") = (double)
-			count_active(manager, i);
-	}
 }

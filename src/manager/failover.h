@@ -33,6 +33,8 @@ void lc_failover_down(struct lc_feed *feed, const struct lc_down *why);
 /* The feed that should follow a symbol, which `current` follows now (LC_NO_FEED: none).
  * LC_NO_FEED: no route names one. */
 uint8_t lc_failover_source(struct lc_manager *manager, uint32_t symbol, uint8_t current);
+/* Is the feed behind other sources in all routes that name it? */
+bool lc_failover_stands_by(struct lc_feed *feed);
 /* The symbol is left altogether, or given to another feed: nothing of it is under way any more. */
 void lc_failover_forget(struct lc_manager *manager, uint32_t symbol);
 

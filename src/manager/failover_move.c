@@ -1,9 +1,10 @@
 #include "manager/failover_priv.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
 #define WORK_A_STEP 2000 /* symbols passed over in one slice; one that is judged counts as */
 #define WORK_A_SYMBOL 10
+#define FIRST_MOVED 256
 
 static bool is_probe(const struct lc_failover_side *side, uint32_t symbol)
 {
@@ -124,6 +125,21 @@ static bool begin(struct lc_failover *failover, uint32_t symbol, uint8_t to)
 	return true;
 }
 
+/* Without memory it is counted, and not named. */
+static void note_moved(struct lc_failover_moved *moved, uint32_t symbol)
+{
+	if (moved->listed == moved->room && moved->listed == moved->count) {
+		size_t room = moved->room > 0 ? moved->room * 2 : FIRST_MOVED;
+		uint32_t *symbols = realloc(moved->symbols, room * sizeof *symbols);
+		moved->symbols = symbols ? symbols : moved->symbols;
+		moved->room = symbols ? room : moved->room;
+	}
+	if (moved->listed == moved->count && moved->listed < moved->room) {
+		moved->symbols[moved->listed++] = symbol;
+	}
+	moved->count++;
+}
+
 /* Where should this symbol be, and is it on its way? */
 static void judge(struct lc_failover *failover, uint32_t symbol)
 {
@@ -141,9 +157,7 @@ static void judge(struct lc_failover *failover, uint32_t symbol)
 	}
 	lc_failover_drop_pending(failover, symbol);
 	if (want != active && begin(failover, symbol, want)) {
-		if (move->moved[active][want]++ == 0) {
-			move->example[active][want] = symbol;
-		}
+		note_moved(&move->moved[active][want], symbol);
 	}
 }
 
@@ -160,77 +174,7 @@ static bool on_move_step(void *arg)
 			judge(failover, move->next);
 		}
 	}
-	return move->next < count;
-}
-
-/* --- saying it --- */
-
-const char *lc_failover_time(
-	const struct lc_failover *failover, int64_t ns, char out[LC_TIME_TEXT_MAX + 1])
-{
-	const struct lc_message_context *context = &failover->manager->outbox.context;
-	out[lc_time_format(ns, context->time_format, context->naive_zone, out)] = '\0';
-	return out;
-}
-
-static void count_switches(
-	const struct lc_failover *failover, uint8_t from, uint8_t to, size_t symbols)
-{
-	struct lc_metrics *metrics = lc_loop_metrics(failover->manager->loop);
-	char labels[160], a[72], b[72];
-	lc_metrics_label(a, sizeof a, "from", lc_failover_feed(failover, from)->impl->name);
-	lc_metrics_label(b, sizeof b, "to", lc_failover_feed(failover, to)->impl->name);
-	snprintf(labels, sizeof labels, "%s,%s", a, b);
-	++*lc_metrics_counter(metrics, "livecore_failover_switches_total", labels,
-		"how often symbols went from one source to another");
-	*lc_metrics_counter(metrics, "livecore_failover_symbols_total", labels,
-		"symbols that went from one source to another") += symbols;
-}
-
-static void say_switch(struct lc_failover *failover, uint8_t from, uint8_t to)
-{
-	struct lc_manager *manager = failover->manager;
-	const struct lc_failover_move *move = &failover->move;
-	bool failed = !lc_failover_good(failover, from);
-	const struct lc_failover_side *side = &failover->sides[failed ? from : to];
-	const char *example = lc_symbols_get(manager->symbols, move->example[from][to])->text;
-	const char *reason = failed ? side->why : "the source before it in the route is good";
-	char since[LC_TIME_TEXT_MAX + 1] = "";
-	if (side->left_wall_ns > 0) {
-		lc_failover_time(failover, side->left_wall_ns, since);
-	}
-	const char *a = lc_failover_feed(failover, from)->impl->name,
-		   *b = lc_failover_feed(failover, to)->impl->name;
-	lc_log(manager->log, failed ? LC_LOG_WARN : LC_LOG_INFO, "failover", "switch",
-		LC_S("from", a), LC_S("to", b), LC_U("symbols", move->moved[from][to]),
-		LC_S("example", example), LC_S("reason", reason));
-	lc_event(&manager->outbox, "failover", LC_S("from", a), LC_S("to", b),
-		LC_U("count", move->moved[from][to]), LC_S("example", example),
-		LC_S("reason", reason), LC_S("since", since[0] ? since : NULL),
-		LC_B("returning", !failed));
-	count_switches(failover, from, to, move->moved[from][to]);
-}
-
-/* No source is left for some symbols of this feed, or there is one again. */
-static void say_alone(struct lc_failover *failover, uint8_t index)
-{
-	struct lc_failover_side *side = &failover->sides[index];
-	struct lc_manager *manager = failover->manager;
-	const char *name = lc_failover_feed(failover, index)->impl->name;
-	bool alone = failover->move.stuck[index] > 0;
-	if (alone == side->alone) {
-		return;
-	}
-	side->alone = alone;
-	lc_log(manager->log, alone ? LC_LOG_ERROR : LC_LOG_INFO, "failover",
-		alone ? "no_source_left" : "source_found", LC_S("feeder", name),
-		LC_U("symbols", failover->move.stuck[index]), LC_S("reason", side->why));
-	lc_alert(&manager->outbox, alone ? "source_error" : "resolved",
-		alone ? LC_SEVERITY_ERROR : LC_SEVERITY_INFO, LC_S("feeder", name),
-		LC_S("resolves", alone ? NULL : "source_error"),
-		LC_U("actual", failover->move.stuck[index]),
-		LC_S("reason", alone ? "no source of another origin is left" : NULL),
-		LC_S("cause", alone ? side->why : NULL));
+	return move->next < count || lc_failover_say_moved(failover);
 }
 
 static void drop_probes(struct lc_failover *failover, uint8_t index)
@@ -250,19 +194,27 @@ static void on_move_done(void *arg)
 	struct lc_failover *failover = arg;
 	failover->move.slice = NULL;
 	for (uint8_t from = 0; from < lc_failover_count(failover); from++) {
-		for (uint8_t to = 0; to < lc_failover_count(failover); to++) {
-			if (failover->move.moved[from][to] > 0) {
-				say_switch(failover, from, to);
-			}
-		}
-		say_alone(failover, from);
+		lc_failover_say_alone(failover, from);
 		if (lc_failover_good(failover, from)) {
 			drop_probes(failover, from);
 		}
 	}
-	if (failover->move.again) {
+	bool again = failover->move.again;
+	lc_failover_move_finish(&failover->move);
+	if (again) {
 		lc_failover_move_all(failover);
 	}
+}
+
+void lc_failover_move_finish(struct lc_failover_move *move)
+{
+	lc_slice_cancel(move->slice);
+	for (size_t from = 0; from < LC_FEEDS_MAX; from++) {
+		for (size_t to = 0; to < LC_FEEDS_MAX; to++) {
+			free(move->moved[from][to].symbols);
+		}
+	}
+	*move = (struct lc_failover_move){0};
 }
 
 void lc_failover_move_all(struct lc_failover *failover)
@@ -272,7 +224,7 @@ void lc_failover_move_all(struct lc_failover *failover)
 		move->again = true;
 		return;
 	}
-	*move = (struct lc_failover_move){0};
+	lc_failover_move_finish(move);
 	lc_failover_look(failover);
 	/* Without memory for a slice the next look tries again. */
 	move->again = lc_slice_start(failover->manager->loop, "failover", on_move_step,

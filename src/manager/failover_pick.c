@@ -63,6 +63,13 @@ static bool fushu_ready(const struct lc_failover *failover)
 	return fushu && failover->sides[fushu->index].configured;
 }
 
+bool lc_failover_stands_by(struct lc_feed *feed)
+{
+	struct lc_failover *failover = feed->manager->failover;
+	lc_failover_look(failover);
+	return lc_route_stands_by(routing_of(feed->manager), feed->index, fushu_ready(failover));
+}
+
 /* Leaves out what may not stand in: sources behind the first that give delayed prices. */
 static size_t without_delayed(
 	const struct lc_failover *failover, enum lc_market market, uint8_t *list, size_t n)

@@ -32,13 +32,20 @@ struct lc_failover_side {
 	char why[200];
 };
 
+/* Symbols that went from one feed to another in one pass. */
+struct lc_failover_moved {
+	uint32_t *symbols; /* owned */
+	size_t listed, room;
+	size_t count; /* more than are listed when memory ran out */
+	size_t said;
+};
+
 /* A pass over all symbols, in slices. */
 struct lc_failover_move {
 	struct lc_slice *slice;
 	uint32_t next;
 	bool again; /* something changed meanwhile */
-	size_t moved[LC_FEEDS_MAX][LC_FEEDS_MAX];
-	uint32_t example[LC_FEEDS_MAX][LC_FEEDS_MAX];
+	struct lc_failover_moved moved[LC_FEEDS_MAX][LC_FEEDS_MAX];
 	size_t stuck[LC_FEEDS_MAX]; /* symbols that have no good source, by the one they are on */
 };
 
@@ -80,5 +87,13 @@ void lc_failover_drop_pending(struct lc_failover *failover, uint32_t symbol);
 void lc_failover_drop_probe(struct lc_failover *failover, uint8_t index, uint32_t symbol);
 /* Does the feed's queue still wait for another's? */
 bool lc_failover_gate_is_open(struct lc_failover *failover, uint8_t index);
+/* Ends the pass and gives back what it holds. */
+void lc_failover_move_finish(struct lc_failover_move *move);
+
+/* failover_say.c: what people and consumers are told */
+/* Says the next switch, or the next piece of one; false: all are said. */
+bool lc_failover_say_moved(struct lc_failover *failover);
+/* No source is left for some symbols of this feed, or there is one again. */
+void lc_failover_say_alone(struct lc_failover *failover, uint8_t index);
 const char *lc_failover_time(
 	const struct lc_failover *failover, int64_t ns, char out[LC_TIME_TEXT_MAX + 1]);

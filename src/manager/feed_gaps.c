@@ -518,6 +518,18 @@ void lc_feed_gaps_lost(struct lc_feed *feed, enum lc_gap_cause cause, const char
 	began(side);
 }
 
+void lc_feed_gaps_market(struct lc_feed *feed, enum lc_market market, const char *evidence)
+{
+	struct side *side = side_of(feed);
+	if (!side || side->lost || feed->manager->phase == LC_PHASE_STOPPING) {
+		return;
+	}
+	begin_gap(side, LC_GAP_MUTE, evidence);
+	side->connects = lc_supervisor_status(feed->supervisor).connects;
+	open_market(side, market, 0, now_ns(side->all), true);
+	began(side);
+}
+
 void lc_feed_gaps_subscribed(struct lc_feed *feed)
 {
 	struct side *side = side_of(feed);

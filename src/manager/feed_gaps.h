@@ -27,6 +27,8 @@ void lc_feed_gaps_same(struct lc_feed *feed, uint32_t symbol);
 /* The feed gives nothing any more: its gap opens, or goes on. evidence (what was seen) is copied.
  * Call it before the session's subscriptions are forgotten. */
 void lc_feed_gaps_lost(struct lc_feed *feed, enum lc_gap_cause cause, const char *evidence);
+/* The same of one of its markets, while its session and the others go on. */
+void lc_feed_gaps_market(struct lc_feed *feed, enum lc_market market, const char *evidence);
 /* The vendor took a change of subscriptions. */
 void lc_feed_gaps_subscribed(struct lc_feed *feed);
 /* The session is closed: what was asked for goes on in the next. */

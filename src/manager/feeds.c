@@ -27,7 +27,8 @@ static void make_metrics(struct lc_feed *feed)
 			labels, "ticks that do not reach Kafka, by reason");
 	}
 	feed->state = lc_metrics_gauge(metrics, "livecore_feeder_state", label,
-		"0 disconnected, 1 connecting, 2 connected, 3 reconnecting, 4 stopped");
+		"0 disconnected, 1 connecting, 2 connected, 3 reconnecting, 4 stopped, "
+		"5 standing by");
 	feed->depth = lc_metrics_gauge(
 		metrics, "livecore_feeder_queue_ticks", label, "ticks in the feeder's queue");
 	feed->wanted = lc_metrics_gauge(
@@ -275,6 +276,8 @@ void lc_feeds_start(struct lc_manager *manager)
 {
 	for (size_t i = 0; i < manager->feed_count; i++) {
 		if (manager->feeds[i].enabled) {
+			lc_supervisor_stand_by(manager->feeds[i].supervisor,
+				lc_failover_stands_by(&manager->feeds[i]));
 			lc_supervisor_start(manager->feeds[i].supervisor);
 		} else {
 			lc_supervisor_stop(

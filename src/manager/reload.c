@@ -82,6 +82,7 @@ static void apply_feed(struct reload *reload, struct lc_feed *feed)
 		lc_config_section(manager->config, feed->impl->config->name),
 		reload->feeder_reconnects[feed->index]);
 	feed->enabled = lc_feeds_enabled(manager, feed->impl->name);
+	lc_supervisor_stand_by(feed->supervisor, feed->enabled && lc_failover_stands_by(feed));
 	if (was_enabled && !feed->enabled) {
 		lc_supervisor_stop(feed->supervisor, "not among routing.feeders");
 	} else if (feed->enabled && (!was_enabled || gave_up)) {

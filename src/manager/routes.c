@@ -170,8 +170,6 @@ bool lc_route_at(const struct lc_routing_config *routing, size_t index, bool fus
 	return true;
 }
 
-/* --- livecore check --- */
-
 static bool runs(const struct lc_routing_config *routing, const char *name)
 {
 	for (size_t i = 0; i < routing->feeders.count; i++) {
@@ -181,6 +179,26 @@ static bool runs(const struct lc_routing_config *routing, const char *name)
 	}
 	return false;
 }
+
+bool lc_route_stands_by(const struct lc_routing_config *routing, size_t feeder, bool fushu_ready)
+{
+	uint8_t sources[LC_ROUTE_SOURCES];
+	size_t count;
+	bool behind = false;
+	for (size_t i = 0; lc_route_at(routing, i, fushu_ready, sources, &count); i++) {
+		size_t first = 0;
+		while (first < count && !runs(routing, lc_feeders[sources[first]]->name)) {
+			first++;
+		}
+		if (first < count && sources[first] == feeder) {
+			return false;
+		}
+		behind |= contains(sources, count, feeder);
+	}
+	return behind && runs(routing, lc_feeders[feeder]->name);
+}
+
+/* --- livecore check --- */
 
 static void explain_sources(const struct lc_routing_config *routing, const char *pattern,
 	const uint8_t *sources, size_t count, struct lc_buf *out)
@@ -214,5 +232,13 @@ void lc_route_explain(const struct lc_routing_config *routing, bool fushu_ready,
 		char pattern[PATTERN_MAX];
 		snprintf(pattern, sizeof pattern, "%.*s", (int)strcspn(route, "="), route);
 		explain_sources(routing, pattern, sources, count, out);
+	}
+	for (size_t feeder = 0; lc_feeders[feeder]; feeder++) {
+		if (lc_route_stands_by(routing, feeder, fushu_ready)) {
+			lc_buf_printf(out,
+				"%s stands by: nothing is asked of it until the sources before it "
+				"fail\n",
+				lc_feeders[feeder]->name);
+		}
 	}
 }

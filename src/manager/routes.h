@@ -21,6 +21,9 @@ size_t lc_route_sources(const struct lc_routing_config *routing, const char *sym
 bool lc_route_at(const struct lc_routing_config *routing, size_t index, bool fushu_ready,
 	uint8_t sources[LC_ROUTE_SOURCES], size_t *count);
 
+/* Does it stand only behind other sources that run? Then nothing is asked of it until they fail. */
+bool lc_route_stands_by(const struct lc_routing_config *routing, size_t feeder, bool fushu_ready);
+
 /* `livecore check`: a line for each route with its sources and their origins, and a warning where
  * they cannot stand in for each other. */
 void lc_route_explain(

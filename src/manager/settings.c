@@ -97,9 +97,10 @@ static const struct lc_setting routing_settings[] = {
 			"empty: *.SH *.SZ *.BJ eastmoney,tencent, *.HK fushu (when its url is "
 			"set),eastmoney,tencent, the rest alpaca"},
 	{"feeders", LC_SET_LIST, offsetof(struct lc_routing_config, feeders),
-		.fallback = "alpaca,eastmoney,fushu", .apply = LC_APPLY_LIVE,
+		.fallback = "alpaca,eastmoney,fushu,tencent", .apply = LC_APPLY_LIVE,
 		.check = lc_route_check_feeder,
-		.help = "the feeders that run; the others stay stopped"},
+		.help = "the feeders that run; the others stay stopped; one that stands only "
+			"behind others in routes (tencent) connects when they fail"},
 };
 #define FAILOVER(field) offsetof(struct lc_failover_config, field)
 static const struct lc_setting failover_settings[] = {

@@ -30,12 +30,13 @@ struct lc_supervisor {
 	bool restart;           /* connect again when the session is closed */
 	bool leaving;           /* impl->stop() was called to connect anew */
 	bool in_trouble;        /* trouble() was raised */
+	bool stands_by;         /* no session without symbols */
 	uint32_t *add, *remove; /* scratch for one change, made at need */
 	size_t scratch;
 };
 
 static const char *const state_names[] = {
-	"DISCONNECTED", "CONNECTING", "CONNECTED", "RECONNECTING", "STOPPED"};
+	"DISCONNECTED", "CONNECTING", "CONNECTED", "RECONNECTING", "STOPPED", "STANDBY"};
 
 static void enter(struct lc_supervisor *feed, enum lc_feed_state state, const char *reason)
 {
@@ -54,10 +55,29 @@ static void connect_after(struct lc_supervisor *feed, int64_t delay_ms)
 	lc_timer_start(feed->timer, delay_ms, 0);
 }
 
+/* Nobody needs it: what went wrong is over. True when it stands by now. */
+static bool stand_by(struct lc_supervisor *feed)
+{
+	if (!feed->stands_by || lc_subscriptions_counts(feed->symbols).wanted > 0) {
+		return false;
+	}
+	lc_timer_stop(feed->timer);
+	enter(feed, LC_FEED_STANDBY, "stands by until a source before it fails");
+	feed->failures = 0;
+	if (feed->in_trouble) {
+		feed->in_trouble = false;
+		feed->events->trouble(feed->owner, feed, false, "nothing is asked of it any more");
+	}
+	return true;
+}
+
 /* Limits how fast we connect, then opens a session. */
 static void on_connect_due(void *arg)
 {
 	struct lc_supervisor *feed = arg;
+	if (stand_by(feed)) {
+		return;
+	}
 	int64_t wait_ns = lc_limiter_take(&feed->connects, 1, lc_loop_mono_ns(feed->loop));
 	if (wait_ns > 0) {
 		connect_after(feed, wait_ns / LC_NS_PER_MS + 1);
@@ -153,6 +173,9 @@ static void count_failure(struct lc_supervisor *feed, const char *reason)
 
 static void retry(struct lc_supervisor *feed, const struct lc_down *why)
 {
+	if (stand_by(feed)) {
+		return;
+	}
 	int64_t delay_ms = why->wait_ms;
 	if (why->kind != LC_DOWN_WAIT) {
 		bool now = why->kind == LC_DOWN_RETRY_NOW && feed->failures == 0;
@@ -256,8 +279,25 @@ void lc_supervisor_start(struct lc_supervisor *feed)
 		return;
 	}
 	forget_failures(feed);
-	enter(feed, LC_FEED_DISCONNECTED, "");
-	connect_after(feed, 0);
+	if (!stand_by(feed)) {
+		enter(feed, LC_FEED_DISCONNECTED, "");
+		connect_after(feed, 0);
+	}
+}
+
+static void wake(struct lc_supervisor *feed)
+{
+	if (feed->state == LC_FEED_STANDBY) {
+		lc_supervisor_start(feed);
+	}
+}
+
+void lc_supervisor_stand_by(struct lc_supervisor *feed, bool stands_by)
+{
+	feed->stands_by = stands_by;
+	if (!stands_by) {
+		wake(feed);
+	}
 }
 
 void lc_supervisor_stop(struct lc_supervisor *feed, const char *reason)
@@ -296,6 +336,7 @@ void lc_supervisor_configure(struct lc_supervisor *feed, const struct lc_supervi
 enum lc_err lc_supervisor_follow(struct lc_supervisor *feed, uint32_t symbol)
 {
 	enum lc_err rc = lc_subscriptions_follow(feed->symbols, symbol);
+	wake(feed);
 	pump_soon(feed);
 	return rc;
 }

@@ -16,6 +16,7 @@ enum lc_feed_state {
 	LC_FEED_CONNECTED,
 	LC_FEED_RECONNECTING, /* waiting to connect again */
 	LC_FEED_STOPPED,      /* by command, by configuration, or because trying is pointless */
+	LC_FEED_STANDBY,      /* behind other sources: it connects when it is given a symbol */
 };
 const char *lc_feed_state_name(enum lc_feed_state state); /* "CONNECTED" … */
 
@@ -67,6 +68,9 @@ void lc_supervisor_destroy(struct lc_supervisor *feed);
 /* Begins to connect, from any state that is not yet trying. A feeder that is not usable (no URL, no
  * key) becomes STOPPED with the reason. */
 void lc_supervisor_start(struct lc_supervisor *feed);
+/* One that stands by asks nothing of its vendor, not even a connection, while it has no symbols: it
+ * is STANDBY instead of connecting, and when a session of it ends. An open one stays. */
+void lc_supervisor_stand_by(struct lc_supervisor *feed, bool stands_by);
 /* Ends the session; the state event to STOPPED follows, at once or when the session is closed. */
 void lc_supervisor_stop(struct lc_supervisor *feed, const char *reason);
 /* New settings; with reconnect the session is closed and opened again. */

@@ -76,7 +76,7 @@ static struct lc_live_link link_of(const struct lc_feed *feed, const struct lc_w
 		feed->impl->signs(lc_supervisor_feeder(feed->supervisor), &signs);
 	}
 	return (struct lc_live_link){.connected = up,
-		.stopped = status.state == LC_FEED_STOPPED,
+		.stopped = status.state == LC_FEED_STOPPED || status.state == LC_FEED_STANDBY,
 		.session = status.connects,
 		.settled = answered >= status.symbols.wanted,
 		.reading = !feed->paused,
@@ -84,6 +84,39 @@ static struct lc_live_link link_of(const struct lc_feed *feed, const struct lc_w
 		.heard_ns = signs.heard_ns,
 		.cadence_ns = signs.cadence_ns};
 }
+
+/* --- markets --- */
+
+static void renew_market(struct lc_feed *feed, enum lc_market market)
+{
+	const struct lc_manager *manager = feed->manager;
+	size_t count = lc_symbols_count(manager->symbols);
+	for (uint32_t symbol = 0; symbol < count; symbol++) {
+		if (manager->feed_of[symbol] == feed->index &&
+			lc_symbols_get(manager->symbols, symbol)->market == market) {
+			lc_supervisor_resubscribe(feed->supervisor, symbol);
+		}
+	}
+}
+
+static void judge_market(struct lc_watch *watch, struct lc_feed *feed, enum lc_market market,
+	const struct lc_live_link *link)
+{
+	struct lc_live_step step;
+	enum lc_live_part part = lc_liveness_part(watch->live, feed->index, market, link, &step);
+	if (part == LC_PART_FINE) {
+		return;
+	}
+	if (part == LC_PART_ASK_AGAIN) {
+		char why[200];
+		lc_watch_why(&step, why, sizeof why);
+		lc_feed_gaps_market(feed, market, why);
+		renew_market(feed, market);
+	}
+	lc_watch_say_part(feed, &watch->feeds[feed->index], market, part, &step);
+}
+
+/* --- feeds --- */
 
 static void judge_feed(struct lc_watch *watch, struct lc_feed *feed)
 {
@@ -94,6 +127,9 @@ static void judge_feed(struct lc_watch *watch, struct lc_feed *feed)
 	if (step.stage != LC_STAGE_NONE) {
 		act(feed, side, &step);
 		lc_watch_say_stage(feed, side, &step);
+	}
+	for (int market = 0; market < LC_MARKETS; market++) {
+		judge_market(watch, feed, (enum lc_market)market, &link);
 	}
 }
 

@@ -28,6 +28,11 @@ void lc_watch_feed_init(struct lc_watch_feed *side, struct lc_feed *feed)
 		side->counted[i] = lc_metrics_counter(metrics, "livecore_feed_mute_total", labels,
 			"what was done about silence; symbol: single symbols subscribed anew");
 	}
+	snprintf(labels, sizeof labels, "%s,stage=\"market\"", label);
+	side->counted_markets = lc_metrics_counter(metrics, "livecore_feed_mute_total", labels,
+		"what was done about silence; symbol: single symbols subscribed anew");
+	side->mute_markets = lc_metrics_gauge(metrics, "livecore_feed_mute_markets", label,
+		"markets that are silent while others of the feed are not");
 	side->verdict = lc_metrics_gauge(metrics, "livecore_feed_liveness", label,
 		"0 idle, 1 grace, 2 unknown, 3 flows, 4 unheard, 5 mute, 6 frozen");
 	side->socket = lc_metrics_gauge(metrics, "livecore_feed_socket", label,
@@ -105,6 +110,51 @@ void lc_watch_say_stage(
 	} else if (over && side->alerted) {
 		side->alerted = false;
 		say_alert(feed, step, false);
+	}
+}
+
+/* --- single markets --- */
+
+static void say_market_alert(struct lc_feed *feed, struct lc_watch_feed *side,
+	enum lc_market market, const struct lc_live_step *step, bool raised)
+{
+	unsigned bit = 1u << market;
+	if (raised == !!(side->alerted_markets & bit)) {
+		return;
+	}
+	side->alerted_markets ^= bit;
+	lc_alert(&feed->manager->outbox, raised ? "feed_mute" : "resolved",
+		raised ? LC_SEVERITY_ERROR : LC_SEVERITY_INFO, LC_S("feeder", feed->impl->name),
+		LC_S("market", lc_market_name(market)),
+		LC_S("resolves", raised ? NULL : "feed_mute"),
+		LC_D("expected", seconds_of(step->expected_ns)),
+		LC_D("actual", seconds_of(step->silent_ns)),
+		LC_S("reason", raised ? "the other markets of the feed are not silent" : NULL));
+}
+
+void lc_watch_say_part(struct lc_feed *feed, struct lc_watch_feed *side, enum lc_market market,
+	enum lc_live_part part, const struct lc_live_step *step)
+{
+	static const char *const stages[] = {[LC_PART_ASK_AGAIN] = "resubscribe",
+		[LC_PART_MUTE] = "market",
+		[LC_PART_BACK] = "over"};
+	bool over = part == LC_PART_BACK;
+	*side->counted_markets += !over;
+	lc_log(feed->manager->log, over ? LC_LOG_INFO : LC_LOG_WARN, "liveness",
+		over ? "market_speaks" : "market_mute", LC_S("feeder", feed->impl->name),
+		LC_S("market", lc_market_name(market)), LC_S("stage", stages[part]),
+		LC_D("expected_s", seconds_of(step->expected_ns)),
+		LC_D("silent_s", seconds_of(step->silent_ns)));
+	lc_event(&feed->manager->outbox, "feed_mute", LC_S("feeder", feed->impl->name),
+		LC_S("market", lc_market_name(market)), LC_S("stage", stages[part]),
+		LC_S("verdict", over ? NULL : lc_live_subscription_name(step->verdict)),
+		LC_S("socket", lc_live_socket_name(step->socket)),
+		LC_S("evidence", over ? NULL : "silent while the feed's other markets are not"),
+		LC_D("expected_seconds", seconds_of(step->expected_ns)),
+		LC_D("actual_seconds", seconds_of(step->silent_ns)),
+		LC_U("expected_ticks", (uint64_t)step->expected_ticks));
+	if (part != LC_PART_ASK_AGAIN) {
+		say_market_alert(feed, side, market, step, !over);
 	}
 }
 
@@ -199,6 +249,9 @@ void lc_watch_end_alerts(struct lc_feed *feed, struct lc_watch_feed *side)
 		side->alerted = false;
 		say_alert(feed, &none, false);
 	}
+	for (int market = 0; market < LC_MARKETS; market++) {
+		say_market_alert(feed, side, (enum lc_market)market, &none, false);
+	}
 	if (side->alerted_some) {
 		say_found(feed, side);
 	}
@@ -207,8 +260,23 @@ void lc_watch_end_alerts(struct lc_feed *feed, struct lc_watch_feed *side)
 
 /* --- what is shown --- */
 
+/* "hk" or "cn, hk" */
+static const char *name_markets(unsigned markets, char out[32])
+{
+	size_t n = 0;
+	out[0] = '\0';
+	for (int market = 0; market < LC_MARKETS; market++) {
+		if (markets & 1u << market) {
+			n += (size_t)snprintf(out + n, 32 - n, "%s%s", n > 0 ? ", " : "",
+				lc_market_name((enum lc_market)market));
+		}
+	}
+	return out;
+}
+
 void lc_watch_view_json(const struct lc_live_view *view, bool enabled, struct lc_buf *out)
 {
+	char markets[32];
 	if (!enabled) {
 		lc_buf_puts(out, ",\"liveness\":{\"enabled\":false}");
 		return;
@@ -216,19 +284,25 @@ void lc_watch_view_json(const struct lc_live_view *view, bool enabled, struct lc
 	lc_buf_printf(out,
 		",\"liveness\":{\"enabled\":true,\"socket\":\"%s\",\"subscription\":\"%s\","
 		"\"stage\":\"%s\",\"silent_seconds\":%.1f,\"expected_seconds\":%.1f,"
-		"\"expected_rate\":%.3f,\"symbols_learned\":%zu,\"symbols_silent\":%zu}",
+		"\"expected_rate\":%.3f,\"symbols_learned\":%zu,\"symbols_silent\":%zu,"
+		"\"markets_mute\":\"%s\"}",
 		lc_live_socket_name(view->socket), lc_live_subscription_name(view->subscription),
 		lc_live_stage_name(view->stage), seconds_of(view->silent_ns),
-		seconds_of(view->expected_ns), view->rate, view->learned, view->silent);
+		seconds_of(view->expected_ns), view->rate, view->learned, view->silent,
+		name_markets(view->mute, markets));
 }
 
 void lc_watch_view_trouble(const struct lc_live_view *view, char *out, size_t size)
 {
+	char markets[32];
 	out[0] = '\0';
 	if (view->stage != LC_STAGE_NONE) {
 		snprintf(out, size, "%s: no data for %.1f s, at most %.1f s are ordinary (%s)",
 			lc_live_subscription_name(view->subscription), seconds_of(view->silent_ns),
 			seconds_of(view->expected_ns), lc_live_stage_name(view->stage));
+	} else if (view->mute) {
+		snprintf(out, size, "%s: mute while the feed's other markets are not",
+			name_markets(view->mute, markets));
 	} else if (view->silent > 0) {
 		snprintf(out, size, "%zu symbols are silent while others are not", view->silent);
 	}
@@ -241,4 +315,5 @@ void lc_watch_feed_gauges(struct lc_watch_feed *side, const struct lc_live_view 
 	*side->silence = seconds_of(view->silent_ns);
 	*side->expected = seconds_of(view->expected_ns);
 	*side->silent = (double)view->silent;
+	*side->mute_markets = __builtin_popcount(view->mute);
 }

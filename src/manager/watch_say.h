@@ -12,11 +12,12 @@ struct lc_feed;
 
 /* One feed's part. */
 struct lc_watch_feed {
-	bool moved;        /* its symbols were given to another source */
-	bool alerted;      /* the alert feed_mute stands */
-	bool alerted_some; /* the alert data_missing stands */
-	uint64_t *counted[LC_STAGES];
-	double *verdict, *socket, *silence, *expected, *silent;
+	bool moved;               /* its symbols were given to another source */
+	bool alerted;             /* the alert feed_mute stands */
+	bool alerted_some;        /* the alert data_missing stands */
+	unsigned alerted_markets; /* … feed_mute, of these: bits 1 << enum lc_market */
+	uint64_t *counted[LC_STAGES], *counted_markets;
+	double *verdict, *socket, *silence, *expected, *silent, *mute_markets;
 	unsigned renewals;    /* of single symbols, this minute */
 	int64_t minute_ns;    /* monotonic: when it began */
 	int64_t told_ns;      /* of the list below: not before it */
@@ -31,6 +32,10 @@ void lc_watch_feed_init(struct lc_watch_feed *side, struct lc_feed *feed);
 void lc_watch_why(const struct lc_live_step *step, char *out, size_t size);
 void lc_watch_say_stage(
 	struct lc_feed *feed, struct lc_watch_feed *side, const struct lc_live_step *step);
+
+/* One market of several, in an event, a log line and an alert. */
+void lc_watch_say_part(struct lc_feed *feed, struct lc_watch_feed *side, enum lc_market market,
+	enum lc_live_part part, const struct lc_live_step *step);
 
 void lc_watch_add_silent(struct lc_feed *feed, struct lc_watch_feed *side, uint32_t symbol);
 /* Once a turn: what was found, not too often; and that all is well again. */

@@ -175,6 +175,7 @@ static void arrive(struct lc_liveness *live, uint8_t index, struct live_symbol *
 	if (s->feed != index) {
 		return; /* another feed's; or this one has it only since a moment */
 	}
+	market->spoke = true;
 	if ((s->flags & SYMBOL_KNOWN) && market->counting && s->bucket < BUCKETS) {
 		if (now >> SLOT_SHIFT != s->last >> SLOT_SHIFT) {
 			s->arrivals += s->arrivals < UINT16_MAX;
@@ -229,10 +230,10 @@ static enum lc_live_symbol judge(struct lc_liveness *live, struct live_symbol *s
 	if (asked && (int32_t)(s->seen - s->since) > 0) {
 		return recover(live, s);
 	}
-	/* While its feed is in doubt, nothing can be said of one symbol. */
-	if (!market->counting || feed->stage != LC_STAGE_NONE || feed->verdict != LC_LIVE_FLOWS ||
-		s->cells[s->bucket].weight < JUDGED_WEIGHT || s->flags & SYMBOL_SILENT ||
-		silence_of(live, s) < ordinary_of(live, s)) {
+	/* While its feed or its market is in doubt, nothing can be said of one symbol. */
+	if (!market->counting || market->part != PART_FINE || feed->stage != LC_STAGE_NONE ||
+		feed->verdict != LC_LIVE_FLOWS || s->cells[s->bucket].weight < JUDGED_WEIGHT ||
+		s->flags & SYMBOL_SILENT || silence_of(live, s) < ordinary_of(live, s)) {
 		return LC_SYMBOL_FINE;
 	}
 	if (!asked) {
@@ -305,6 +306,7 @@ void lc_liveness_same(
 	}
 	live->feeds[feed].answered_ns = mono_ns;
 	if (s->feed == feed) {
+		live->feeds[feed].markets[s->market].answered_ns = mono_ns;
 		s->seen = live_stamp(live, mono_ns);
 	}
 }

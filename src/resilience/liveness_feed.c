@@ -14,7 +14,6 @@
 #define RECENT_SURE_S 120
 #define UNSURE_TIMES 3    /* more patience while the pace of late is hardly known */
 #define FEW 3             /* … and the fewer symbols it rests on: one alone is far from chance */
-#define FROZEN_TIMES 4    /* … and while polls are answered */
 #define CADENCE_TIMES 2.5 /* rounds of polls that may bring nothing */
 #define WORST_TIMES 2
 #define WORST_DECAY_S 3600.0
@@ -83,7 +82,7 @@ static bool recent_known(const struct live_market *market)
 
 /* The ticks a second that are expected of one market now. Of what is learned and what was seen of
  * late the smaller one: quiet days exist. */
-static double pace_of(const struct live_market *market, enum live_bucket bucket)
+double live_pace_of(const struct live_market *market, enum live_bucket bucket)
 {
 	double learned = (double)market->sum / 1e6;
 	bool recent = recent_known(market);
@@ -99,6 +98,17 @@ static double pace_of(const struct live_market *market, enum live_bucket bucket)
 	return recent ? market->recent : learned;
 }
 
+bool live_unsure(const struct live_market *market)
+{
+	return market->recent_s < RECENT_SURE_S;
+}
+
+double live_times_of(double rates, double squares, bool unsure)
+{
+	double symbols = squares > 0 ? rates * rates / squares : 1;
+	return (unsure ? UNSURE_TIMES : 1) * (1 + FEW / fmax(symbols, 1));
+}
+
 /* Sums up the markets; *times: how much more patience than usual what is known calls for. */
 static double pace(const struct lc_liveness *live, const struct live_feed *feed, double *times)
 {
@@ -106,16 +116,18 @@ static double pace(const struct lc_liveness *live, const struct live_feed *feed,
 	bool unsure = false;
 	for (int i = 0; i < LC_MARKETS; i++) {
 		const struct live_market *market = &feed->markets[i];
-		double pace = pace_of(market, live->plans[i].bucket);
+		if (market->part != PART_FINE) {
+			continue; /* its silence is known of */
+		}
+		double pace = live_pace_of(market, live->plans[i].bucket);
 		sum += pace;
-		unsure |= pace > 0 && market->recent_s < RECENT_SURE_S;
+		unsure |= pace > 0 && live_unsure(market);
 		if (market->counting) {
 			learned += (double)market->sum / 1e6;
 			squares += (double)market->squares / 1e6;
 		}
 	}
-	double symbols = squares > 0 ? learned * learned / squares : 1;
-	*times = (unsure ? UNSURE_TIMES : 1) * (1 + FEW / fmax(symbols, 1));
+	*times = live_times_of(learned, squares, unsure);
 	return sum;
 }
 
@@ -184,12 +196,12 @@ static size_t held_of(const struct live_feed *feed)
 }
 
 /* Time counts as watched once data has come: what is learned must not fade in a silence. */
-static void watch(struct live_feed *feed, int64_t passed_ns, bool spoke)
+static void watch(struct live_feed *feed, int64_t passed_ns)
 {
 	for (int i = 0; i < LC_MARKETS; i++) {
 		struct live_market *market = &feed->markets[i];
 		market->waiting_ns += market->counting ? passed_ns : 0;
-		if (spoke) {
+		if (market->spoken && market->part == PART_FINE) {
 			market->watched_ns += market->waiting_ns;
 			market->waiting_ns = 0;
 			measure(market);
@@ -217,24 +229,30 @@ static void end_silence(const struct lc_liveness *live, struct live_feed *feed)
 
 /* --- the verdict --- */
 
-static bool answers_polls(const struct lc_liveness *live, const struct live_feed *feed,
-	const struct lc_live_link *link)
+bool live_answers_polls(
+	const struct lc_liveness *live, int64_t answered_ns, const struct lc_live_link *link)
 {
 	int64_t recent_ns = (int64_t)(CADENCE_TIMES * (double)link->cadence_ns) +
 			    live->config->min_silence * LC_NS_PER_MS;
-	return feed->answered_ns > 0 && live->mono_ns - feed->answered_ns < recent_ns;
+	return answered_ns > 0 && live->mono_ns - answered_ns < recent_ns;
+}
+
+double live_floor_ns(
+	const struct lc_liveness *live, const struct lc_live_link *link, int64_t worst_ns)
+{
+	double floor_ns = (double)(live->config->min_silence * LC_NS_PER_MS);
+	floor_ns = fmax(floor_ns, CADENCE_TIMES * (double)link->cadence_ns);
+	return fmax(floor_ns, WORST_TIMES * (double)worst_ns);
 }
 
 static enum lc_live_subscription weigh(
 	struct lc_liveness *live, struct live_feed *feed, const struct lc_live_link *link)
 {
-	bool frozen = answers_polls(live, feed, link);
+	bool frozen = live_answers_polls(live, feed->answered_ns, link);
 	double times;
 	feed->rate = pace(live, feed, &times);
-	double need = live->config->patience * times * (frozen ? FROZEN_TIMES : 1);
-	double floor_ns = (double)(live->config->min_silence * LC_NS_PER_MS);
-	floor_ns = fmax(floor_ns, CADENCE_TIMES * (double)link->cadence_ns);
-	floor_ns = fmax(floor_ns, WORST_TIMES * (double)feed->worst_ns);
+	double need = live->config->patience * times * (frozen ? LIVE_FROZEN_TIMES : 1);
+	double floor_ns = live_floor_ns(live, link, feed->worst_ns);
 	double chance_ns = feed->rate > 0 ? need / feed->rate * 1e9 : 0;
 	feed->ordinary_ns = (int64_t)fmin(fmax(floor_ns, chance_ns), 1e18);
 	if (feed->rate <= 0) {
@@ -458,6 +476,10 @@ void lc_liveness_feed(struct lc_liveness *live, uint8_t index, const struct lc_l
 	*step = (struct lc_live_step){.stage = LC_STAGE_NONE};
 	bool counting = count_markets(live, feed, is_ready(live, feed, link));
 	feed->spoke = false;
+	for (int i = 0; i < LC_MARKETS; i++) {
+		feed->markets[i].spoken = feed->markets[i].spoke;
+		feed->markets[i].spoke = false;
+	}
 	judge_socket(live, feed, link);
 	double expected = feed->expected;
 	int64_t silent_ns = feed->silent_ns;
@@ -474,7 +496,7 @@ void lc_liveness_feed(struct lc_liveness *live, uint8_t index, const struct lc_l
 		feed->expected += feed->rate * (double)live->turn_ns / 1e9;
 	}
 	if (!in_stage) {
-		watch(feed, live->turn_ns, spoke);
+		watch(feed, live->turn_ns);
 	}
 	enum lc_live_subscription verdict = weigh(live, feed, link);
 	if (step->stage != LC_STAGE_OVER) {
@@ -496,6 +518,7 @@ void lc_liveness_view(const struct lc_liveness *live, uint8_t index, struct lc_l
 		.expected_ns = feed->ordinary_ns,
 		.rate = feed->rate};
 	for (int i = 0; i < LC_MARKETS; i++) {
+		out->mute |= feed->markets[i].part == PART_MUTE ? 1u << i : 0;
 		out->silent += feed->markets[i].silent;
 		out->learned += feed->markets[i].learned;
 	}

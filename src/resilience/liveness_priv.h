@@ -58,6 +58,9 @@ enum {
 	SYMBOL_SILENT = 8, /* and that did not help */
 };
 
+/* How far the answer to one market's silence has gone. */
+enum live_part { PART_FINE, PART_ASKED, PART_MUTE };
+
 /* One feed's part in one market. */
 struct live_market {
 	int64_t sum;     /* of what its symbols contribute, in millionths of a tick a second */
@@ -71,6 +74,13 @@ struct live_market {
 	int64_t measured_ns; /* watched_ns when recent was last measured */
 	double recent;       /* ticks a second lately */
 	double recent_s, recent_n; /* what it rests on: seconds, ticks */
+	bool spoke;                /* data since the last turn */
+	bool spoken;               /* … before this turn */
+	enum live_part part;
+	int64_t part_ns;     /* since then */
+	int64_t answered_ns; /* an answer without news */
+	int64_t silent_ns, worst_ns;
+	double expected; /* ticks that this silence should have held */
 };
 
 struct live_feed {
@@ -106,6 +116,19 @@ struct lc_liveness {
 	int64_t origin_ns, mono_ns, turn_ns; /* turn_ns: how long the last turn took, bounded */
 	uint32_t now;                        /* the turn's stamp */
 };
+
+/* liveness_feed.c: ticks a second that are expected of one market now, and how much more patience
+ * than usual what is known of it calls for. */
+double live_pace_of(const struct live_market *market, enum live_bucket bucket);
+double live_times_of(double rates, double squares, bool unsure);
+bool live_unsure(const struct live_market *market);
+/* The shortest silence that means anything: of this cadence of polls, and this longest one. */
+double live_floor_ns(
+	const struct lc_liveness *live, const struct lc_live_link *link, int64_t worst_ns);
+bool live_answers_polls(
+	const struct lc_liveness *live, int64_t answered_ns, const struct lc_live_link *link);
+
+#define LIVE_FROZEN_TIMES 4 /* more patience while polls are answered */
 
 #define STAMP_SHIFT 24
 #define STAMPS_A_SECOND (1e9 / (1 << STAMP_SHIFT))

@@ -25,7 +25,9 @@ def load(folder):
         schema = json.loads(path.read_text(encoding="utf-8"))
         jsonschema.Draft202012Validator.check_schema(schema)
         strict = copy.deepcopy(schema)
-        strict["additionalProperties"] = False
+        for part in (strict, *strict.get("$defs", {}).values()):
+            if "properties" in part:
+                part["additionalProperties"] = False
         schemas[path.name.removesuffix(".schema.json")] = (
             jsonschema.Draft202012Validator(schema),
             jsonschema.Draft202012Validator(strict),
@@ -48,10 +50,11 @@ def main():
     folder = pathlib.Path(sys.argv[1])
     schemas = load(folder)
     errors, count, seen = [], 0, set()
-    for name in schemas:
-        message = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        errors += check(f"{name}.json", name, message, schemas)
+    examples = [path for path in sorted(folder.glob("*.json")) if not path.name.endswith(".schema.json")]
+    for path in examples:
+        errors += check(path.name, path.name.split(".")[0], json.loads(path.read_text(encoding="utf-8")), schemas)
         count += 1
+    errors += [f"{name}: there is no example" for name in schemas if not (folder / f"{name}.json").exists()]
     if len(sys.argv) > 2:
         lines = subprocess.run([sys.argv[2]], check=True, capture_output=True, text=True).stdout
         for number, line in enumerate(lines.splitlines(), 1):

@@ -483,6 +483,23 @@ class Case(unittest.TestCase):
         return json.loads(done.stdout)["data"]
 
 
+def strict_schema(name):
+    """A documented schema in which a field that it does not name is an error."""
+    import jsonschema
+
+    schema = json.loads((ROOT / "docs" / "messages" / f"{name}.schema.json").read_text())
+    for part in (schema, *schema.get("$defs", {}).values()):
+        if "properties" in part:
+            part["additionalProperties"] = False
+    return jsonschema.Draft202012Validator(schema)
+
+
+def misfits(records, name):
+    """What of these records is not as their documented schema says."""
+    schema = strict_schema(name)
+    return [(e.json_path, e.message, r.text) for r in records for e in schema.iter_errors(json.loads(r.text))]
+
+
 def murmur2_partition(key, partitions):
     """As Java's producer does it."""
     m, mask = 0x5BD1E995, 0xFFFFFFFF

@@ -94,3 +94,43 @@ Test(routes, check_says_origins)
 		"routing.feeders)\nroute *.SZ: nobody\n");
 	lc_buf_finish(&out);
 }
+
+/* "a" alpaca, "e" eastmoney, "f" fushu, "t" tencent: those that stand by. */
+static void expect_standby(
+	const struct lc_routing_config *routing, bool fushu_ready, const char *expected)
+{
+	char found[LC_ROUTE_SOURCES + 1] = "";
+	for (size_t i = 0, n = 0; lc_feeders[i]; i++) {
+		if (lc_route_stands_by(routing, i, fushu_ready)) {
+			found[n++] = lc_feeders[i]->name[0];
+		}
+	}
+	cr_expect_str_eq(found, expected);
+}
+
+Test(routes, what_is_never_first_stands_by)
+{
+	char *all[] = {(char[]){"alpaca"}, (char[]){"eastmoney"}, (char[]){"fushu"},
+		(char[]){"tencent"}},
+	     *back[] = {(char[]){"tencent"}},
+	     *given[] = {(char[]){"*.SH=eastmoney,tencent"}, (char[]){"*=fushu,alpaca"}};
+	struct lc_routing_config routing = {.feeders = {.items = all, .count = 4}};
+	struct lc_buf out;
+	expect_standby(&routing, false, "t");
+	expect_standby(&routing, true, "t");
+	set_routes(&routing, given, 2);
+	routing.feeders = (struct lc_strings){.items = all, .count = 4};
+	expect_standby(&routing, true, "at");
+	routing.routes.count = 1; /* the others are in no route: they connect as they always did */
+	expect_standby(&routing, true, "t");
+	lc_buf_init(&out, 4096);
+	lc_route_explain(&routing, true, &out);
+	cr_expect_str_eq(lc_buf_text(&out),
+		"route *.SH: eastmoney (origin eastmoney), then tencent (origin tencent)\ntencent "
+		"stands by: nothing is asked of it until the sources before it fail\n");
+	lc_buf_finish(&out);
+	routing.feeders = (struct lc_strings){.items = back, .count = 1};
+	expect_standby(&routing, true, ""); /* what is before it does not run */
+	routing.feeders.count = 0;
+	expect_standby(&routing, true, "");
+}

@@ -627,6 +627,55 @@ Test(supervisor, forwards_pausing_only_into_a_session)
 	cr_assert_eq(fake.pauses, 2);
 }
 
+/* --- standing by --- */
+
+Test(supervisor, one_that_stands_by_connects_for_its_first_symbol)
+{
+	struct fake fake = {0};
+	set_up(&fake);
+	lc_supervisor_stand_by(fake.supervisor, true);
+	lc_supervisor_start(fake.supervisor);
+	cr_assert_eq(state(&fake), LC_FEED_STANDBY);
+	cr_assert_str_eq(fake.states, "STANDBY");
+	lc_supervisor_configure(fake.supervisor, &fake.config, NULL, true);
+	cr_assert_eq(state(&fake), LC_FEED_STANDBY, "new settings are no reason to connect");
+	fake.states[0] = '\0';
+	follow_range(&fake, 0, 3);
+	UNTIL(&fake, subscribed(&fake) == 3);
+	cr_assert_str_eq(fake.states, "DISCONNECTED CONNECTING CONNECTED");
+	lc_supervisor_leave(fake.supervisor, 0);
+	lc_supervisor_leave(fake.supervisor, 1);
+	lc_supervisor_leave(fake.supervisor, 2);
+	UNTIL(&fake, subscribed(&fake) == 0);
+	cr_assert_eq(state(&fake), LC_FEED_CONNECTED, "a session that is there stays");
+	go_down(&fake, LC_DOWN_RETRY, 0, "it went away");
+	UNTIL(&fake, fake.downs == 1);
+	cr_assert_eq(state(&fake), LC_FEED_STANDBY, "and is not opened again for nothing");
+	cr_assert_eq(fake.starts, 1);
+	lc_supervisor_stand_by(fake.supervisor, false);
+	UNTIL(&fake, state(&fake) == LC_FEED_CONNECTED);
+	tear_down(&fake);
+}
+
+Test(supervisor, trouble_ends_when_nobody_needs_it)
+{
+	struct fake fake = {.refuses = true, .down = {.kind = LC_DOWN_RETRY}};
+	set_up(&fake);
+	lc_supervisor_stand_by(fake.supervisor, true);
+	lc_supervisor_start(fake.supervisor);
+	follow_range(&fake, 0, 1);
+	UNTIL(&fake, fake.troubles[0] != 0);
+	lc_supervisor_leave(fake.supervisor, 0);
+	UNTIL(&fake, state(&fake) == LC_FEED_STANDBY);
+	cr_assert_str_eq(fake.troubles, "raised@5 over");
+	int starts = fake.starts;
+	lc_supervisor_stop(fake.supervisor, "by command");
+	lc_supervisor_start(fake.supervisor);
+	cr_assert_eq(state(&fake), LC_FEED_STANDBY);
+	cr_assert_eq(fake.starts, starts);
+	tear_down(&fake);
+}
+
 /* --- for liveness --- */
 
 Test(supervisor, subscribes_anew_and_connects_anew_when_it_is_told)
