@@ -7,6 +7,7 @@
 
 #define MINUTE_NS (60 * LC_NS_PER_S)
 #define COLLECT_NS (10 * LC_NS_PER_S)
+#define FIRST_OF_LAST 8 /* of an event's fields, those that only the last stage has */
 
 /* Tenths are enough. */
 static double seconds_of(int64_t ns)
@@ -92,18 +93,19 @@ void lc_watch_say_stage(
 		LC_S("moved", !last         ? NULL
 			      : side->moved ? "to another source"
 					    : "nowhere: there is no other source"));
-	const struct lc_field moved = LC_B("moved", side->moved);
-	const struct lc_field attempt = LC_U("attempt", step->attempt);
-	const struct lc_field none = LC_S("moved", NULL);
-	lc_event(&feed->manager->outbox, "feed_mute", LC_S("feeder", feed->impl->name),
+	struct lc_field fields[] = {LC_S("feeder", feed->impl->name),
 		LC_S("stage", lc_live_stage_name(step->stage)),
 		LC_S("verdict", lc_live_subscription_name(step->verdict)),
 		LC_S("socket", lc_live_socket_name(step->socket)),
 		LC_S("evidence", over ? NULL : evidence_of(step)),
 		LC_D("expected_seconds", seconds_of(step->expected_ns)),
 		LC_D("actual_seconds", seconds_of(step->silent_ns)),
-		LC_U("expected_ticks", (uint64_t)step->expected_ticks), last ? moved : none,
-		last ? attempt : none);
+		LC_U("expected_ticks", (uint64_t)step->expected_ticks), LC_B("moved", side->moved),
+		LC_U("attempt", step->attempt), {.type = LC_FIELD_END}};
+	if (!last) {
+		fields[FIRST_OF_LAST].type = LC_FIELD_END;
+	}
+	lc_outbox_event(&feed->manager->outbox, "feed_mute", fields);
 	if (last && !side->alerted) {
 		side->alerted = true;
 		say_alert(feed, step, true);

@@ -425,6 +425,7 @@ static void advance(struct lc_liveness *live, struct live_feed *feed,
 	case LC_STAGE_NONE:
 		if (verdict >= LC_LIVE_UNHEARD) {
 			feed->fault = verdict;
+			feed->broken_ns = feed->ordinary_ns;
 			enter(live, feed, LC_STAGE_PROBE, step);
 		} else if (live->mono_ns - feed->healthy_ns > HEALTHY_NS) {
 			feed->growth = 0;
@@ -463,7 +464,7 @@ static void fill(
 	step->verdict = feed->fault;
 	step->socket = feed->socket;
 	step->attempt = feed->attempt;
-	step->expected_ns = feed->ordinary_ns;
+	step->expected_ns = feed->stage != LC_STAGE_NONE ? feed->broken_ns : feed->ordinary_ns;
 	step->silent_ns = silent_ns;
 	step->expected_ticks = expected;
 }
