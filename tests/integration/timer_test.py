@@ -5,6 +5,7 @@ usage: timer_test.py LIVECORE [unittest options]"""
 
 import re
 import signal
+import statistics
 import sys
 import time
 from datetime import datetime, timezone
@@ -12,10 +13,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 import livecore  # noqa: E402
+import machine  # noqa: E402
 from livecore import SETTINGS, Case, Process, get, main, tool, wait_for, words  # noqa: E402
 
 EVERY_SECOND = "- {name: tick, cron: '* * * * * *', command: heartbeat_test, params: {n: 1}}\n"
-PUNCTUAL_MS = 50
+PUNCTUAL_MS = 50  # as long as the machine lets it
+DELAYED_MS = 1000  # by a busy machine, now and then
 
 
 def scheduled(record):
@@ -53,13 +56,18 @@ class Timer(Case):
 
     def test_commands_leave_on_time_and_look_as_agreed(self):
         self.rules(EVERY_SECOND + "- {name: off, cron: '* * * * * *', command: heartbeat_test, enabled: false}\n")
+        waker = machine.Waker()
+        self.addCleanup(waker.stop)
         self.start()
         topic, mine = self.commands()
-        records = topic.wait(mine, "commands", count=8)
+        records = sorted(topic.wait(mine, "commands", count=8), key=scheduled)
+        excess = []
         for record in records[1:]:  # before the first, the connection is made
             late_ms = datetime.fromisoformat(record.value["timestamp"]).timestamp() * 1000 - scheduled(record) * 1000
             self.assertGreaterEqual(late_ms, 0, record)
-            self.assertLess(late_ms, PUNCTUAL_MS, record)
+            excess.append(late_ms - waker.late_ms(scheduled(record)))
+        self.assertLess(statistics.median(excess), PUNCTUAL_MS, (excess, records))
+        self.assertLess(max(excess), DELAYED_MS, (excess, records))
         record = records[0]
         self.assertEqual(record.key, record.value["request_id"])
         self.assertEqual(record.value["command"], "heartbeat_test")
@@ -99,26 +107,28 @@ class Timer(Case):
         self.kafka.restart()
         after = len(timer.text)
         sent = timer.expect(r"timer sent rule=tick request_id=(\S+) ", after=after)[1]
-        topic.wait(lambda record: record.value["request_id"] == sent, "the command after the outage")
+        last = topic.wait(lambda record: record.value["request_id"] == sent, "the command after the outage")[0]
         self.assertNotIn(expired, [record.value["request_id"] for record in topic.records])
-        self.assertLess(scheduled(first), scheduled(topic.records[-1]))
+        self.assertLess(scheduled(first), scheduled(last))
         self.assertEqual(timer.stop(), 0, timer.text)
 
-    def test_a_restart_sends_what_it_missed_within_the_grace_once(self):
-        minute = "- {name: minute, cron: '{} * * * * *', command: heartbeat_test}\n"
-        second = int(time.time() + 4) % 60
-        self.rules(minute.replace("{}", str(second)), grace="50s")
+    def killed_before(self, seconds):
+        """A timer that is killed before its only time of this minute, which is so many seconds away; that time."""
+        (Path(self.state) / "timer.json").unlink(missing_ok=True)
+        due = int(time.time()) + seconds
+        self.rules(f"- {{name: minute, cron: '{due % 60} * * * * *', command: heartbeat_test}}\n", grace="50s")
         timer = self.start()
         wait_for((Path(self.state) / "timer.json").exists, "the state")
-        timer.process.kill()  # before its time
+        timer.process.kill()
         timer.process.wait()
-        due = (int(time.time()) // 60) * 60 + second
-        due += 60 if due < time.time() - 30 else 0
+        return due if time.time() < due else self.killed_before(seconds * 2)
+
+    def test_a_restart_sends_what_it_missed_within_the_grace_once(self):
+        due = self.killed_before(4)
         wait_for(lambda: time.time() > due + 1, "the missed time")
         timer = self.start()
         topic, mine = self.commands("minute")
-        record = topic.wait(mine, "the missed command")[0]
-        self.assertEqual(scheduled(record), due)
+        topic.wait(lambda record: mine(record) and scheduled(record) == due, "the missed command")
         timer.expect("timer sent rule=minute")
         wait_for(lambda: '"done":"' + datetime.fromtimestamp(due, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
                  in (Path(self.state) / "timer.json").read_text(), "the state")
