@@ -95,6 +95,7 @@ class Commands(livecore.Case):
         events.event("feeder_state", feeder="fushu", to="STOPPED")
         self.assertEqual(self.live.ready()[1]["status"], "degraded")
         self.assertEqual(self.live.ready()[0], 200, "a vendor is no reason to be restarted")
+        self.command("heartbeat_test")  # what was under way has come
         requests = self.server.stats()["requests"]
         self.command("heartbeat_test")  # time passes: ten polls
         self.assertEqual(self.server.stats()["requests"], requests)

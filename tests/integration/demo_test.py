@@ -15,9 +15,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 import livecore  # noqa: E402
+import machine  # noqa: E402
 
-END_S = 2.0  # what Ctrl-C may take
-SLACK_S = 3.0  # sanitizers on a busy machine
+END_S = 5.0  # what Ctrl-C may take, with sanitizers
 
 
 class Demo(unittest.TestCase):
@@ -40,7 +40,7 @@ class Demo(unittest.TestCase):
         self.assertEqual(set(figures["dropped"]) - {"duplicate", "stale", "no_price"}, set())
 
     def test_interrupted(self):
-        demo = self.demo()
+        demo = self.demo("--set", "shutdown.timeout=1m")
         broker = demo.expect(r"broker=(\S+)")[1]
         demo.expect(r"kcat -C -b \S+ -t ginkgo.live.market.data")
         line = demo.expect(r"(?m)^(?=.*published=)\S+=.*\n")[0]
@@ -51,18 +51,24 @@ class Demo(unittest.TestCase):
         markets = ("us", "cn", "hk")
         for market in markets:
             topic.wait(lambda record, m=market: record.value["market"] == m, f"prices of {market}")
+        machine.soonest(END_S, lambda: self.interrupted_s(demo if demo.process.poll() is None else self.demo()))
+
+    def interrupted_s(self, demo):
+        """How long it takes to end."""
+        demo.expect(r"published=")
         started = time.monotonic()
         self.assertEqual(demo.stop(signal.SIGINT), 0, demo.text)
-        self.assertLess(time.monotonic() - started, END_S + SLACK_S)
+        took_s = time.monotonic() - started
         self.assertRegex(demo.text, r"ended: published=\d+ acknowledged=\d+ unacknowledged=0 ")
+        return took_s
 
     def test_interrupted_twice(self):
         """A second Ctrl-C does not wait for anything."""
-        demo = self.demo("--set", "shutdown.timeout=30s")
+        demo = self.demo("--set", "shutdown.timeout=5m")
         demo.expect(r"published=")
         demo.send(signal.SIGINT)
         demo.send(signal.SIGINT)
-        demo.wait(END_S + SLACK_S)
+        demo.wait()
         self.assertNotIn("Sanitizer", demo.text)
 
     def test_tape(self):

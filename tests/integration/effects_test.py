@@ -3,6 +3,7 @@
 usage: effects_test.py LIVECORE [unittest options]
 """
 
+import itertools
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 import livecore  # noqa: E402
+import machine  # noqa: E402
 import vendors  # noqa: E402
 
 # setting -> file:test where it is shown. A section's name alone stands for those that have no line of their own.
@@ -222,9 +224,7 @@ class Effects(livecore.Case):
         self.assertEqual(live.stop(), 0)
 
     def test_http_address(self):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = livecore.free_port()
         live = self.run_livecore(livecore.fushu(self.sim("fushu")) | {"http.address": f"127.0.0.1:{port}"})
         self.assertEqual(live.url, f"http://127.0.0.1:{port}")
         self.assertEqual(livecore.get(live.url + "/livez")[0], 200)
@@ -293,10 +293,10 @@ class Effects(livecore.Case):
         self.assertEqual((headers["x-clickhouse-user"], headers["x-clickhouse-key"]), ("someone", "not-a-secret"))
         self.assertTrue(any("elsewhere" in path + body.decode() for path, _, body in server.requests), server.requests)
         self.assertNotIn("not-a-secret", done.stdout + done.stderr)
-        server.held_s = 3
+        server.held_s = 50
         done = livecore.tool("check", "--connect", *livecore.words(settings), env=env)
         took_ms = float(re.search(r"(?m)^bars +FAILED +([\d.]+) ms", done.stdout)[1])
-        self.assertLess(took_ms, 2900, done.stdout)
+        self.assertLess(took_ms, 9000, f"by default it would be 10 s: {done.stdout}")
 
     # --- vendors ---
 
@@ -317,7 +317,7 @@ class Effects(livecore.Case):
     WORKS = [{"T": "success", "msg": "authenticated"}]
 
     def test_pings(self):
-        """Pinged after a second, and left a second after that, since nobody answers."""
+        """Pinged after a second, and left a second after that, since nobody answers; by default it would be 30 s and a minute."""
         server = self.mute(self.WELCOME, self.WORKS)
         settings = {"alpaca.url": server.url + "/v2/test", "alpaca.ping_interval": "1s", "alpaca.pong_timeout": "1s"}
         settings |= {"routing.feeders": "alpaca", "alpaca.snapshots": "false"}
@@ -325,8 +325,8 @@ class Effects(livecore.Case):
         livecore.wait_for(lambda: server.closed, lambda: f"it is left: {server.frames}")
         first = server.frames[0][0]
         pings = [at - first for at, opcode in server.frames if opcode == server.PING and at < server.closed[0]]
-        self.assertTrue(pings and 0.5 < pings[0] < 3, server.frames)
-        self.assertLess(server.closed[0] - first, 10)
+        self.assertTrue(pings and 0.5 < pings[0] < 15, server.frames)
+        self.assertLess(server.closed[0] - first, 25)
 
     def test_eastmoney_pings(self):
         server = self.mute()
@@ -433,7 +433,7 @@ class Effects(livecore.Case):
             settings |= {f"{vendor}.connect_timeout": "300ms", f"{vendor}.timeout": "100s", "routing.feeders": vendor}
             done = livecore.tool("check", "--connect", *livecore.words(settings))
             took_ms = float(re.search(rf"(?m)^{vendor} +FAILED +([\d.]+) ms", done.stdout)[1])
-            self.assertTrue(300 <= took_ms < 5000, done.stdout)
+            self.assertTrue(300 <= took_ms < 9000, f"by default it would be 10 s: {done.stdout}")
 
     def test_tencent_requests(self):
         server = self.recorder(self.sim("tencent").origin)
@@ -478,16 +478,23 @@ class OnKafka(livecore.Case):
         self.assertEqual(struct.unpack_from(">h", answer, 14 + len(name))[0], 0, answer)
 
     def test_new_partitions(self):
-        """They are looked for every metadata_interval; by default it would be 10 s."""
+        """They are looked for every metadata_interval; by default it would be 10 s after the time before."""
         live = self.run_livecore({"kafka.metadata_interval": "300ms", "routing.feeders": ""})
-        topic = self.name("interest")
-        self.add_partitions(topic, 13)
-        began = time.monotonic()
-        update = {"portfolio_id": "p", "node_id": "test", "symbols": ["AAPL"], "timestamp": livecore.now()}
-        command = ["kcat", "-P", "-q", "-b", self.broker, "-t", topic, "-p", "12"]
-        subprocess.run(command, input=json.dumps(update).encode(), check=True, timeout=60)
-        live.wait_followed(1)
-        self.assertLess(time.monotonic() - began, 8)
+        topic, symbols = self.name("interest"), ["AAPL", "IBM", "KO", "MSFT"]
+        partitions = itertools.count(12)
+
+        def found_s():
+            partition = next(partitions)
+            self.add_partitions(topic, partition + 1)
+            began = time.monotonic()
+            update = {"portfolio_id": "p", "node_id": "test", "symbols": symbols[: partition - 11], "timestamp": livecore.now()}
+            command = ["kcat", "-P", "-q", "-b", self.broker, "-t", topic, "-p", str(partition)]
+            subprocess.run(command, input=json.dumps(update).encode(), check=True, timeout=60)
+            live.wait_followed(partition - 11)
+            return time.monotonic() - began
+
+        found_s()  # from when it looked, the next time is counted
+        machine.soonest(5, found_s)
 
     def batches(self, topic):
         """(bytes, codec, records) of every batch that Kafka has on its disk, as the producer made it."""

@@ -171,7 +171,7 @@ class Heartbeats(livecore.Case):
         self.assertEqual(states, expected)
         mine = found["data_manager:under-test"]
         self.assertEqual((mine["status"], mine["pid"]), ("RUNNING", live.pid))
-        self.assertLess(mine["age_seconds"], 12)
+        self.assertLess(mine["age_seconds"], 30)  # then its beat would be gone
         redis.cli("SREM", "livecore:components", "data_manager:lost")
         self.assertEqual(live.stop(), 0)
         self.assertEqual(self.all(redis, 0)["data_manager:under-test"]["state"], "stopped")

@@ -6,9 +6,11 @@ sleeps for a fixed time: every wait is for a condition, and says in the end what
 
 import json
 import os
+import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -344,6 +346,19 @@ class Writer:
         # A process a record: kcat collects what comes on its input until that ends.
         text = value if isinstance(value, str) else json.dumps(value)
         subprocess.run(self.command, input=f"{key}\t{text}\n".encode(), check=True, timeout=LONG_S)
+
+
+def free_port():
+    """One that nobody listens on, below the kernel's own range: no outgoing connection takes it before it is used."""
+    while True:
+        port = random.randrange(10000, 15000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def now(offset_s=0):

@@ -23,7 +23,7 @@ struct fixture {
 	struct lc_timer *later;
 	struct lc_exchange *waiting, *streaming;
 	int port;
-	int gone, opened, closed, destroyed;
+	int gone, opened, closed, destroyed, unanswered;
 	size_t most_pending;
 	bool stream_full;
 	char held_by_request[64];
@@ -168,6 +168,7 @@ static void on_request(void *arg, struct lc_exchange *exchange)
 		lc_timer_start(f->later, 50, 0);
 	} else if (strcmp(request->path, "/never") == 0) {
 		lc_exchange_on_gone(exchange, on_gone, f);
+		f->unanswered++;
 	} else if (strcmp(request->path, "/stream") == 0) {
 		start_stream(f, exchange);
 	} else if (strcmp(request->path, "/abort") == 0) {
@@ -477,12 +478,12 @@ Test(http_server, slow_loris_is_closed)
 }
 
 /* The owner is told soon: not only when the server is taken down. */
-static void wait_for_gone(struct fixture *f)
+static void wait_for(volatile int *count, int wanted)
 {
-	for (int i = 0; i < 200 && *(volatile int *)&f->gone == 0; i++) {
+	for (int i = 0; i < 2000 && *count != wanted; i++) {
 		usleep(10000);
 	}
-	cr_assert_eq(*(volatile int *)&f->gone, 1);
+	cr_assert_eq(*count, wanted);
 }
 
 static void slow_reader_script(void *arg)
@@ -496,7 +497,7 @@ static void slow_reader_script(void *arg)
 	cr_assert_eq(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
 	say(fd, "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
 	/* it reads nothing; the server gives up and says so to its owner */
-	wait_for_gone(f);
+	wait_for(&f->gone, 1);
 	close(fd);
 }
 
@@ -517,13 +518,13 @@ static void gone_script(void *arg)
 	struct fixture *f = arg;
 	int fd = dial(f);
 	say(fd, "GET /never HTTP/1.1\r\nHost: x\r\n\r\n");
-	usleep(50000);
+	wait_for(&f->unanswered, 1);
 	close(fd);
-	wait_for_gone(f);
+	wait_for(&f->gone, 1);
 	/* still unanswered when the server is destroyed */
 	fd = dial(f);
 	say(fd, "GET /never HTTP/1.1\r\nHost: x\r\n\r\n");
-	usleep(50000);
+	wait_for(&f->unanswered, 2);
 }
 
 Test(http_server, owner_hears_of_clients_that_leave)

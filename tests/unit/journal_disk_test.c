@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define MEMORY (4 * LC_JOURNAL_SEGMENT)
-#define WAIT_MS 20000
+#define WAIT_MS 60000
 
 static uint64_t state = 1;
 

@@ -129,7 +129,7 @@ static inline bool rig_has(struct lc_buf *buf, const char *text)
 
 #define RIG_UNTIL(rig, condition)                                                        \
 	do {                                                                             \
-		int64_t give_up = lc_clock_mono_ns() + 20 * LC_NS_PER_S;                 \
+		int64_t give_up = lc_clock_mono_ns() + 60 * LC_NS_PER_S;                 \
 		uv_timer_t tick;                                                         \
 		rig_tick(rig, &tick);                                                    \
 		while (!(condition)) {                                                   \

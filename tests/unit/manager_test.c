@@ -247,7 +247,7 @@ Test(manager, stops_in_time_without_a_kafka_and_says_what_is_lost)
 	rig_stop(&rig);
 	cr_assert_eq(rig.exit_code, 1);
 	cr_assert_gt(rig.totals.unacknowledged, 0);
-	cr_assert_lt(lc_clock_mono_ns() - began, 3 * LC_NS_PER_S);
+	cr_assert_lt(lc_clock_mono_ns() - began, 15 * LC_NS_PER_S, "by default it is 30 s");
 	rig_close(&rig);
 }
 
@@ -265,7 +265,7 @@ Test(manager, a_second_stop_ends_the_waiting)
 	rig_stop(&rig);
 	cr_assert_eq(rig.exit_code, 1);
 	cr_assert_lt(
-		lc_clock_mono_ns() - began, 5 * LC_NS_PER_S, "not the 30 s of shutdown.timeout");
+		lc_clock_mono_ns() - began, 15 * LC_NS_PER_S, "not the 30 s of shutdown.timeout");
 	rig_close(&rig);
 }
 

@@ -275,10 +275,10 @@ Test(sender, without_kafka_it_stops_at_its_deadline_and_counts)
 	}
 	open_sender(&scene);
 	int64_t before = lc_clock_mono_ns();
-	lc_sender_stop(scene.sender, 10000, NULL, NULL);
+	lc_sender_stop(scene.sender, 60000, NULL, NULL);
 	lc_sender_stop(scene.sender, 200, on_stopped, &scene); /* the shorter one counts */
 	bus_run(&scene.bus, "the sender did not stop");
-	cr_assert_lt(lc_clock_mono_ns() - before, 3 * LC_NS_PER_S);
+	cr_assert_lt(lc_clock_mono_ns() - before, 15 * LC_NS_PER_S);
 	cr_assert_eq(scene.unacknowledged, 10);
 	cr_assert_neq(scene.reachable, 1);
 	finish(&scene);

@@ -262,7 +262,7 @@ static enum lc_feed_state state(const struct fake *fake)
 
 #define UNTIL(fake, condition)                                                           \
 	do {                                                                             \
-		int64_t give_up = lc_clock_mono_ns() + 20 * LC_NS_PER_S;                 \
+		int64_t give_up = lc_clock_mono_ns() + 60 * LC_NS_PER_S;                 \
 		while (!(condition)) {                                                   \
 			uv_run(lc_loop_uv((fake)->loop.loop), UV_RUN_ONCE);              \
 			cr_assert_lt(lc_clock_mono_ns(), give_up, "never: " #condition); \
