@@ -36,36 +36,38 @@ struct lc_saved_interest {
 	size_t portfolio_count;
 	struct lc_saved_offset *offsets; /* owned */
 	size_t offset_count;
-	bool complete; /* saving: these are all the portfolios; others that are stored go */
+	bool complete;   /* saving: these are all the portfolios; others that are stored go */
 	char topic[256]; /* whose offsets they are; another topic's are not used */
 };
 void lc_saved_interest_free(struct lc_saved_interest *saved);
 
 struct lc_interest_store;
 
+/* saved: the callee's to free, empty when nothing is stored; NULL with err when it failed. */
+typedef void (*lc_interest_loaded_cb)(
+	void *arg, struct lc_saved_interest *saved, const struct lc_error *err);
+typedef void (*lc_interest_saved_cb)(void *arg, const struct lc_error *err); /* NULL: it is */
+
 /* Opens (and makes) DIR/interest.db, with the directory (mode 0700), and loads it. loaded is called
- * exactly once, later: with saved (the callee's to free; empty when nothing is stored), or with err
- * set when the file cannot be used (it says what to do); a damaged file is set aside as
- * interest.db.damaged-TIME, said in the log, and counts as empty: the topic has everything. That
- * one process alone uses the directory is its owner's care (lc_file_lock()). */
+ * exactly once, later; err when the file cannot be used (it says what to do); a damaged file is set
+ * aside as interest.db.damaged-TIME, said in the log, and counts as empty: the topic has everything.
+ * That one process alone uses the directory is its owner's care (lc_file_lock()). */
 enum lc_err lc_interest_store_open(struct lc_loop *loop, const char *dir,
-	void (*loaded)(void *arg, struct lc_saved_interest *saved, const struct lc_error *err),
-	void *arg, struct lc_interest_store **out);
+	lc_interest_loaded_cb loaded, void *arg, struct lc_interest_store **out);
 
 /* The same in Redis, under keys livecore:interest:NODE (docs/operating.md); for processes without a
  * disk of their own. loaded with LC_ERR_AGAIN: Redis is away; a complete save may do later. Data
  * that does not hold together is said in the log and counts as empty. redis and node are copied.
  * LC_ERR_INVALID: redis names no address. */
 enum lc_err lc_interest_store_open_redis(struct lc_loop *loop, const struct lc_redis_config *redis,
-	const char *node,
-	void (*loaded)(void *arg, struct lc_saved_interest *saved, const struct lc_error *err),
-	void *arg, struct lc_interest_store **out, struct lc_error *err);
+	const char *node, lc_interest_loaded_cb loaded, void *arg, struct lc_interest_store **out,
+	struct lc_error *err);
 
 /* Saves in one transaction; takes saved over. done is called exactly once, later. Only one save at
  * a time (assert). After an open that failed, after a save that failed, and when LC_ERR_EXISTS says
  * that another process wrote here, the next save must be complete. */
 void lc_interest_store_save(struct lc_interest_store *store, struct lc_saved_interest *saved,
-	void (*done)(void *arg, const struct lc_error *err), void *arg);
+	lc_interest_saved_cb done, void *arg);
 
 /* After the save under way, if any; done is called once, later. NULL store: done is called at
  * once. */

@@ -1,6 +1,7 @@
 #include "livecore/bar_state.h"
 
 #include "store/bar_state_db.h"
+#include "store/pool_work.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -19,14 +20,13 @@ struct head {
 enum work { WORK_LOAD, WORK_SAVE, WORK_CLOSE };
 
 struct lc_bar_state {
-	struct lc_loop *loop;       /* borrowed */
-	struct lc_timer *fail_soon; /* when no job could be started, the answer still comes later */
-	struct bar_state_db db;     /* the job's while one is under way */
+	struct pool_work pool;
+	struct bar_state_db db;      /* the pool's while it works */
 	struct lc_bar_pieces pieces; /* what is being loaded or saved */
 	struct lc_error err;
 	int64_t wall_ns, saved_ns;
 	enum work work;
-	bool busy, closing;
+	bool closing;
 	lc_bar_state_load_cb loaded;
 	lc_bar_state_cb done;
 	void *arg;
@@ -111,8 +111,8 @@ static void do_work(void *arg)
 static void say_set_aside(struct lc_bar_state *state)
 {
 	if (state->db.set_aside[0]) {
-		lc_log(lc_loop_log(state->loop), LC_LOG_ERROR, "bars", "damaged_file_set_aside",
-			LC_S("file", state->db.set_aside));
+		lc_log(lc_loop_log(state->pool.loop), LC_LOG_ERROR, "bars",
+			"damaged_file_set_aside", LC_S("file", state->db.set_aside));
 		state->db.set_aside[0] = '\0';
 	}
 }
@@ -121,26 +121,35 @@ static void finish_close(struct lc_bar_state *state)
 {
 	void (*closed)(void *) = state->closed;
 	void *arg = state->closed_arg;
-	lc_timer_destroy(state->fail_soon);
+	pool_work_finish(&state->pool);
 	lc_bar_pieces_finish(&state->pieces);
 	free(state);
 	closed(arg);
 }
 
-static void start(struct lc_bar_state *state, enum work work);
-
-static void finish(struct lc_bar_state *state)
+static void start(struct lc_bar_state *state, enum work work)
 {
-	/* The answer may start the next piece of work, which uses these again. */
-	struct lc_error err = state->err;
-	struct lc_bar_pieces pieces = state->pieces;
-	const struct lc_error *wrong = err.code != LC_OK ? &err : NULL;
-	state->busy = false;
+	state->work = work;
+	state->wall_ns = lc_loop_wall_ns(state->pool.loop);
+	state->err = (struct lc_error){.code = LC_OK};
+	pool_work_start(&state->pool);
+}
+
+static void on_worked(void *arg, const struct lc_error *not_run)
+{
+	struct lc_bar_state *state = arg;
 	say_set_aside(state);
 	if (state->work == WORK_CLOSE) {
+		if (not_run) {
+			bar_state_db_close(&state->db);
+		}
 		finish_close(state);
 		return;
 	}
+	/* The answer may start the next piece of work, which uses these again. */
+	struct lc_error err = not_run ? *not_run : state->err;
+	struct lc_bar_pieces pieces = state->pieces;
+	const struct lc_error *wrong = err.code != LC_OK ? &err : NULL;
 	lc_bar_pieces_init(&state->pieces);
 	if (state->work == WORK_LOAD) {
 		state->loaded(state->arg, &pieces, state->saved_ns, wrong);
@@ -148,43 +157,8 @@ static void finish(struct lc_bar_state *state)
 		state->done(state->arg, wrong);
 	}
 	lc_bar_pieces_finish(&pieces);
-	if (state->closing && !state->busy) {
+	if (state->closing && !state->pool.busy) {
 		start(state, WORK_CLOSE);
-	}
-}
-
-static void on_worked(void *arg, bool cancelled)
-{
-	struct lc_bar_state *state = arg;
-	if (cancelled && state->work == WORK_CLOSE) {
-		/* The loop has ended: nobody waits for it any more. */
-		bar_state_db_close(&state->db);
-	} else if (cancelled) {
-		lc_error_set(&state->err, LC_ERR_CANCELLED, "the process is ending");
-	}
-	finish(state);
-}
-
-static void on_fail_soon(void *arg)
-{
-	struct lc_bar_state *state = arg;
-	if (state->work == WORK_CLOSE) {
-		bar_state_db_close(&state->db);
-	}
-	finish(state);
-}
-
-static void start(struct lc_bar_state *state, enum work work)
-{
-	assert(!state->busy);
-	state->busy = true;
-	state->work = work;
-	state->wall_ns = lc_loop_wall_ns(state->loop);
-	state->err = (struct lc_error){.code = LC_OK};
-	enum lc_err rc = lc_loop_job(state->loop, do_work, on_worked, state);
-	if (rc != LC_OK) {
-		lc_error_set(&state->err, rc, "%s", lc_err_text(rc));
-		lc_timer_start(state->fail_soon, 0, 0);
 	}
 }
 
@@ -200,14 +174,13 @@ enum lc_err lc_bar_state_create_as(
 	if (!state) {
 		return LC_ERR_NOMEM;
 	}
-	state->loop = loop;
 	state->db.lock_fd = -1;
 	state->db.name = name;
 	state->db.key = INT32_MIN;
 	lc_bar_pieces_init(&state->pieces);
 	size_t len = (size_t)snprintf(state->db.dir, sizeof state->db.dir, "%s", dir);
 	enum lc_err rc = len < sizeof state->db.dir ? LC_OK : LC_ERR_TOO_LARGE;
-	rc = rc ? rc : lc_timer_create(loop, on_fail_soon, state, &state->fail_soon);
+	rc = rc ? rc : pool_work_init(&state->pool, loop, do_work, on_worked, state);
 	if (rc != LC_OK) {
 		free(state);
 		return rc;
@@ -247,7 +220,7 @@ void lc_bar_state_close(struct lc_bar_state *state, void (*done)(void *arg), voi
 	state->closing = true;
 	state->closed = done;
 	state->closed_arg = arg;
-	if (!state->busy) {
+	if (!state->pool.busy) {
 		start(state, WORK_CLOSE);
 	}
 }

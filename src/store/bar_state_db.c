@@ -1,6 +1,7 @@
 #include "store/bar_state_db.h"
 
 #include "livecore/file.h"
+#include "store/sqlite_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SCHEMA_VERSION 1
@@ -65,16 +64,11 @@ static enum lc_err take_lock(struct bar_state_db *db, struct lc_error *err)
 
 /* --- opening --- */
 
-static bool damaged(int rc)
-{
-	return (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
-}
-
 static enum lc_err sqlite_error(const struct bar_state_db *db, struct lc_error *err)
 {
-	return lc_error_set(err, LC_ERR_IO,
-		"%.120s/%s.db: %s: is the disk full, or the file not writable for this user?",
-		db->dir, db->name, db->sqlite ? sqlite3_errmsg(db->sqlite) : "out of memory");
+	char path[PATH_MAX];
+	path_of(db, "db", path);
+	return sqlite_file_error(db->sqlite, path, err);
 }
 
 static void close_file(struct bar_state_db *db)
@@ -85,20 +79,6 @@ static void close_file(struct bar_state_db *db)
 	sqlite3_close(db->sqlite);
 	db->put = db->forget = db->next = NULL;
 	db->sqlite = NULL;
-}
-
-/* The first number that a statement gives; 0 when it gives none. */
-static int number_of(struct bar_state_db *db, const char *sql, int64_t *out)
-{
-	sqlite3_stmt *statement = NULL;
-	*out = 0;
-	int rc = sqlite3_prepare_v2(db->sqlite, sql, -1, &statement, NULL);
-	rc = rc ? rc : sqlite3_step(statement);
-	if (rc == SQLITE_ROW) {
-		*out = sqlite3_column_int64(statement, 0);
-	}
-	sqlite3_finalize(statement);
-	return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
 static int prepare(struct bar_state_db *db)
@@ -121,20 +101,12 @@ static int open_file(struct bar_state_db *db)
 	char path[PATH_MAX];
 	int64_t version;
 	path_of(db, "db", path);
-	/* SQLite would make it readable for everyone. */
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd >= 0) {
-		close(fd);
-	}
-	int rc = sqlite3_open_v2(path, &db->sqlite,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	int rc = sqlite_file_open(path, true, BUSY_MS, &db->sqlite);
 	if (rc != SQLITE_OK) {
 		return rc;
 	}
-	sqlite3_extended_result_codes(db->sqlite, 1);
-	sqlite3_busy_timeout(db->sqlite, BUSY_MS);
 	rc = sqlite3_exec(db->sqlite, settings_sql, NULL, NULL, NULL);
-	rc = rc ? rc : number_of(db, "PRAGMA user_version", &version);
+	rc = rc ? rc : sqlite_file_number(db->sqlite, "PRAGMA user_version", &version);
 	if (rc == SQLITE_OK && version > SCHEMA_VERSION) {
 		return SQLITE_MISMATCH;
 	}
@@ -144,28 +116,12 @@ static int open_file(struct bar_state_db *db)
 	return rc ? rc : prepare(db);
 }
 
-/* A damaged WAL goes with its file: applied to the new one it would damage that too. */
 static int set_aside(struct bar_state_db *db, int64_t wall_ns)
 {
-	static const char *const suffixes[] = {"db", "db-wal", "db-shm"};
-	char stamp[32], from[PATH_MAX], to[PATH_MAX], name[64];
-	time_t seconds = (time_t)(wall_ns / LC_NS_PER_S);
-	struct tm utc;
-	gmtime_r(&seconds, &utc);
-	strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &utc);
+	char path[PATH_MAX];
+	path_of(db, "db", path);
 	close_file(db);
-	for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-		path_of(db, suffixes[i], from);
-		snprintf(name, sizeof name, "db.damaged-%s%s", stamp, suffixes[i] + 2);
-		path_of(db, name, to);
-		if (rename(from, to) != 0 && errno != ENOENT) {
-			return -1;
-		}
-		if (i == 0) {
-			memcpy(db->set_aside, to, sizeof to);
-		}
-	}
-	return 0;
+	return sqlite_file_set_aside(path, wall_ns, db->set_aside);
 }
 
 /* What SQLite said becomes our error; a damaged file is replaced by an empty one. */
@@ -182,10 +138,10 @@ static enum lc_err judge(struct bar_state_db *db, int rc, int64_t wall_ns, struc
 			db->dir, db->name);
 	}
 	sqlite_error(db, err);
-	if (damaged(rc) && set_aside(db, wall_ns) == 0 && open_file(db) == SQLITE_OK) {
+	if (sqlite_file_damaged(rc) && set_aside(db, wall_ns) == 0 && open_file(db) == SQLITE_OK) {
 		return LC_ERR_IO;
 	}
-	if (damaged(rc) || !db->put) {
+	if (sqlite_file_damaged(rc) || !db->put) {
 		close_file(db);
 	}
 	return LC_ERR_IO;
@@ -233,7 +189,7 @@ static int load_piece(struct bar_state_db *db, struct lc_bar_pieces *out)
 enum lc_err bar_state_db_load(struct bar_state_db *db, int64_t wall_ns, size_t max,
 	struct lc_bar_pieces *out, int64_t *saved_ns, struct lc_error *err)
 {
-	int rc = number_of(db, "SELECT ns FROM saved", saved_ns);
+	int rc = sqlite_file_number(db->sqlite, "SELECT ns FROM saved", saved_ns);
 	rc = rc ? rc : sqlite3_bind_text(db->next, 1, db->symbol, -1, SQLITE_TRANSIENT);
 	rc = rc ? rc : sqlite3_bind_int(db->next, 2, db->key);
 	rc = rc ? rc : sqlite3_bind_int64(db->next, 3, (sqlite3_int64)max);

@@ -2,15 +2,12 @@
 
 #include "livecore/file.h"
 #include "store/bar_row.h"
+#include "store/sqlite_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BUSY_MS 5000 /* a tool or a worker writes into the same file */
@@ -70,24 +67,11 @@ static enum lc_err sqlite_error(const struct bars_db *db, struct lc_error *err)
 		"%.120s/bars.db: %.60s%s", db->dir, text, advice);
 }
 
-static bool damaged(int rc)
-{
-	return (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
-}
-
 /* --- the file --- */
 
-static void path_of(const struct bars_db *db, const char *suffix, char out[PATH_MAX])
+static void path_of(const struct bars_db *db, char out[PATH_MAX])
 {
-	snprintf(out, PATH_MAX, "%s/bars.db%s", db->dir, suffix);
-}
-
-static int on_number(void *arg, int columns, char **values, char **names)
-{
-	(void)columns;
-	(void)names;
-	*(int *)arg = values[0] ? atoi(values[0]) : 0;
-	return 0;
+	snprintf(out, PATH_MAX, "%s/bars.db", db->dir);
 }
 
 static int prepare_statements(struct bars_db *db)
@@ -101,13 +85,12 @@ static int prepare_statements(struct bars_db *db)
 
 /* The version is set together with the tables: without one, tables are somebody else's. */
 static enum lc_err check_version(
-	const struct bars_db *db, int version, int tables, struct lc_error *err)
+	const struct bars_db *db, int64_t version, int64_t tables, struct lc_error *err)
 {
 	if (version > BARS_DB_SCHEMA || version < 0) {
-		return lc_error_set(err, LC_ERR_UNSUPPORTED,
-			"%.120s/bars.db is version %d, this livecore knows up to %d: run the newer "
-			"livecore, or move the file away",
-			db->dir, version, BARS_DB_SCHEMA);
+		char path[PATH_MAX];
+		path_of(db, path);
+		return sqlite_file_too_new(path, version, BARS_DB_SCHEMA, err);
 	}
 	if (version == 0 && tables > 0) {
 		return lc_error_set(err, LC_ERR_UNSUPPORTED,
@@ -126,7 +109,7 @@ static enum lc_err check_version(
 /* Two programs may start at once: the second finds the first one's tables. */
 static int make_tables(struct bars_db *db)
 {
-	int version = 0;
+	int64_t version = 0;
 	int rc = sqlite3_exec(db->sqlite, schema_sql, NULL, NULL, NULL);
 	if (rc == SQLITE_OK) {
 		return rc;
@@ -134,8 +117,7 @@ static int make_tables(struct bars_db *db)
 	if (!sqlite3_get_autocommit(db->sqlite)) {
 		sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
 	}
-	bool made = sqlite3_exec(db->sqlite, "PRAGMA user_version", on_number, &version, NULL) ==
-			    SQLITE_OK &&
+	bool made = sqlite_file_number(db->sqlite, "PRAGMA user_version", &version) == SQLITE_OK &&
 		    version == BARS_DB_SCHEMA;
 	return made ? SQLITE_OK : rc;
 }
@@ -143,20 +125,18 @@ static int make_tables(struct bars_db *db)
 /* LC_ERR_AGAIN: damaged. */
 static enum lc_err prepare_file(struct bars_db *db, struct lc_error *err)
 {
-	int version = 0, tables = 0;
-	sqlite3_extended_result_codes(db->sqlite, 1);
-	sqlite3_busy_timeout(db->sqlite, BUSY_MS);
+	int64_t version = 0, tables = 0;
 	int rc = db->read_only ? SQLITE_OK
 			       : sqlite3_exec(db->sqlite, settings_sql, NULL, NULL, NULL);
-	rc = rc ? rc : sqlite3_exec(db->sqlite, "PRAGMA user_version", on_number, &version, NULL);
-	rc = rc ? rc : sqlite3_exec(db->sqlite, tables_sql, on_number, &tables, NULL);
+	rc = rc ? rc : sqlite_file_number(db->sqlite, "PRAGMA user_version", &version);
+	rc = rc ? rc : sqlite_file_number(db->sqlite, tables_sql, &tables);
 	enum lc_err wrong = rc == SQLITE_OK ? check_version(db, version, tables, err) : LC_OK;
 	if (wrong != LC_OK) {
 		return wrong;
 	}
 	rc = rc || version != 0 ? rc : make_tables(db);
 	rc = rc ? rc : prepare_statements(db);
-	if (damaged(rc)) {
+	if (sqlite_file_damaged(rc)) {
 		sqlite_error(db, err);
 		return LC_ERR_AGAIN;
 	}
@@ -166,56 +146,39 @@ static enum lc_err prepare_file(struct bars_db *db, struct lc_error *err)
 static enum lc_err open_file(struct bars_db *db, struct lc_error *err)
 {
 	char path[PATH_MAX];
-	path_of(db, "", path);
+	path_of(db, path);
 	if (db->read_only && access(path, F_OK) != 0) {
 		return lc_error_set(err, LC_ERR_NOT_FOUND,
 			"there is no %.150s yet: livecore store init, or livecore run, makes it",
 			path);
 	}
-	int flags = SQLITE_OPEN_NOMUTEX;
 	if (!db->read_only) {
 		lc_make_directories(db->dir);
-		/* SQLite would make it readable for everyone. */
-		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-		if (fd < 0) {
+		int code = sqlite_file_make(path);
+		if (code != 0) {
 			return lc_error_set(err, LC_ERR_IO,
 				"%.150s: %s: make state.dir writable for this user or name another "
 				"one",
-				path, strerror(errno));
+				path, strerror(code));
 		}
-		close(fd);
-		flags |= SQLITE_OPEN_CREATE;
 	}
 	/* A reader of a WAL needs to write its index, so it opens for writing too. */
-	if (sqlite3_open_v2(path, &db->sqlite, flags | SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK) {
+	if (sqlite_file_open(path, !db->read_only, BUSY_MS, &db->sqlite) != SQLITE_OK) {
 		return sqlite_error(db, err);
 	}
 	return prepare_file(db, err);
 }
 
-/* A damaged WAL goes with its file: applied to the new one it would damage that too. */
 static enum lc_err set_aside(struct bars_db *db, int64_t wall_ns, struct lc_error *err)
 {
-	static const char *const suffixes[] = {"", "-wal", "-shm"};
-	char stamp[32], from[PATH_MAX], to[PATH_MAX], name[64];
-	time_t seconds = (time_t)(wall_ns / LC_NS_PER_S);
-	struct tm utc;
+	char path[PATH_MAX];
+	path_of(db, path);
 	bars_db_close(db);
-	gmtime_r(&seconds, &utc);
-	strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &utc);
-	for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-		snprintf(name, sizeof name, ".damaged-%s%s", stamp, suffixes[i]);
-		path_of(db, suffixes[i], from);
-		path_of(db, name, to);
-		if (rename(from, to) != 0 && errno != ENOENT) {
-			return lc_error_set(err, LC_ERR_IO,
-				"%.150s is damaged and cannot be moved away: %s", from,
-				strerror(errno));
-		}
-	}
-	snprintf(name, sizeof name, ".damaged-%s", stamp);
-	path_of(db, name, db->set_aside);
-	return LC_OK;
+	int code = sqlite_file_set_aside(path, wall_ns, db->set_aside);
+	return code == 0 ? LC_OK
+			 : lc_error_set(err, LC_ERR_IO,
+				   "%.150s is damaged and cannot be moved away: %s", path,
+				   strerror(code));
 }
 
 /* Sets the damaged file aside and opens an empty one. */
@@ -333,7 +296,8 @@ static enum lc_err read_failed(struct bars_db *db, int rc, int64_t wall_ns, stru
 	}
 	enum lc_err result = sqlite_error(db, err);
 	struct lc_error afresh;
-	if (damaged(rc) && !db->read_only && start_afresh(db, wall_ns, &afresh) != LC_OK) {
+	if (sqlite_file_damaged(rc) && !db->read_only &&
+		start_afresh(db, wall_ns, &afresh) != LC_OK) {
 		*err = afresh;
 		return afresh.code;
 	}
@@ -390,7 +354,7 @@ enum lc_err bars_db_write(struct bars_db *db, int64_t wall_ns, const struct lc_b
 		return result;
 	}
 	int rc = write_rows(db, rows, count);
-	if (damaged(rc)) {
+	if (sqlite_file_damaged(rc)) {
 		result = start_afresh(db, wall_ns, err);
 		if (result != LC_OK) {
 			return result;

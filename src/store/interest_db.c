@@ -2,6 +2,7 @@
 
 #include "livecore/file.h"
 #include "store/interest_impl.h"
+#include "store/sqlite_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,8 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SCHEMA_VERSION 1
@@ -36,9 +35,9 @@ static const char schema_sql[] = "BEGIN IMMEDIATE;"
 
 /* --- the directory --- */
 
-static void path_of(const struct interest_db *db, const char *name, char out[PATH_MAX])
+static void path_of(const struct interest_db *db, char out[PATH_MAX])
 {
-	snprintf(out, PATH_MAX, "%s/%s", db->dir, name);
+	snprintf(out, PATH_MAX, "%s/interest.db", db->dir);
 }
 
 static enum lc_err directory_error(const struct interest_db *db, int code, struct lc_error *err)
@@ -50,24 +49,17 @@ static enum lc_err directory_error(const struct interest_db *db, int code, struc
 
 /* --- opening --- */
 
-static bool damaged(int rc)
-{
-	return (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
-}
-
 static enum lc_err sqlite_error(const struct interest_db *db, struct lc_error *err)
 {
-	const char *why = db->sqlite ? sqlite3_errmsg(db->sqlite) : "out of memory";
-	return lc_error_set(err, LC_ERR_IO,
-		"%.120s/interest.db: %s: is the disk full, or the file not writable for this user?",
-		db->dir, why);
+	char path[PATH_MAX];
+	path_of(db, path);
+	return sqlite_file_error(db->sqlite, path, err);
 }
 
-static int close_file(struct interest_db *db)
+static void close_file(struct interest_db *db)
 {
-	int rc = sqlite3_close(db->sqlite);
+	sqlite3_close(db->sqlite);
 	db->sqlite = NULL;
-	return rc;
 }
 
 static int on_check_row(void *arg, int count, char **values, char **names)
@@ -78,26 +70,15 @@ static int on_check_row(void *arg, int count, char **values, char **names)
 	return 0;
 }
 
-static int on_version_row(void *arg, int count, char **values, char **names)
-{
-	(void)names;
-	int *version = arg;
-	*version = count == 1 && values[0] ? (int)strtol(values[0], NULL, 10) : 0;
-	return 0;
-}
-
 /* Returns SQLite's code; SQLITE_MISMATCH with err set: the file is from a newer program. */
 static int prepare_file(struct interest_db *db, struct lc_error *err)
 {
 	bool sound = false;
-	int version = 0;
-	sqlite3_extended_result_codes(db->sqlite, 1);
-	sqlite3_busy_timeout(db->sqlite, BUSY_MS);
+	int64_t version = 0;
 	int rc = sqlite3_exec(db->sqlite, settings_sql, NULL, NULL, NULL);
 	rc = rc ? rc
 		: sqlite3_exec(db->sqlite, "PRAGMA quick_check(1)", on_check_row, &sound, NULL);
-	rc = rc ? rc
-		: sqlite3_exec(db->sqlite, "PRAGMA user_version", on_version_row, &version, NULL);
+	rc = rc ? rc : sqlite_file_number(db->sqlite, "PRAGMA user_version", &version);
 	if (rc != SQLITE_OK) {
 		return rc;
 	}
@@ -105,10 +86,9 @@ static int prepare_file(struct interest_db *db, struct lc_error *err)
 		return SQLITE_CORRUPT;
 	}
 	if (version > SCHEMA_VERSION) {
-		lc_error_set(err, LC_ERR_UNSUPPORTED,
-			"%.120s/interest.db is version %d, this livecore knows up to %d: run the "
-			"newer livecore, or move the file away",
-			db->dir, version, SCHEMA_VERSION);
+		char path[PATH_MAX];
+		path_of(db, path);
+		sqlite_file_too_new(path, version, SCHEMA_VERSION, err);
 		return SQLITE_MISMATCH;
 	}
 	return version == 0 ? sqlite3_exec(db->sqlite, schema_sql, NULL, NULL, NULL) : SQLITE_OK;
@@ -117,47 +97,19 @@ static int prepare_file(struct interest_db *db, struct lc_error *err)
 static int open_file(struct interest_db *db, struct lc_error *err)
 {
 	char path[PATH_MAX];
-	path_of(db, "interest.db", path);
-	/* SQLite would make it readable for everyone; who follows what is nobody else's
-	 * business. */
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd >= 0) {
-		close(fd);
-	}
-	int rc = sqlite3_open_v2(path, &db->sqlite,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	path_of(db, path);
+	int rc = sqlite_file_open(path, true, BUSY_MS, &db->sqlite);
 	return rc ? rc : prepare_file(db, err);
-}
-
-/* A damaged WAL goes with its file: applied to the new one it would damage that too. */
-static int set_aside(struct interest_db *db, int64_t wall_ns)
-{
-	static const char *const suffixes[] = {"", "-wal", "-shm"};
-	char stamp[32], from[PATH_MAX], to[PATH_MAX], name[64];
-	time_t seconds = (time_t)(wall_ns / LC_NS_PER_S);
-	struct tm utc;
-	gmtime_r(&seconds, &utc);
-	strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &utc);
-	close_file(db);
-	for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-		snprintf(name, sizeof name, "interest.db%s", suffixes[i]);
-		path_of(db, name, from);
-		snprintf(name, sizeof name, "interest.db.damaged-%s%s", stamp, suffixes[i]);
-		path_of(db, name, to);
-		if (rename(from, to) != 0 && errno != ENOENT) {
-			return -1;
-		}
-		if (i == 0) {
-			memcpy(db->set_aside, to, sizeof to);
-		}
-	}
-	return 0;
 }
 
 static enum lc_err start_afresh(struct interest_db *db, int64_t wall_ns, struct lc_error *err)
 {
-	if (set_aside(db, wall_ns) != 0) {
-		return directory_error(db, errno, err);
+	char path[PATH_MAX];
+	path_of(db, path);
+	close_file(db);
+	int code = sqlite_file_set_aside(path, wall_ns, db->set_aside);
+	if (code != 0) {
+		return directory_error(db, code, err);
 	}
 	return open_file(db, err) == SQLITE_OK ? LC_OK : sqlite_error(db, err);
 }
@@ -348,7 +300,7 @@ enum lc_err interest_db_open(struct interest_db *db, int64_t wall_ns, struct lc_
 	}
 	int rc = open_file(db, err);
 	rc = rc ? rc : load(db, out);
-	if (damaged(rc)) {
+	if (sqlite_file_damaged(rc)) {
 		interest_clear(out);
 		result = start_afresh(db, wall_ns, err);
 	} else if (rc == SQLITE_MISMATCH) {
@@ -377,7 +329,7 @@ enum lc_err interest_db_save(struct interest_db *db, int64_t wall_ns,
 		return LC_OK;
 	}
 	enum lc_err result = sqlite_error(db, err); /* before ROLLBACK replaces the text */
-	if (damaged(rc)) {
+	if (sqlite_file_damaged(rc)) {
 		struct lc_error afresh;
 		if (start_afresh(db, wall_ns, &afresh) != LC_OK) {
 			*err = afresh;

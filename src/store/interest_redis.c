@@ -9,7 +9,6 @@
 #include "store/interest_impl.h"
 #include "store/interest_text.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,21 +47,13 @@ struct redis_store {
 	struct lc_map *ids;            /* of the portfolios that are stored; values are not used */
 	bool known;                    /* ids holds, and so does what we believe to be stored */
 	enum step step;
-	struct lc_saved_interest *saved; /* owned: being loaded or saved */
-	size_t index, next;              /* portfolio and entry under way; while loading, bytes */
+	size_t index, next; /* portfolio and entry under way; while loading, bytes */
 	struct interest_text_reader reader;
 	int64_t promised; /* portfolios, by the hash */
 	char **old;       /* owned ids that a complete save drops */
 	size_t old_count;
 	char last[ID_MAX]; /* id that ended a page */
 	struct lc_buf piece;
-	struct lc_error err;
-	void (*loaded)(void *arg, struct lc_saved_interest *saved, const struct lc_error *err);
-	void *loaded_arg;
-	void (*done)(void *arg, const struct lc_error *err);
-	void *done_arg;
-	void (*closed)(void *arg);
-	void *closed_arg;
 };
 
 static void go(struct redis_store *store);
@@ -84,7 +75,7 @@ static void free_store(struct redis_store *store)
 	lc_redis_destroy(store->redis);
 	lc_timer_destroy(store->soon);
 	lc_map_destroy(store->ids, NULL);
-	lc_saved_interest_free(store->saved);
+	lc_saved_interest_free(store->base.saved);
 	free_old(store);
 	lc_buf_finish(&store->piece);
 	free(store);
@@ -105,7 +96,7 @@ fail(struct redis_store *store, enum lc_err code, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	lc_error_set(&store->err, code, "interest in Redis: %s", text);
+	lc_error_set(&store->base.err, code, "interest in Redis: %s", text);
 	const char *give_up[] = {store->step >= SAVE_MULTI ? "DISCARD" : "UNWATCH"};
 	if (store->step >= SAVE_WATCH && lc_redis_up(store->redis)) {
 		lc_redis_command(store->redis, give_up, 1, NULL, NULL);
@@ -114,41 +105,18 @@ fail(struct redis_store *store, enum lc_err code, const char *format, ...)
 	end_soon(store);
 }
 
-static void finish_open(struct redis_store *store)
-{
-	struct lc_saved_interest *saved = store->saved;
-	store->saved = NULL;
-	if (store->err.code != LC_OK) {
-		lc_saved_interest_free(saved);
-		saved = NULL;
-	}
-	void (*loaded)(void *, struct lc_saved_interest *, const struct lc_error *) = store->loaded;
-	store->loaded = NULL;
-	loaded(store->loaded_arg, saved, saved ? NULL : &store->err);
-}
-
-static void finish_save(struct redis_store *store)
-{
-	void (*done)(void *, const struct lc_error *) = store->done;
-	struct lc_error err = store->err; /* done() may start the next save */
-	lc_saved_interest_free(store->saved);
-	store->saved = NULL;
-	store->done = NULL;
-	free_old(store);
-	done(store->done_arg, err.code != LC_OK ? &err : NULL);
-}
-
 static void on_soon(void *arg)
 {
 	struct redis_store *store = arg;
-	if (store->loaded) {
-		finish_open(store);
-	} else if (store->done) {
-		finish_save(store);
+	if (store->base.loaded) {
+		interest_end_open(&store->base);
+	} else if (store->base.done) {
+		free_old(store);
+		interest_end_save(&store->base);
 	}
-	if (store->closed && store->step == IDLE && !store->done) {
-		void (*closed)(void *) = store->closed;
-		void *closed_arg = store->closed_arg;
+	if (store->base.closed && store->step == IDLE && !store->base.done) {
+		void (*closed)(void *) = store->base.closed;
+		void *closed_arg = store->base.closed_arg;
 		free_store(store);
 		closed(closed_arg);
 	}
@@ -202,8 +170,8 @@ static void send_get(struct redis_store *store)
 	char key[KEY_MAX], from[24], to[24];
 	snprintf(from, sizeof from, "%zu", store->next);
 	snprintf(to, sizeof to, "%zu", store->next + PIECE - 1);
-	SEND(store, "GETRANGE", key_of(store, store->saved->portfolios[store->index].id, key), from,
-		to);
+	SEND(store, "GETRANGE", key_of(store, store->base.saved->portfolios[store->index].id, key),
+		from, to);
 }
 
 static void send_drop(struct redis_store *store)
@@ -216,7 +184,7 @@ static void send_drop(struct redis_store *store)
 
 static void send_set(struct redis_store *store)
 {
-	const struct lc_saved_portfolio *portfolio = &store->saved->portfolios[store->index];
+	const struct lc_saved_portfolio *portfolio = &store->base.saved->portfolios[store->index];
 	char key[KEY_MAX];
 	bool first = store->next == 0;
 	key_of(store, portfolio->id, key);
@@ -235,7 +203,7 @@ static void send_set(struct redis_store *store)
 
 static void send_id(struct redis_store *store)
 {
-	const struct lc_saved_portfolio *portfolio = &store->saved->portfolios[store->index];
+	const struct lc_saved_portfolio *portfolio = &store->base.saved->portfolios[store->index];
 	char key[KEY_MAX];
 	ids_key(store, key);
 	if (portfolio->gone) {
@@ -248,7 +216,7 @@ static void send_id(struct redis_store *store)
 /* How many portfolios there are when this save is done. */
 static size_t count_after(const struct redis_store *store)
 {
-	const struct lc_saved_interest *saved = store->saved;
+	const struct lc_saved_interest *saved = store->base.saved;
 	size_t count = saved->complete ? 0 : lc_map_count(store->ids);
 	for (size_t i = 0; i < saved->portfolio_count; i++) {
 		const struct lc_saved_portfolio *p = &saved->portfolios[i];
@@ -264,10 +232,10 @@ static void send_head(struct redis_store *store)
 	char count[24];
 	snprintf(count, sizeof count, "%zu", count_after(store));
 	lc_buf_clear(&store->piece);
-	interest_text_offsets(store->saved, &store->piece);
+	interest_text_offsets(store->base.saved, &store->piece);
 	const char *offsets = lc_buf_text(&store->piece);
 	SEND(store, "HSET", store->prefix, "version", VERSION, "writer", store->writer, "topic",
-		store->saved->topic, "offsets", offsets, "portfolios", count);
+		store->base.saved->topic, "offsets", offsets, "portfolios", count);
 }
 
 /* --- steps: what to ask next --- */
@@ -331,7 +299,7 @@ static void damaged(struct redis_store *store, const char *what)
 {
 	lc_log(lc_loop_log(store->loop), LC_LOG_ERROR, "interest", "stored_sets_damaged",
 		LC_S("key", store->prefix), LC_S("what", what));
-	interest_clear(store->saved);
+	interest_clear(store->base.saved);
 	store->known = false;
 	end_soon(store);
 }
@@ -373,9 +341,11 @@ static void on_head(struct redis_store *store, const struct lc_redis_reply *repl
 			"%s is version %s, this livecore knows " VERSION
 			": run the newer livecore, or use another node.id",
 			store->prefix, version);
-	} else if (!text || !item_text(reply, 1, store->saved->topic, sizeof store->saved->topic) ||
+	} else if (!text ||
+		   !item_text(
+			   reply, 1, store->base.saved->topic, sizeof store->base.saved->topic) ||
 		   !item_text(reply, 3, count, sizeof count) || !(offsets = strndup(text, len)) ||
-		   interest_text_read_offsets(offsets, store->saved) != LC_OK) {
+		   interest_text_read_offsets(offsets, store->base.saved) != LC_OK) {
 		damaged(store, "offsets");
 	} else {
 		store->promised = strtoll(count, NULL, 10);
@@ -386,9 +356,9 @@ static void on_head(struct redis_store *store, const struct lc_redis_reply *repl
 
 static void on_all_ids(struct redis_store *store)
 {
-	if (store->promised != (int64_t)store->saved->portfolio_count) {
+	if (store->promised != (int64_t)store->base.saved->portfolio_count) {
 		damaged(store, "some portfolios are missing");
-	} else if (store->saved->portfolio_count == 0) {
+	} else if (store->base.saved->portfolio_count == 0) {
 		store->known = true;
 		end_soon(store);
 	} else {
@@ -399,15 +369,15 @@ static void on_all_ids(struct redis_store *store)
 
 static bool add_portfolio(struct redis_store *store)
 {
-	void *items = store->saved->portfolios;
+	void *items = store->base.saved->portfolios;
 	struct lc_saved_portfolio *portfolio = interest_grow(
-		&items, store->saved->portfolio_count, sizeof *portfolio);
+		&items, store->base.saved->portfolio_count, sizeof *portfolio);
 	if (!portfolio) {
 		return false;
 	}
-	store->saved->portfolios = items;
+	store->base.saved->portfolios = items;
 	portfolio->id = strdup(store->last);
-	store->saved->portfolio_count++;
+	store->base.saved->portfolio_count++;
 	return portfolio->id && remember(store, store->last) == LC_OK;
 }
 
@@ -461,7 +431,7 @@ static void on_piece(struct redis_store *store, const struct lc_redis_reply *rep
 {
 	size_t len;
 	const char *text = lc_redis_reply_text(reply, &len);
-	struct lc_saved_portfolio *portfolio = &store->saved->portfolios[store->index];
+	struct lc_saved_portfolio *portfolio = &store->base.saved->portfolios[store->index];
 	if (interest_text_feed(&store->reader, text, len, portfolio) != LC_OK) {
 		damaged(store, portfolio->id);
 	} else if (len == PIECE) {
@@ -469,7 +439,7 @@ static void on_piece(struct redis_store *store, const struct lc_redis_reply *rep
 		go(store);
 	} else if (!interest_text_whole(&store->reader, portfolio)) {
 		damaged(store, portfolio->id);
-	} else if (++store->index == store->saved->portfolio_count) {
+	} else if (++store->index == store->base.saved->portfolio_count) {
 		store->known = true;
 		end_soon(store);
 	} else {
@@ -496,7 +466,7 @@ static void on_writer(struct redis_store *store, const struct lc_redis_reply *re
 
 static void on_set_done(struct redis_store *store)
 {
-	if (store->saved->portfolios[store->index].gone || store->next == SIZE_MAX) {
+	if (store->base.saved->portfolios[store->index].gone || store->next == SIZE_MAX) {
 		store->step = SAVE_ID;
 	}
 	go(store);
@@ -504,7 +474,7 @@ static void on_set_done(struct redis_store *store)
 
 static void on_id_done(struct redis_store *store)
 {
-	if (++store->index == store->saved->portfolio_count) {
+	if (++store->index == store->base.saved->portfolio_count) {
 		enter(store, SAVE_HEAD);
 	} else {
 		store->next = 0;
@@ -516,7 +486,7 @@ static void on_id_done(struct redis_store *store)
 /* What is stored now is known, unless there was no memory for it. */
 static void note_ids(struct redis_store *store)
 {
-	const struct lc_saved_interest *saved = store->saved;
+	const struct lc_saved_interest *saved = store->base.saved;
 	struct lc_map *fresh = NULL;
 	snprintf(store->expected, sizeof store->expected, "%s", store->writer);
 	bool good = !saved->complete || lc_map_create(lc_loop_random(store->loop), &fresh) == LC_OK;
@@ -559,7 +529,7 @@ static void on_exec(struct redis_store *store, const struct lc_redis_reply *repl
 
 static void on_answer(struct redis_store *store, const struct lc_redis_reply *reply)
 {
-	bool none = store->saved->portfolio_count == 0;
+	bool none = store->base.saved->portfolio_count == 0;
 	switch (store->step) {
 	case IDLE:
 	case WAIT_UP:
@@ -575,13 +545,13 @@ static void on_answer(struct redis_store *store, const struct lc_redis_reply *re
 		on_piece(store, reply);
 		break;
 	case SAVE_WATCH:
-		enter(store, store->saved->complete ? SAVE_OLD_IDS : SAVE_WRITER);
+		enter(store, store->base.saved->complete ? SAVE_OLD_IDS : SAVE_WRITER);
 		break;
 	case SAVE_WRITER:
 		on_writer(store, reply);
 		break;
 	case SAVE_MULTI:
-		enter(store, store->saved->complete ? SAVE_DROP : none ? SAVE_HEAD : SAVE_SET);
+		enter(store, store->base.saved->complete ? SAVE_DROP : none ? SAVE_HEAD : SAVE_SET);
 		break;
 	case SAVE_DROP:
 		if (store->index++ < store->old_count) {
@@ -638,29 +608,19 @@ static struct redis_store *of(struct lc_interest_store *base)
 	return container_of(base, struct redis_store, base);
 }
 
-static void save(struct lc_interest_store *base, struct lc_saved_interest *saved,
-	void (*done)(void *arg, const struct lc_error *err), void *arg)
+static void save(struct lc_interest_store *base)
 {
 	struct redis_store *store = of(base);
-	assert(!store->closed);
-	assert(!store->saved);
-	store->saved = saved;
-	store->done = done;
-	store->done_arg = arg;
-	store->err = (struct lc_error){.code = LC_OK};
-	if (!saved->complete && !store->known) {
+	if (!base->saved->complete && !store->known) {
 		fail(store, LC_ERR_AGAIN, "not known what is stored");
 	} else {
 		enter(store, SAVE_WATCH);
 	}
 }
 
-static void close_store(struct lc_interest_store *base, void (*done)(void *arg), void *arg)
+static void close_store(struct lc_interest_store *base)
 {
 	struct redis_store *store = of(base);
-	assert(!store->closed);
-	store->closed = done;
-	store->closed_arg = arg;
 	if (store->step == IDLE) {
 		lc_timer_start(store->soon, 0, 0);
 	}
@@ -677,8 +637,7 @@ static const struct lc_interest_store_impl redis_impl = {
 static enum lc_err make_parts(
 	struct redis_store *store, const struct lc_redis_config *redis, struct lc_error *err)
 {
-	store->saved = calloc(1, sizeof *store->saved);
-	if (!store->saved || lc_map_create(lc_loop_random(store->loop), &store->ids) != LC_OK ||
+	if (lc_map_create(lc_loop_random(store->loop), &store->ids) != LC_OK ||
 		lc_timer_create(store->loop, on_soon, store, &store->soon) != LC_OK) {
 		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
 	}
@@ -686,24 +645,21 @@ static enum lc_err make_parts(
 }
 
 enum lc_err lc_interest_store_open_redis(struct lc_loop *loop, const struct lc_redis_config *redis,
-	const char *node,
-	void (*loaded)(void *arg, struct lc_saved_interest *saved, const struct lc_error *err),
-	void *arg, struct lc_interest_store **out, struct lc_error *err)
+	const char *node, lc_interest_loaded_cb loaded, void *arg, struct lc_interest_store **out,
+	struct lc_error *err)
 {
 	struct redis_store *store = calloc(1, sizeof *store);
 	if (!store) {
 		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
 	}
-	store->base.impl = &redis_impl;
 	store->loop = loop;
-	store->loaded = loaded;
-	store->loaded_arg = arg;
 	store->step = WAIT_UP;
 	snprintf(store->prefix, sizeof store->prefix, "livecore:interest:%s", node);
 	snprintf(store->writer, sizeof store->writer, "%016llx",
 		(unsigned long long)lc_loop_random(loop));
 	lc_buf_init(&store->piece, 8 * PIECE); /* offsets of thousands of partitions too */
-	enum lc_err rc = make_parts(store, redis, err);
+	enum lc_err rc = interest_store_init(&store->base, &redis_impl, loaded, arg);
+	rc = rc ? lc_error_set(err, rc, "out of memory") : make_parts(store, redis, err);
 	if (rc != LC_OK) {
 		free_store(store);
 		return rc;

@@ -2,6 +2,7 @@
 
 #include "store/interest_impl.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,19 +37,62 @@ void lc_saved_interest_free(struct lc_saved_interest *saved)
 	}
 }
 
-void lc_interest_store_save(struct lc_interest_store *store, struct lc_saved_interest *saved,
-	void (*done)(void *arg, const struct lc_error *err), void *arg)
+enum lc_err interest_store_init(struct lc_interest_store *base,
+	const struct lc_interest_store_impl *impl, lc_interest_loaded_cb loaded, void *arg)
 {
-	store->impl->save(store, saved, done, arg);
+	base->impl = impl;
+	base->loaded = loaded;
+	base->loaded_arg = arg;
+	base->saved = calloc(1, sizeof *base->saved);
+	return base->saved ? LC_OK : LC_ERR_NOMEM;
+}
+
+void interest_end_open(struct lc_interest_store *base)
+{
+	lc_interest_loaded_cb loaded = base->loaded;
+	struct lc_saved_interest *saved = base->saved;
+	struct lc_error err = base->err;
+	base->loaded = NULL;
+	base->saved = NULL;
+	if (err.code != LC_OK) {
+		lc_saved_interest_free(saved);
+		saved = NULL;
+	}
+	loaded(base->loaded_arg, saved, saved ? NULL : &err);
+}
+
+void interest_end_save(struct lc_interest_store *base)
+{
+	lc_interest_saved_cb done = base->done;
+	struct lc_error err = base->err;
+	lc_saved_interest_free(base->saved);
+	base->saved = NULL;
+	base->done = NULL;
+	done(base->done_arg, err.code != LC_OK ? &err : NULL);
+}
+
+void lc_interest_store_save(struct lc_interest_store *store, struct lc_saved_interest *saved,
+	lc_interest_saved_cb done, void *arg)
+{
+	assert(!store->closed);
+	assert(!store->saved);
+	store->saved = saved;
+	store->done = done;
+	store->done_arg = arg;
+	store->err = (struct lc_error){.code = LC_OK};
+	store->impl->save(store);
 }
 
 void lc_interest_store_close(struct lc_interest_store *store, void (*done)(void *arg), void *arg)
 {
-	if (store) {
-		store->impl->close(store, done, arg);
-	} else {
+	if (!store) {
 		done(arg);
+		return;
 	}
+	assert(!store->closed);
+	store->closed = done;
+	store->closed_arg = arg;
+	store->impl->close(store);
 }
 
 const char *lc_interest_store_server(const struct lc_interest_store *store)
