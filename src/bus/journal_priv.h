@@ -1,7 +1,7 @@
 /* What the files of the log share: its segments, and the disk's side of it. journal.c is the log,
- * journal_store.c writes it and journal_sync.c syncs it, journal_load.c reads it back and gives up
- * what has no room, journal_recover.c finds it again. Loop thread, but for what is said to run in
- * the pool. */
+ * journal_store.c writes it in rounds (journal_round.c) and journal_sync.c syncs it, journal_load.c
+ * reads it back and gives up what has no room, journal_recover.c finds it again. Loop thread, but
+ * for what is said to run in the pool. */
 #pragma once
 
 #include "journal_disk.h"
@@ -11,6 +11,7 @@
 #define JOURNAL_NEVER UINT64_MAX /* an id that is never reached */
 #define JOURNAL_SPARES 2         /* buffers kept, so that a steady flow makes none */
 #define ROUND_STEPS 24
+#define JOURNAL_RETRY_MS 500 /* after the disk refused */
 
 struct segment {
 	uint64_t first_id;
@@ -143,6 +144,24 @@ void journal_store_destroy(struct journal_store *store);
 void journal_store_fail(struct journal_store *store, int error); /* what errno was */
 /* Ends a job; false: the journal was destroyed meanwhile and is gone now. */
 bool journal_store_job_done(struct journal_store *store);
+
+/* Whether the disk takes what is committed; says it when that changes. */
+void journal_store_protect(struct journal_store *store, bool is_protected, const char *why);
+
+/* journal_round.c */
+static inline int64_t journal_now_ns(const struct journal_store *store)
+{
+	return lc_loop_mono_ns(store->loop);
+}
+/* Everything before it is written, or needs no writing; NULL: so is all. */
+struct segment *journal_first_unwritten(const struct lc_journal *journal);
+bool journal_marks_wait(const struct segment *segment, uint64_t through); /* to be stored */
+/* The last event times of the sources, as they are now. */
+void journal_note_times(const struct journal_store *store, int64_t out[LC_JOURNAL_SOURCES]);
+/* Fills the round with what is due; it may be empty. */
+void journal_round_build(struct journal_store *store);
+void journal_round_work(void *store); /* in the pool: touches the round and what it points to */
+void journal_round_end(struct journal_store *store, bool cancelled);
 
 /* journal_sync.c: everything that was written since the last call */
 void journal_sync(struct journal_store *store);

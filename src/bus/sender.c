@@ -1,6 +1,7 @@
 #include "livecore/sender.h"
 
 #include "producer.h"
+#include "sender_metrics.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +17,6 @@
 #define RESET_CALM_MS 30000 /* after so long the next reset is the first again */
 #define RESET_WAIT_MAX_MS 30000
 #define BATCH_MIN_BYTES 4096
-#define SAMPLE_EVERY 16 /* records: their way to the acknowledgement is timed */
-#define SAMPLES 8192
 
 enum sender_state {
 	SENDER_LIVE,
@@ -27,18 +26,6 @@ enum sender_state {
 };
 
 enum reach { REACH_UNKNOWN, REACH_NO, REACH_YES };
-
-struct sender_metrics {
-	uint64_t *produced, *acknowledged, *refused, *replayed, *resets;
-	double *in_flight_messages, *in_flight_bytes, *queued, *reachable;
-	struct lc_histogram *ack, *receive_to_produce, *receive_to_ack;
-};
-
-/* A record on its way whose acknowledgement will be timed from its tick's last byte. */
-struct sample {
-	uint64_t id;
-	int64_t received_mono_ns;
-};
 
 struct lc_sender {
 	struct lc_loop *loop;
@@ -64,7 +51,6 @@ struct lc_sender {
 	int64_t stop_at_ms;
 	void (*stopped)(void *arg, uint64_t unacknowledged);
 	void *stopped_arg;
-	struct sample samples[SAMPLES]; /* by id; a slot that is used again loses its sample */
 	struct lc_sender_stats stats;
 	struct sender_metrics metrics;
 };
@@ -78,38 +64,6 @@ static void enter(struct lc_sender *sender, enum sender_state state)
 {
 	sender->state = state;
 	sender->state_since_ms = now_ms(sender);
-}
-
-static void make_metrics(struct lc_sender *sender)
-{
-	struct lc_metrics *m = lc_loop_metrics(sender->loop);
-	sender->metrics = (struct sender_metrics){
-		.produced = lc_metrics_counter(m, "livecore_kafka_produced_total", "",
-			"Records handed to librdkafka, repeats included."),
-		.acknowledged = lc_metrics_counter(m, "livecore_kafka_acknowledged_total", "",
-			"Records that Kafka has acknowledged."),
-		.refused = lc_metrics_counter(m, "livecore_kafka_refused_total", "",
-			"Records that Kafka refused for good."),
-		.replayed = lc_metrics_counter(m, "livecore_kafka_replayed_total", "",
-			"Records handed over again after a producer was replaced."),
-		.resets = lc_metrics_counter(m, "livecore_kafka_producer_resets_total", "",
-			"Producers that were replaced."),
-		.in_flight_messages = lc_metrics_gauge(m, "livecore_kafka_in_flight_messages", "",
-			"Records handed over and not yet reported."),
-		.in_flight_bytes = lc_metrics_gauge(m, "livecore_kafka_in_flight_bytes", "",
-			"Bytes of records handed over and not yet reported."),
-		.queued = lc_metrics_gauge(m, "livecore_kafka_queued_records", "",
-			"Records in the log that wait to be handed over."),
-		.reachable = lc_metrics_gauge(
-			m, "livecore_kafka_reachable", "", "1 when Kafka answers."),
-		.ack = lc_metrics_histogram(m, "livecore_kafka_publish_to_ack_seconds", "",
-			"From handing a record to librdkafka to its acknowledgement."),
-		.receive_to_produce = lc_metrics_histogram(m,
-			"livecore_kafka_receive_to_produce_seconds", "",
-			"From a tick's last byte to librdkafka."),
-		.receive_to_ack = lc_metrics_histogram(m, "livecore_kafka_receive_to_ack_seconds",
-			"", "From a tick's last byte to Kafka's acknowledgement."),
-	};
 }
 
 static void set_reach(struct lc_sender *sender, bool reachable, const char *why)
@@ -179,31 +133,6 @@ static void on_too_large(struct lc_sender *sender, const struct producer_event *
 	}
 }
 
-static struct sample *sample_of(struct lc_sender *sender, uint64_t id)
-{
-	return &sender->samples[id / SAMPLE_EVERY % SAMPLES];
-}
-
-static void time_sent(struct lc_sender *sender, const struct lc_record *record)
-{
-	if (record->id % SAMPLE_EVERY != 0 || record->received_mono_ns == 0 || record->replayed) {
-		return;
-	}
-	lc_histogram_observe_ns(sender->metrics.receive_to_produce,
-		lc_loop_mono_ns(sender->loop) - record->received_mono_ns);
-	*sample_of(sender, record->id) = (struct sample){
-		.id = record->id, .received_mono_ns = record->received_mono_ns};
-}
-
-static void time_acknowledged(struct lc_sender *sender, uint64_t id)
-{
-	struct sample *sample = sample_of(sender, id);
-	if (id % SAMPLE_EVERY == 0 && sample->id == id) {
-		lc_histogram_observe_ns(sender->metrics.receive_to_ack,
-			lc_loop_mono_ns(sender->loop) - sample->received_mono_ns);
-	}
-}
-
 static void on_report(struct lc_sender *sender, const struct producer_event *event)
 {
 	size_t cost = record_cost(&event->record);
@@ -214,7 +143,7 @@ static void on_report(struct lc_sender *sender, const struct producer_event *eve
 	case PRODUCER_ACKED:
 		lc_journal_report(sender->journal, event->record.id);
 		lc_histogram_observe_ns(sender->metrics.ack, event->latency_ns);
-		time_acknowledged(sender, event->record.id);
+		sender_metrics_acknowledged(&sender->metrics, event->record.id);
 		sender->stats.acknowledged++;
 		++*sender->metrics.acknowledged;
 		break;
@@ -281,7 +210,7 @@ static bool may_send(const struct lc_sender *sender, const struct lc_record *rec
 
 static void count_sent(struct lc_sender *sender, const struct lc_record *record)
 {
-	time_sent(sender, record);
+	sender_metrics_sent(&sender->metrics, record);
 	sender->has_held = false;
 	sender->stats.produced++;
 	++*sender->metrics.produced;
@@ -488,7 +417,7 @@ enum lc_err lc_sender_create(struct lc_loop *loop, struct lc_journal *journal,
 	sender->handlers = *handlers;
 	sender->arg = arg;
 	sender->batch_bytes = config->batch_bytes;
-	make_metrics(sender);
+	sender_metrics_init(&sender->metrics, loop);
 	enum lc_err code = LC_ERR_NOMEM;
 	if (lc_timer_create(loop, on_tick, sender, &sender->tick) ||
 		lc_drain_create(loop, on_drain, sender, &sender->drain)) {
