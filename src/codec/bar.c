@@ -20,24 +20,16 @@ static char *put_bool(char *p, bool value)
 
 static char *put_prices(char *p, const struct lc_bar *bar)
 {
-	PUT(p, ",\"open\":");
-	p = lc_put_decimal(p, bar->open);
-	PUT(p, ",\"high\":");
-	p = lc_put_decimal(p, bar->high);
-	PUT(p, ",\"low\":");
-	p = lc_put_decimal(p, bar->low);
-	PUT(p, ",\"close\":");
-	p = lc_put_decimal(p, bar->close);
-	PUT(p, ",\"volume\":");
-	p = lc_put_decimal(p, bar->volume);
-	PUT(p, ",\"amount\":");
-	p = lc_put_known(p, bar->has & LC_BAR_HAS_AMOUNT, bar->amount);
-	PUT(p, ",\"turnover\":");
-	p = lc_put_known(p, bar->has & LC_BAR_HAS_TURNOVER, bar->turnover);
-	PUT(p, ",\"change\":");
-	p = lc_put_known(p, bar->has & LC_BAR_HAS_CHANGE, bar->change);
-	PUT(p, ",\"change_pct\":");
-	return lc_put_known(p, bar->has & LC_BAR_HAS_CHANGE, bar->change_pct);
+	PUT_FIELD(p, "open", lc_put_decimal, bar->open);
+	PUT_FIELD(p, "high", lc_put_decimal, bar->high);
+	PUT_FIELD(p, "low", lc_put_decimal, bar->low);
+	PUT_FIELD(p, "close", lc_put_decimal, bar->close);
+	PUT_FIELD(p, "volume", lc_put_decimal, bar->volume);
+	PUT_FIELD(p, "amount", lc_put_known, bar->has & LC_BAR_HAS_AMOUNT, bar->amount);
+	PUT_FIELD(p, "turnover", lc_put_known, bar->has & LC_BAR_HAS_TURNOVER, bar->turnover);
+	PUT_FIELD(p, "change", lc_put_known, bar->has & LC_BAR_HAS_CHANGE, bar->change);
+	PUT_FIELD(p, "change_pct", lc_put_known, bar->has & LC_BAR_HAS_CHANGE, bar->change_pct);
+	return p;
 }
 
 size_t lc_bar_encode(const struct lc_message_context *context, const struct lc_bar *bar,
@@ -46,24 +38,16 @@ size_t lc_bar_encode(const struct lc_message_context *context, const struct lc_b
 	char *p = out;
 	PUT(p, "{\"symbol\":");
 	p = lc_put_text(p, symbol->text, LC_SYMBOL_MAX);
-	PUT(p, ",\"period\":\"");
-	const char *period = lc_period_name((enum lc_period)bar->period);
-	p = (char *)memcpy(p, period, strlen(period)) + strlen(period);
-	PUT(p, "\",\"timestamp\":");
-	p = lc_put_time(p, context, symbol->market, bar->start_ns);
+	PUT_FIELD(p, "period", lc_put_text, lc_period_name((enum lc_period)bar->period),
+		NAME_MAX_BYTES);
+	PUT_FIELD(p, "timestamp", lc_put_time, context, symbol->market, bar->start_ns);
 	p = put_prices(p, bar);
-	PUT(p, ",\"source\":");
-	p = lc_put_text(p, source, NAME_MAX_BYTES);
-	PUT(p, ",\"final\":");
-	p = put_bool(p, bar->final);
-	PUT(p, ",\"revision\":");
-	p = lc_put_uint(p, bar->revision);
-	PUT(p, ",\"complete\":");
-	p = put_bool(p, bar->complete);
-	PUT(p, ",\"gap_volume\":");
-	p = lc_put_decimal(p, bar->gap_volume);
-	PUT(p, ",\"tick_count\":");
-	p = lc_put_uint(p, bar->tick_count);
+	PUT_FIELD(p, "source", lc_put_text, source, NAME_MAX_BYTES);
+	PUT_FIELD(p, "final", put_bool, bar->final);
+	PUT_FIELD(p, "revision", lc_put_uint, bar->revision);
+	PUT_FIELD(p, "complete", put_bool, bar->complete);
+	PUT_FIELD(p, "gap_volume", lc_put_decimal, bar->gap_volume);
+	PUT_FIELD(p, "tick_count", lc_put_uint, bar->tick_count);
 	*p++ = '}';
 	return (size_t)(p - out);
 }

@@ -33,54 +33,39 @@ static char *put_totals(
 	} else if (!quote) {
 		*no_amount = true;
 	}
-	PUT(p, ",\"price\":");
-	p = lc_put_decimal(p, price);
-	PUT(p, ",\"volume\":");
-	p = lc_put_decimal(p, volume);
-	PUT(p, ",\"amount\":");
-	return lc_put_decimal(p, amount);
+	PUT_FIELD(p, "price", lc_put_decimal, price);
+	PUT_FIELD(p, "volume", lc_put_decimal, volume);
+	PUT_FIELD(p, "amount", lc_put_decimal, amount);
+	return p;
 }
 
 static char *put_levels(char *p, const struct lc_tick *tick)
 {
-	PUT(p, ",\"bid_price\":");
-	p = lc_put_known(p, tick->has & LC_HAS_BID, tick->bid);
-	PUT(p, ",\"ask_price\":");
-	p = lc_put_known(p, tick->has & LC_HAS_ASK, tick->ask);
-	PUT(p, ",\"bid_volume\":");
-	p = lc_put_known(p, tick->has & LC_HAS_BID_VOLUME, tick->bid_volume);
-	PUT(p, ",\"ask_volume\":");
-	p = lc_put_known(p, tick->has & LC_HAS_ASK_VOLUME, tick->ask_volume);
-	PUT(p, ",\"open_price\":");
-	p = lc_put_known(p, tick->has & LC_HAS_OPEN, tick->open);
-	PUT(p, ",\"high_price\":");
-	p = lc_put_known(p, tick->has & LC_HAS_HIGH, tick->high);
-	PUT(p, ",\"low_price\":");
-	return lc_put_known(p, tick->has & LC_HAS_LOW, tick->low);
+	PUT_FIELD(p, "bid_price", lc_put_known, tick->has & LC_HAS_BID, tick->bid);
+	PUT_FIELD(p, "ask_price", lc_put_known, tick->has & LC_HAS_ASK, tick->ask);
+	PUT_FIELD(p, "bid_volume", lc_put_known, tick->has & LC_HAS_BID_VOLUME, tick->bid_volume);
+	PUT_FIELD(p, "ask_volume", lc_put_known, tick->has & LC_HAS_ASK_VOLUME, tick->ask_volume);
+	PUT_FIELD(p, "open_price", lc_put_known, tick->has & LC_HAS_OPEN, tick->open);
+	PUT_FIELD(p, "high_price", lc_put_known, tick->has & LC_HAS_HIGH, tick->high);
+	PUT_FIELD(p, "low_price", lc_put_known, tick->has & LC_HAS_LOW, tick->low);
+	return p;
 }
 
 static char *put_origin(char *p, const struct lc_message_context *context,
 	const struct lc_tick *tick, const struct lc_price_context *extra)
 {
 	bool counted = !extra->bar && !(tick->flags & LC_FLAG_REFRESH);
-	PUT(p, ",\"source\":");
-	p = lc_put_text(p, extra->source, NAME_MAX_BYTES);
-	PUT(p, ",\"trace_id\":");
-	p = lc_put_text_or_null(p, extra->trace_id);
-	PUT(p, ",\"span_id\":");
-	p = lc_put_text_or_null(p, extra->span_id);
-	PUT(p, ",\"kind\":");
-	p = lc_put_text(p, extra->bar ? "bar" : lc_tick_kind_name(tick->kind), NAME_MAX_BYTES);
-	PUT(p, ",\"market\":");
-	p = lc_put_text(p, lc_market_name(extra->symbol->market), NAME_MAX_BYTES);
-	PUT(p, ",\"received_at\":");
-	p = lc_put_time(p, context, extra->symbol->market, tick->received_ns);
-	PUT(p, ",\"stream\":");
-	p = lc_put_text(p, context->stream, LC_MESSAGE_ID_MAX);
-	PUT(p, ",\"seq\":");
-	p = lc_put_uint(p, counted ? tick->seq : 0);
-	PUT(p, ",\"conflated\":");
-	return lc_put_uint(p, tick->conflated);
+	PUT_FIELD(p, "source", lc_put_text, extra->source, NAME_MAX_BYTES);
+	PUT_FIELD(p, "trace_id", lc_put_text_or_null, extra->trace_id);
+	PUT_FIELD(p, "span_id", lc_put_text_or_null, extra->span_id);
+	PUT_FIELD(p, "kind", lc_put_text, extra->bar ? "bar" : lc_tick_kind_name(tick->kind),
+		NAME_MAX_BYTES);
+	PUT_FIELD(p, "market", lc_put_text, lc_market_name(extra->symbol->market), NAME_MAX_BYTES);
+	PUT_FIELD(p, "received_at", lc_put_time, context, extra->symbol->market, tick->received_ns);
+	PUT_FIELD(p, "stream", lc_put_text, context->stream, LC_MESSAGE_ID_MAX);
+	PUT_FIELD(p, "seq", lc_put_uint, counted ? tick->seq : 0);
+	PUT_FIELD(p, "conflated", lc_put_uint, tick->conflated);
+	return p;
 }
 
 static char *put_conditions(char *p, const struct lc_conditions *conditions)
@@ -101,8 +86,7 @@ static char *put_conditions(char *p, const struct lc_conditions *conditions)
 static char *put_trade(char *p, const struct lc_tick *tick)
 {
 	if (tick->has & LC_HAS_PREV_CLOSE) {
-		PUT(p, ",\"prev_close\":");
-		p = lc_put_decimal(p, tick->prev_close);
+		PUT_FIELD(p, "prev_close", lc_put_decimal, tick->prev_close);
 	}
 	if (tick->has & LC_HAS_TRADE_ID) {
 		PUT(p, ",\"trade_id\":\"");
@@ -110,15 +94,13 @@ static char *put_trade(char *p, const struct lc_tick *tick)
 		*p++ = '"';
 	}
 	if (tick->exchange[0] != '\0') {
-		PUT(p, ",\"exchange\":");
-		p = lc_put_text(p, tick->exchange, sizeof tick->exchange);
+		PUT_FIELD(p, "exchange", lc_put_text, tick->exchange, sizeof tick->exchange);
 	}
 	if (tick->conditions.count > 0) {
 		p = put_conditions(p, &tick->conditions);
 	}
 	if (tick->feed[0] != '\0') {
-		PUT(p, ",\"feed\":");
-		p = lc_put_text(p, tick->feed, sizeof tick->feed);
+		PUT_FIELD(p, "feed", lc_put_text, tick->feed, sizeof tick->feed);
 	}
 	if (tick->kind == LC_TICK_TRADE && !(tick->effect & LC_UPDATES_LAST)) {
 		PUT(p, ",\"eligible\":false");
@@ -160,8 +142,7 @@ static char *put_state(
 		PUT(p, ",\"delayed\":true");
 	}
 	if (extra->session != NULL) {
-		PUT(p, ",\"session\":");
-		p = lc_put_text(p, extra->session, NAME_MAX_BYTES);
+		PUT_FIELD(p, "session", lc_put_text, extra->session, NAME_MAX_BYTES);
 	}
 	if (flags != 0) {
 		p = put_flags(p, flags);
@@ -175,14 +156,11 @@ static char *put_merged(char *p, const struct lc_tick *tick)
 	if (tick->conflated == 0 || tick->kind == LC_TICK_QUOTE) {
 		return p;
 	}
-	PUT(p, ",\"conflated_high\":");
-	p = lc_put_decimal(p, tick->merged.high);
-	PUT(p, ",\"conflated_low\":");
-	p = lc_put_decimal(p, tick->merged.low);
-	PUT(p, ",\"conflated_volume\":");
-	p = lc_put_decimal(p, tick->merged.volume);
-	PUT(p, ",\"conflated_amount\":");
-	return lc_put_decimal(p, tick->merged.amount);
+	PUT_FIELD(p, "conflated_high", lc_put_decimal, tick->merged.high);
+	PUT_FIELD(p, "conflated_low", lc_put_decimal, tick->merged.low);
+	PUT_FIELD(p, "conflated_volume", lc_put_decimal, tick->merged.volume);
+	PUT_FIELD(p, "conflated_amount", lc_put_decimal, tick->merged.amount);
+	return p;
 }
 
 enum lc_err lc_price_update_encode(const struct lc_message_context *context,
@@ -200,8 +178,7 @@ enum lc_err lc_price_update_encode(const struct lc_message_context *context,
 	char *p = out;
 	PUT(p, "{\"symbol\":");
 	p = lc_put_text(p, extra->symbol->text, LC_SYMBOL_MAX);
-	PUT(p, ",\"timestamp\":");
-	p = lc_put_time(p, context, extra->symbol->market,
+	PUT_FIELD(p, "timestamp", lc_put_time, context, extra->symbol->market,
 		tick->has & LC_HAS_EVENT_TIME ? tick->event_ns : tick->received_ns);
 	p = put_totals(p, tick, *price, &no_amount);
 	p = put_levels(p, tick);

@@ -11,6 +11,14 @@
 #define PUT(p, literal) \
 	((p) = (char *)memcpy((p), (literal), sizeof(literal) - 1) + sizeof(literal) - 1)
 
+/* A field behind others, with its value: write is one of the functions below, without its first
+ * argument's p. */
+#define PUT_FIELD(p, name, write, ...)         \
+	do {                                   \
+		PUT(p, ",\"" name "\":");      \
+		(p) = write((p), __VA_ARGS__); \
+	} while (0)
+
 enum { NAME_MAX_BYTES = 32 };
 
 /* A quoted text of at most max bytes; what is longer is cut. A byte may become six. */
