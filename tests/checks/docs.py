@@ -169,7 +169,20 @@ def check_made():
             fail(f"docs/operating.md names {name}, which no code makes")
 
 
+def check_files():
+    """Each source file has its place in architecture.md, in its folder's paragraph, and none is named that is gone."""
+    text = (ROOT / "docs/architecture.md").read_text().split("\n## Files\n")[1].split("\n## ")[0]
+    named = {f"{folder}/{name}" for folder, paragraph in re.findall(r"^\*\*`(\S+)`\*\*:(.*?)(?:\n\n|\Z)", text, re.M | re.S)
+             for name in re.findall(r"`(\w+\.cc?)`", paragraph)}
+    there = {str(path.relative_to(ROOT)) for folder in ("src", "feeders") for path in (ROOT / folder).rglob("*.c*")
+             if path.suffix in (".c", ".cc")}
+    for path in sorted(there - named):
+        fail(f"docs/architecture.md, Files: {path} is not named")
+    for path in sorted(named - there):
+        fail(f"docs/architecture.md, Files: {path} is not there")
+
+
 for check in (check_generated, check_samples, check_secrets, check_ginkgo, check_links, check_translation, check_commands,
-              check_python, check_example, check_made):
+              check_python, check_example, check_made, check_files):
     check()
 sys.exit(f"{len(failures)} failed" if failures else 0)
