@@ -134,5 +134,3 @@ void lc_config_reference_yaml(
 /* The reference page, docs/configuration.md. */
 void lc_config_reference_markdown(
 	const struct lc_section *const *sections, size_t count, struct lc_buf *out);
-/* `--help-config`: one line a setting. */
-void lc_config_help(const struct lc_section *const *sections, size_t count, struct lc_buf *out);

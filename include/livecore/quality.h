@@ -33,7 +33,6 @@
 	X(LC_DROP_BEYOND_VENDOR_LIMIT, "beyond_vendor_limit") \
 	X(LC_DROP_WRONG_UNIT, "wrong_unit")                   \
 	X(LC_DROP_VOLUME_DECREASED, "volume_decreased")       \
-	X(LC_DROP_MALFORMED, "malformed")                     \
 	X(LC_DROP_MEMORY, "memory")                           \
 	X(LC_DROP_QUEUE_OLDEST, "queue_oldest")               \
 	X(LC_DROP_QUEUE_NEWEST, "queue_newest")               \

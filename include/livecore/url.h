@@ -27,6 +27,3 @@ struct lc_url {
 /* LC_ERR_INVALID or LC_ERR_TOO_LARGE with a sentence in *err (may be NULL); *out is then undefined.
  */
 enum lc_err lc_url_parse(const char *text, struct lc_url *out, struct lc_error *err);
-
-/* "https", … : static storage. */
-const char *lc_url_scheme_text(enum lc_url_scheme scheme);

@@ -1,6 +1,5 @@
 #include "bars_priv.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 

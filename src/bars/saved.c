@@ -1,6 +1,5 @@
 #include "bars_priv.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { KEY_STATE, KEY_META, KEY_ROWS };

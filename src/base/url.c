@@ -133,8 +133,3 @@ enum lc_err lc_url_parse(const char *text, struct lc_url *out, struct lc_error *
 	}
 	return code == LC_OK ? parse_path(text, out, err) : code;
 }
-
-const char *lc_url_scheme_text(enum lc_url_scheme scheme)
-{
-	return schemes[scheme].text;
-}

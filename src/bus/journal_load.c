@@ -2,7 +2,6 @@
  * because there is no room for them. */
 #include "journal_priv.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -324,11 +324,6 @@ bool producer_poll(struct producer *producer, struct producer_event *out)
 	return false;
 }
 
-void producer_poll_again(struct producer *producer)
-{
-	event_port_again(producer->port);
-}
-
 bool producer_probe(struct producer *producer, int64_t timeout_ms)
 {
 	if (producer->probe) {

@@ -40,8 +40,6 @@ enum lc_err producer_send(
 
 /* The next event; false when there is none now. */
 bool producer_poll(struct producer *producer, struct producer_event *out);
-/* More events wait than the caller's budget allowed. */
-void producer_poll_again(struct producer *producer);
 
 /* Asks Kafka for its brokers, in the pool; the answer is a PRODUCER_PROBE event. One at a time:
  * true when one was begun. */

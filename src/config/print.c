@@ -78,22 +78,3 @@ void lc_config_print(const struct lc_config *config, struct lc_buf *out)
 		}
 	}
 }
-
-void lc_config_help(const struct lc_section *const *sections, size_t count, struct lc_buf *out)
-{
-	size_t names = name_width(sections, count);
-	for (size_t s = 0; s < count; s++) {
-		for (size_t i = 0; i < sections[s]->count; i++) {
-			const struct lc_setting *setting = &sections[s]->settings[i];
-			size_t start = out->len;
-			lc_buf_printf(out, "%s.%s", sections[s]->name, setting->key);
-			pad(out, start, names + 2);
-			lc_buf_printf(out, "%s (", setting->help ? setting->help : "");
-			lc_config_format_type(setting, out);
-			if (setting->fallback && setting->fallback[0]) {
-				lc_buf_printf(out, "; default %s", setting->fallback);
-			}
-			lc_buf_puts(out, ")\n");
-		}
-	}
-}

@@ -130,11 +130,6 @@ uint64_t lc_disk_log_kept(const struct lc_manager *manager)
 		       : 0;
 }
 
-const char *lc_disk_log_trouble(const struct lc_manager *manager)
-{
-	return manager->log_trouble;
-}
-
 void lc_disk_log_status(const struct lc_manager *manager, struct lc_buf *out)
 {
 	struct lc_journal_stats stats = lc_journal_stats(manager->journal);

@@ -14,8 +14,6 @@ void lc_disk_log_begin(struct lc_manager *manager);
 void lc_disk_log_stop(struct lc_manager *manager, void (*done)(void *arg));
 /* Of the records that Kafka has not acknowledged, those that the next start will send. */
 uint64_t lc_disk_log_kept(const struct lc_manager *manager);
-/* "" when all is well, or what is wrong. */
-const char *lc_disk_log_trouble(const struct lc_manager *manager);
 /* Appends ,"journal":{…}. */
 void lc_disk_log_status(const struct lc_manager *manager, struct lc_buf *out);
 void lc_disk_log_gauges(struct lc_manager *manager);

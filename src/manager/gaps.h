@@ -16,7 +16,6 @@
 	X(LC_GAP_DISCONNECT, "disconnect")     /* the session ended */                    \
 	X(LC_GAP_MUTE, "mute")                 /* connected, and silent */                \
 	X(LC_GAP_STOPPED, "stopped")           /* by command or by configuration */       \
-	X(LC_GAP_FAILOVER, "failover")         /* another source took over */             \
 	X(LC_GAP_RESTART, "restart")           /* between two processes */                \
 	X(LC_GAP_OVERLOAD, "overload")         /* the vendor cut off a reader too slow */ \
 	X(LC_GAP_REFUSED, "refused")           /* Kafka will never take the records */    \

@@ -164,11 +164,6 @@ bool lc_holes_is_open(const struct lc_holes *holes, uint32_t symbol)
 	return holes->seen[symbol].hole != 0;
 }
 
-int64_t lc_holes_newest(const struct lc_holes *holes)
-{
-	return holes->newest_ns;
-}
-
 size_t lc_holes_count(const struct lc_holes *holes)
 {
 	return holes->count;

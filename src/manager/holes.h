@@ -42,9 +42,6 @@ void lc_holes_all_back(struct lc_holes *holes, int64_t at_ns);
 void lc_holes_forget(struct lc_holes *holes, uint32_t symbol);
 bool lc_holes_is_open(const struct lc_holes *holes, uint32_t symbol);
 
-/* The newest event of all symbols; 0: none yet. */
-int64_t lc_holes_newest(const struct lc_holes *holes);
-
 /* The holes that were not taken, in the order in which they were opened. */
 size_t lc_holes_count(const struct lc_holes *holes);
 size_t lc_holes_ended(const struct lc_holes *holes); /* of them */

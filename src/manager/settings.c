@@ -4,7 +4,6 @@
 #include "livecore/bar_store.h"
 #include "livecore/feeder.h"
 #include "livecore/kafka.h"
-#include "livecore/queue.h"
 #include "livecore/redis.h"
 #include "manager/routes.h"
 #include "manager/supervisor.h"

@@ -2,7 +2,6 @@
  * spool, and answering who waits for it. */
 #include "store/bar_store_priv.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,6 @@
 /* From YAML to the JSON of a command. */
 #include "timer/rules.h"
 
-#include "livecore/decimal.h"
 
 #include <ctype.h>
 #include <string.h>

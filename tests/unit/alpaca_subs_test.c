@@ -2,7 +2,6 @@
 
 #include "alpaca_samples.h"
 
-#include <stdarg.h>
 
 #define MOST 600
 

@@ -4,7 +4,6 @@
 #include "store/bar_row.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #define RECORD (BAR_ROW_BYTES + 8)
 

@@ -97,23 +97,6 @@ Test(config_print, the_page_has_a_row_a_setting)
 	lc_buf_finish(&page);
 }
 
-Test(config_print, help_is_a_line_a_setting)
-{
-	struct lc_buf help;
-	lc_buf_init(&help, 1 << 16);
-	lc_config_help(test_sections, TEST_SECTIONS, &help);
-	const char *text = lc_buf_text(&help);
-	size_t lines = 0;
-	for (const char *at = text; *at; at++) {
-		lines += *at == '\n';
-	}
-	cr_assert_eq(lines, kafka_section.count + alpaca_section.count);
-	cr_assert_not_null(
-		strstr(text, "kafka.linger       How long a batch waits. (duration, 0 to 1m; "
-			     "default 5ms)\n"));
-	lc_buf_finish(&help);
-}
-
 /* Any list written as text is read back as the same list. */
 Test(config_print, lists_survive_their_text)
 {

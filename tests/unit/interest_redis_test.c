@@ -1,6 +1,5 @@
 #include "interest_bench.h"
 
-#include <unistd.h>
 
 /* What a real Redis does to the sets: away, empty again, changed by another hand. The contract that
  * it shares with SQLite is tested in interest_store_test.c. */

@@ -2,7 +2,6 @@
 #include "livecore/journal_file.h"
 
 #include <criterion/criterion.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define RECORDS 5

@@ -2,7 +2,6 @@
 #include "livecore/msgpack.h"
 
 #include <criterion/criterion.h>
-#include <math.h>
 #include <stdlib.h>
 
 static struct lc_msgpack_reader *reader;

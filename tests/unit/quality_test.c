@@ -3,7 +3,6 @@
 #include "livecore/clock.h"
 
 #include <criterion/criterion.h>
-#include <stdio.h>
 #include <string.h>
 
 #define S LC_NS_PER_S

@@ -3,7 +3,6 @@
 #include "bus_fixture.h"
 #include "timer/saved.h"
 
-#include <sys/stat.h>
 
 /* The wall clock is a tape: it moves when the test moves it. */
 struct scene {

@@ -35,7 +35,6 @@ Test(url, parts)
 		cr_assert_eq(url.websocket,
 			cases[i].scheme == LC_URL_WS || cases[i].scheme == LC_URL_WSS);
 	}
-	cr_assert_str_eq(lc_url_scheme_text(LC_URL_WSS), "wss");
 }
 
 Test(url, refused)

@@ -3,7 +3,6 @@
 #include <criterion/criterion.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define OPEN_MS (34200 * 1000)  /* 09:30 */
