@@ -1,20 +1,18 @@
 /* Golden tapes of the mainland's snapshots, their bars worked out by hand from the rules. */
 #include "bars_fixture.h"
 
-enum { ONLY_1M_1D = 1 << LC_PERIOD_1M | 1 << LC_PERIOD_1D };
-
 /* The opening auction at 09:25 enters the 09:30 bar; indicative prices before it enter nothing. */
 Test(bars_cn, opening_auction_enters_the_first_minute)
 {
 	struct bars_fixture f;
-	fixture_open(&f, "600000.SH", ONLY_1M_1D, false);
-	follow(&f, "2026-03-04 08:00:00");
+	open_day(&f, "600000.SH", ONLY_1M_1D);
 	/* Yesterday's totals, shown again in the morning. */
-	snapshot(&f, "2026-03-04 08:50:00", "9.9", "777700", "7700000", "9.8", "10", "9.7");
-	snapshot(&f, "2026-03-04 09:20:00", "11", "0", "0", "", "", "");
-	snapshot(&f, "2026-03-04 09:24:57", "10.5", "0", "0", "", "", "");
-	snapshot(&f, "2026-03-04 09:25:03", "10", "5000", "50000", "10", "10", "10");
-	snapshot(&f, "2026-03-04 09:30:03", "10.1", "6000", "60100", "10", "10.1", "10");
+	snapshots(&f, "2026-03-04",
+		"08:50:00 9.9 777700 7700000 9.8 10 9.7\n"
+		"09:20:00 11 0 0\n"
+		"09:24:57 10.5 0 0\n"
+		"09:25:03 10 5000 50000 10 10 10\n"
+		"09:30:03 10.1 6000 60100 10 10.1 10");
 	advance(&f, "2026-03-04 09:31:02.9");
 	EXPECT(&f, "");
 	advance(&f, "2026-03-04 09:31:03");
@@ -25,14 +23,14 @@ Test(bars_cn, opening_auction_enters_the_first_minute)
 Test(bars_cn, without_volume_a_price_enters_nothing)
 {
 	struct bars_fixture f;
-	fixture_open(&f, "600000.SH", ONLY_1M_1D, false);
-	follow(&f, "2026-03-04 08:00:00");
-	snapshot(&f, "2026-03-04 09:30:03", "10", "100", "1000", "10", "10", "10");
-	/* The closing auction's indications. */
-	snapshot(&f, "2026-03-04 14:58:00", "12", "100", "1000", "10", "10", "10");
-	snapshot(&f, "2026-03-04 14:59:30", "13", "100", "1000", "10", "10", "10");
-	snapshot(&f, "2026-03-04 15:00:03", "11", "300", "3200", "10", "11", "10");
-	snapshot(&f, "2026-03-04 15:00:09", "14", "300", "3200", "10", "11", "10");
+	open_day(&f, "600000.SH", ONLY_1M_1D);
+	snapshots(&f, "2026-03-04",
+		"09:30:03 10 100 1000 10 10 10\n"
+		/* The closing auction's indications. */
+		"14:58:00 12 100 1000 10 10 10\n"
+		"14:59:30 13 100 1000 10 10 10\n"
+		"15:00:03 11 300 3200 10 11 10\n"
+		"15:00:09 14 300 3200 10 11 10");
 	advance(&f, "2026-03-04 15:31:00");
 	EXPECT(&f, "1m 09:30 10 10 10 10 100 1000 1\n"
 		   "1m 14:59 11 11 11 11 200 2200 3\n"
@@ -44,11 +42,11 @@ Test(bars_cn, without_volume_a_price_enters_nothing)
 Test(bars_cn, session_extremes_that_were_stepped_over)
 {
 	struct bars_fixture f;
-	fixture_open(&f, "600000.SH", ONLY_1M_1D, false);
-	follow(&f, "2026-03-04 08:00:00");
-	snapshot(&f, "2026-03-04 09:30:03", "10", "100", "1000", "10", "10", "10");
-	snapshot(&f, "2026-03-04 09:31:03", "10.1", "200", "2010", "10", "10.4", "9.9");
-	snapshot(&f, "2026-03-04 09:32:03", "10.2", "300", "3030", "10", "10.4", "9.9");
+	open_day(&f, "600000.SH", ONLY_1M_1D);
+	snapshots(&f, "2026-03-04",
+		"09:30:03 10 100 1000 10 10 10\n"
+		"09:31:03 10.1 200 2010 10 10.4 9.9\n"
+		"09:32:03 10.2 300 3030 10 10.4 9.9");
 	advance(&f, "2026-03-04 09:33:03");
 	EXPECT(&f, "1m 09:30 10 10 10 10 100 1000 1\n"
 		   "1m 09:31 10.1 10.4 9.9 10.1 100 1010 1\n"
@@ -60,10 +58,10 @@ Test(bars_cn, session_extremes_that_were_stepped_over)
 Test(bars_cn, across_the_lunch_break)
 {
 	struct bars_fixture f;
-	fixture_open(&f, "600000.SH", 0, false);
-	follow(&f, "2026-03-04 08:00:00");
-	snapshot(&f, "2026-03-04 11:28:30", "10", "100", "1000", "10", "10", "10");
-	snapshot(&f, "2026-03-04 11:30:02", "10.2", "300", "3040", "10", "10.2", "10");
+	open_day(&f, "600000.SH", 0);
+	snapshots(&f, "2026-03-04",
+		"11:28:30 10 100 1000 10 10 10\n"
+		"11:30:02 10.2 300 3040 10 10.2 10");
 	advance(&f, "2026-03-04 11:30:03");
 	EXPECT(&f, "1m 11:28 10 10 10 10 100 1000 1\n"
 		   "1m 11:29 10.2 10.2 10.2 10.2 200 2040 1\n"
@@ -86,13 +84,13 @@ Test(bars_cn, across_the_lunch_break)
 Test(bars_cn, close_and_fixed_price)
 {
 	struct bars_fixture f;
-	fixture_open(&f, "688001.SH", ONLY_1M_1D, false);
-	follow(&f, "2026-03-04 08:00:00");
+	open_day(&f, "688001.SH", ONLY_1M_1D);
 	snapshot(&f, "2026-03-04 14:56:59", "10", "100", "1000", "10", "10", "10");
 	advance(&f, "2026-03-04 15:00:03");
 	EXPECT(&f, "1m 14:56 10 10 10 10 100 1000 1\n");
-	snapshot(&f, "2026-03-04 15:00:04", "10.3", "600", "6150", "10", "10.3", "10");
-	snapshot(&f, "2026-03-04 15:12:00", "10.3", "700", "7180", "10", "10.3", "10");
+	snapshots(&f, "2026-03-04",
+		"15:00:04 10.3 600 6150 10 10.3 10\n"
+		"15:12:00 10.3 700 7180 10 10.3 10");
 	advance(&f, "2026-03-04 15:30:59");
 	EXPECT(&f, "1m 14:59 10.3 10.3 10.3 10.3 500 5150 1\n");
 	advance(&f, "2026-03-04 15:31:00");
@@ -108,16 +106,17 @@ Test(bars_cn, close_and_fixed_price)
 Test(bars_cn, volume_across_a_hole)
 {
 	struct bars_fixture f;
-	fixture_open(&f, "600000.SH", ONLY_1M_1D, false);
-	follow(&f, "2026-03-04 08:00:00");
-	snapshot(&f, "2026-03-04 09:30:03", "10", "100", "1000", "10", "10", "10");
-	snapshot(&f, "2026-03-04 10:00:10", "10", "200", "2000", "10", "10", "10");
+	open_day(&f, "600000.SH", ONLY_1M_1D);
+	snapshots(&f, "2026-03-04",
+		"09:30:03 10 100 1000 10 10 10\n"
+		"10:00:10 10 200 2000 10 10 10");
 	advance(&f, "2026-03-04 10:01:03");
 	EXPECT(&f, "1m 09:30 10 10 10 10 100 1000 1\n1m 10:00 10 10 10 10 100 1000 1\n");
 	lc_bars_gap(f.bars, f.symbol, at(&f, "2026-03-04 10:00:30"), at(&f, "2026-03-04 10:05:10"));
-	snapshot(&f, "2026-03-04 10:05:12", "10.5", "900", "9200", "10", "10.6", "10");
-	snapshot(&f, "2026-03-04 10:05:15", "10.4", "1000", "10240", "10", "10.6", "10");
-	snapshot(&f, "2026-03-04 10:06:15", "10.4", "1100", "11280", "10", "10.6", "10");
+	snapshots(&f, "2026-03-04",
+		"10:05:12 10.5 900 9200 10 10.6 10\n"
+		"10:05:15 10.4 1000 10240 10 10.6 10\n"
+		"10:06:15 10.4 1100 11280 10 10.6 10");
 	advance(&f, "2026-03-04 10:07:03");
 	EXPECT(&f, "1m 10:05 10.4 10.4 10.4 10.4 100 1040 1 !\n"
 		   "1m 10:06 10.4 10.4 10.4 10.4 100 1040 1\n"
@@ -140,8 +139,7 @@ static void backfill(
 Test(bars_cn, backfill_places_the_volume_of_a_hole)
 {
 	struct bars_fixture f;
-	fixture_open(&f, "600000.SH", ONLY_1M_1D, false);
-	follow(&f, "2026-03-04 08:00:00");
+	open_day(&f, "600000.SH", ONLY_1M_1D);
 	snapshot(&f, "2026-03-04 10:00:10", "10", "200", "2000", "10", "10", "10");
 	lc_bars_gap(f.bars, f.symbol, at(&f, "2026-03-04 10:00:30"), at(&f, "2026-03-04 10:02:10"));
 	snapshot(&f, "2026-03-04 10:02:12", "10.5", "900", "9200", "10", "10.6", "10");
@@ -166,8 +164,7 @@ Test(bars_cn, backfill_places_the_volume_of_a_hole)
 Test(bars_cn, short_breaks_are_no_holes)
 {
 	struct bars_fixture f;
-	fixture_open(&f, "600000.SH", ONLY_1M_1D, false);
-	follow(&f, "2026-03-04 08:00:00");
+	open_day(&f, "600000.SH", ONLY_1M_1D);
 	snapshot(&f, "2026-03-04 09:30:58", "10", "100", "1000", "10", "10", "10");
 	lc_bars_gap(f.bars, f.symbol, at(&f, "2026-03-04 09:30:59"), at(&f, "2026-03-04 09:31:02"));
 	snapshot(&f, "2026-03-04 09:31:03", "10", "200", "2000", "10", "10", "10");
@@ -188,9 +185,10 @@ Test(bars_cn, late_start)
 	fixture_open(
 		&f, "600000.SH", 1 << LC_PERIOD_1M | 1 << LC_PERIOD_5M | 1 << LC_PERIOD_1D, false);
 	follow(&f, "2026-03-04 10:02:20");
-	snapshot(&f, "2026-03-04 10:02:21", "10.2", "5000", "50000", "10", "11", "9");
-	snapshot(&f, "2026-03-04 10:02:24", "10.3", "5100", "51030", "10", "11", "9");
-	snapshot(&f, "2026-03-04 10:03:00", "10.1", "5200", "52040", "10", "11", "9");
+	snapshots(&f, "2026-03-04",
+		"10:02:21 10.2 5000 50000 10 11 9\n"
+		"10:02:24 10.3 5100 51030 10 11 9\n"
+		"10:03:00 10.1 5200 52040 10 11 9");
 	advance(&f, "2026-03-04 10:05:03");
 	EXPECT(&f, "1m 10:02 10.3 10.3 10.3 10.3 100 1030 1 !\n"
 		   "1m 10:03 10.1 10.1 10.1 10.1 100 1010 1\n"
@@ -248,11 +246,11 @@ Test(bars_cn, next_day_and_closed_days)
 Test(bars_cn, total_goes_back)
 {
 	struct bars_fixture f;
-	fixture_open(&f, "600000.SH", ONLY_1M_1D, false);
-	follow(&f, "2026-03-04 08:00:00");
-	snapshot(&f, "2026-03-04 09:30:03", "10", "1000", "10000", "10", "10", "10");
-	snapshot(&f, "2026-03-04 09:31:03", "10", "900", "9000", "10", "10", "10");
-	snapshot(&f, "2026-03-04 09:32:03", "10.1", "1000", "10010", "10", "10.1", "10");
+	open_day(&f, "600000.SH", ONLY_1M_1D);
+	snapshots(&f, "2026-03-04",
+		"09:30:03 10 1000 10000 10 10 10\n"
+		"09:31:03 10 900 9000 10 10 10\n"
+		"09:32:03 10.1 1000 10010 10 10.1 10");
 	advance(&f, "2026-03-04 15:31:00");
 	EXPECT(&f, "1m 09:30 10 10 10 10 1000 10000 1\n"
 		   "1m 09:32 10.1 10.1 10.1 10.1 100 1010 1\n"
@@ -264,8 +262,7 @@ Test(bars_cn, total_goes_back)
 Test(bars_cn, watermark_closes)
 {
 	struct bars_fixture f;
-	fixture_open(&f, "600000.SH", ONLY_1M_1D, false);
-	follow(&f, "2026-03-04 08:00:00");
+	open_day(&f, "600000.SH", ONLY_1M_1D);
 	snapshot(&f, "2026-03-04 09:30:03", "10", "100", "1000", "10", "10", "10");
 	struct lc_tick quote = {.symbol = f.symbol, .kind = LC_TICK_QUOTE};
 	quote.event_ns = at(&f, "2026-03-04 09:31:02.9");
@@ -284,13 +281,13 @@ Test(bars_cn, watermark_closes)
 Test(bars_cn, odd_shares_move_the_money_alone)
 {
 	struct bars_fixture f;
-	fixture_open(&f, "688293.SH", 1 << LC_PERIOD_1M | 1 << LC_PERIOD_5M, false);
-	follow(&f, "2026-03-04 08:00:00");
-	snapshot(&f, "2026-03-04 09:30:03", "10", "100", "1000", "10", "10", "10");
-	snapshot(&f, "2026-03-04 09:30:33", "10", "100", "1070", "10", "10", "10");
-	snapshot(&f, "2026-03-04 09:31:03", "10", "100", "1100", "10", "10", "10");
-	snapshot(&f, "2026-03-04 09:32:03", "10", "100", "1130", "10", "10", "10");
-	snapshot(&f, "2026-03-04 09:32:33", "10", "200", "2130", "10", "10", "10");
+	open_day(&f, "688293.SH", 1 << LC_PERIOD_1M | 1 << LC_PERIOD_5M);
+	snapshots(&f, "2026-03-04",
+		"09:30:03 10 100 1000 10 10 10\n"
+		"09:30:33 10 100 1070 10 10 10\n"
+		"09:31:03 10 100 1100 10 10 10\n"
+		"09:32:03 10 100 1130 10 10 10\n"
+		"09:32:33 10 200 2130 10 10 10");
 	advance(&f, "2026-03-04 09:35:03");
 	EXPECT(&f, "1m 09:30 10 10 10 10 100 1070 2\n"
 		   "1m 09:32 10 10 10 10 100 1030 2\n"

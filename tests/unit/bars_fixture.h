@@ -12,6 +12,9 @@
 #define SECOND INT64_C(1000000000)
 #define MINUTE (60 * SECOND)
 #define SAID_MAX 20000
+#define TAPE_WORDS 7
+
+enum { ONLY_1M_1D = 1 << LC_PERIOD_1M | 1 << LC_PERIOD_1D };
 
 struct bars_fixture {
 	struct lc_symbols *symbols;
@@ -98,6 +101,25 @@ static inline void follow(struct bars_fixture *f, const char *when)
 	cr_assert_eq(lc_bars_follow(f->bars, f->symbol, at(f, when)), LC_OK);
 }
 
+/* Opens a Wednesday on which all markets trade. */
+static inline void open_day(struct bars_fixture *f, const char *symbol, unsigned periods)
+{
+	fixture_open(f, symbol, periods, false);
+	follow(f, "2026-03-04 08:00:00");
+}
+
+/* The words of a tape's next line: how many; 0 at its end. */
+static inline int next_line(const char **tape, char words[TAPE_WORDS][24])
+{
+	char line[TAPE_WORDS * 24];
+	size_t len = strcspn(*tape, "\n");
+	snprintf(line, sizeof line, "%.*s", (int)len, *tape);
+	*tape += len + ((*tape)[len] == '\n');
+	int count = sscanf(line, "%23s %23s %23s %23s %23s %23s %23s", words[0], words[1], words[2],
+		words[3], words[4], words[5], words[6]);
+	return count > 0 ? count : 0;
+}
+
 /* A snapshot: price, total volume, total amount; open, high and low "" when not given. */
 static inline struct lc_tick snapshot_tick(struct bars_fixture *f, const char *when,
 	const char *price, const char *volume, const char *amount, const char *open,
@@ -131,6 +153,19 @@ static inline void snapshot(struct bars_fixture *f, const char *when, const char
 	lc_bars_tick(f->bars, &tick);
 }
 
+/* A tape of snapshots, a line each: "09:30:03 price volume amount", then open, high and low when
+ * they are given. */
+static inline void snapshots(struct bars_fixture *f, const char *day, const char *tape)
+{
+	char w[TAPE_WORDS][24], when[64];
+	for (int n; (n = next_line(&tape, w)) > 0;) {
+		cr_assert(n == 4 || n == 7, "%s has %d words", w[0], n);
+		snprintf(when, sizeof when, "%s %s", day, w[0]);
+		snapshot(f, when, w[1], w[2], w[3], n == 7 ? w[4] : "", n == 7 ? w[5] : "",
+			n == 7 ? w[6] : "");
+	}
+}
+
 /* A trade with conditions of one character each: "@I". */
 static inline struct lc_tick trade_tick(struct bars_fixture *f, const char *when, const char *price,
 	const char *size, const char *conditions)
@@ -156,6 +191,17 @@ static inline void trade(struct bars_fixture *f, const char *when, const char *p
 {
 	struct lc_tick tick = trade_tick(f, when, price, size, conditions);
 	lc_bars_tick(f->bars, &tick);
+}
+
+/* A tape of trades, a line each: "09:30:03 price size", then conditions when there are any. */
+static inline void trades(struct bars_fixture *f, const char *day, const char *tape)
+{
+	char w[TAPE_WORDS][24], when[64];
+	for (int n; (n = next_line(&tape, w)) > 0;) {
+		cr_assert(n == 3 || n == 4, "%s has %d words", w[0], n);
+		snprintf(when, sizeof when, "%s %s", day, w[0]);
+		trade(f, when, w[1], w[2], n == 4 ? w[3] : "");
+	}
 }
 
 static inline void advance(struct bars_fixture *f, const char *when)

@@ -2,20 +2,17 @@
  * of the minute in which they changed, and the sums hold. */
 #include "bars_fixture.h"
 
-enum { ONLY_1M_1D = 1 << LC_PERIOD_1M | 1 << LC_PERIOD_1D };
-
-static void told_by(struct bars_fixture *f, uint8_t source, const char *when, const char *price,
-	const char *volume, const char *amount)
+/* A tape of snapshots with their source: "1 09:30:03 price volume amount". */
+static void told(struct bars_fixture *f, const char *tape)
 {
-	struct lc_tick tick = snapshot_tick(f, when, price, volume, amount, "", "", "");
-	tick.source = source;
-	lc_bars_tick(f->bars, &tick);
-}
-
-static void open_day(struct bars_fixture *f)
-{
-	fixture_open(f, "600000.SH", ONLY_1M_1D, false);
-	follow(f, "2026-03-04 08:00:00");
+	char w[TAPE_WORDS][24], when[64];
+	for (int n; (n = next_line(&tape, w)) > 0;) {
+		cr_assert_eq(n, 5, "%s has %d words", w[1], n);
+		snprintf(when, sizeof when, "2026-03-04 %s", w[1]);
+		struct lc_tick tick = snapshot_tick(f, when, w[2], w[3], w[4], "", "", "");
+		tick.source = (uint8_t)atoi(w[0]);
+		lc_bars_tick(f->bars, &tick);
+	}
 }
 
 /* B knows 300 more than A: they were traded sometime between the two, in no minute, at prices that
@@ -23,13 +20,13 @@ static void open_day(struct bars_fixture *f)
 Test(bars_sources, one_that_knows_more)
 {
 	struct bars_fixture f;
-	open_day(&f);
-	told_by(&f, 1, "2026-03-04 09:30:03", "10", "1000", "10000");
-	told_by(&f, 1, "2026-03-04 09:31:03", "10", "1500", "15000");
-	told_by(&f, 2, "2026-03-04 09:32:03", "10", "1800", "18000");
-	told_by(&f, 2, "2026-03-04 09:33:03", "10.2", "1900", "19020");
-	told_by(&f, 1, "2026-03-04 09:34:03", "10.1", "1600", "16020"); /* back */
-	told_by(&f, 1, "2026-03-04 09:35:03", "10.1", "2600", "26120");
+	open_day(&f, "600000.SH", ONLY_1M_1D);
+	told(&f, "1 09:30:03 10 1000 10000\n"
+		 "1 09:31:03 10 1500 15000\n"
+		 "2 09:32:03 10 1800 18000\n"
+		 "2 09:33:03 10.2 1900 19020\n"
+		 "1 09:34:03 10.1 1600 16020\n" /* back */
+		 "1 09:35:03 10.1 2600 26120");
 	advance(&f, "2026-03-04 15:31:00");
 	EXPECT(&f, "1m 09:30 10 10 10 10 1000 10000 1\n"
 		   "1m 09:31 10 10 10 10 500 5000 1 !\n"
@@ -43,13 +40,13 @@ Test(bars_sources, one_that_knows_more)
 Test(bars_sources, one_that_knows_less)
 {
 	struct bars_fixture f;
-	open_day(&f);
-	told_by(&f, 1, "2026-03-04 09:30:03", "10", "1000", "10000");
-	told_by(&f, 2, "2026-03-04 09:31:03", "10", "900", "9000");
-	told_by(&f, 2, "2026-03-04 09:32:03", "10.3", "1000", "10030");
-	told_by(&f, 2, "2026-03-04 09:33:03", "10.1", "1200", "12050");
-	told_by(&f, 1, "2026-03-04 09:34:03", "10", "1350", "13550"); /* back */
-	told_by(&f, 1, "2026-03-04 09:35:03", "10", "1400", "14050");
+	open_day(&f, "600000.SH", ONLY_1M_1D);
+	told(&f, "1 09:30:03 10 1000 10000\n"
+		 "2 09:31:03 10 900 9000\n"
+		 "2 09:32:03 10.3 1000 10030\n"
+		 "2 09:33:03 10.1 1200 12050\n"
+		 "1 09:34:03 10 1350 13550\n" /* back */
+		 "1 09:35:03 10 1400 14050");
 	advance(&f, "2026-03-04 15:31:00");
 	EXPECT(&f, "1m 09:30 10 10 10 10 1000 10000 1\n"
 		   "1m 09:32 10.3 10.3 10.3 10.3 0 0 1\n"
@@ -63,11 +60,10 @@ Test(bars_sources, one_that_knows_less)
 Test(bars_sources, trades_and_snapshots_in_one_day)
 {
 	struct bars_fixture f;
-	fixture_open(&f, "AAPL", ONLY_1M_1D, false);
-	follow(&f, "2026-03-04 08:00:00");
+	open_day(&f, "AAPL", ONLY_1M_1D);
 	trade(&f, "2026-03-04 09:30:03", "200", "100", "@");
-	told_by(&f, 2, "2026-03-04 09:31:03", "200", "150", "30000");
-	told_by(&f, 2, "2026-03-04 09:32:03", "201", "250", "50100");
+	told(&f, "2 09:31:03 200 150 30000\n"
+		 "2 09:32:03 201 250 50100");
 	trade(&f, "2026-03-04 09:33:03", "202", "10", "@");
 	advance(&f, "2026-03-05 03:00:00");
 	EXPECT(&f, "1m 09:30 200 200 200 200 100 20000 1 !\n"

@@ -1,8 +1,6 @@
 /* Golden tapes of US trades, their bars worked out by hand from the rules. */
 #include "bars_fixture.h"
 
-enum { ONLY_1M_1D = 1 << LC_PERIOD_1M | 1 << LC_PERIOD_1D };
-
 static void cancel(struct bars_fixture *f, const char *when, const char *price, const char *size)
 {
 	struct lc_tick tick = trade_tick(f, when, price, size, "");
@@ -46,20 +44,21 @@ static void refer(struct bars_fixture *f, const char *when, const char *open, co
 Test(bars_us, session_and_closing_print)
 {
 	struct bars_fixture f;
-	fixture_open(&f, "IBM", ONLY_1M_1D, false);
-	follow(&f, "2026-03-04 08:00:00");
-	trade(&f, "2026-03-04 09:29:59.9", "99", "100", "T");
-	trade(&f, "2026-03-04 09:30:00.1", "100", "100", "O");
-	trade(&f, "2026-03-04 09:30:30", "101", "50", "@");
-	trade(&f, "2026-03-04 15:59:59.9", "102", "10", "@");
-	trade(&f, "2026-03-04 16:00:00.5", "110", "30", "T");
+	open_day(&f, "IBM", ONLY_1M_1D);
+	trades(&f, "2026-03-04",
+		"09:29:59.9 99 100 T\n"
+		"09:30:00.1 100 100 O\n"
+		"09:30:30 101 50 @\n"
+		"15:59:59.9 102 10 @\n"
+		"16:00:00.5 110 30 T");
 	advance(&f, "2026-03-04 16:00:03");
 	EXPECT(&f, "1m 09:30 100 101 100 101 150 15050 2\n"
 		   "1m 15:59 102 102 102 102 10 1020 1\n"
 		   "1d 00:00 100 102 100 102 160 16070 3\n");
-	trade(&f, "2026-03-04 16:01:12", "103", "5000", "6");
-	/* The official close updates nothing. */
-	trade(&f, "2026-03-04 16:01:13", "104", "5000", "M");
+	trades(&f, "2026-03-04",
+		"16:01:12 103 5000 6\n"
+		/* The official close updates nothing. */
+		"16:01:13 104 5000 M");
 	advance(&f, "2026-03-04 16:01:14");
 	EXPECT(&f, "1d 00:00 100 102 100 103 5160 531070 4 r1\n");
 	fixture_close(&f);
@@ -69,15 +68,15 @@ Test(bars_us, session_and_closing_print)
 Test(bars_us, trades_that_are_not_eligible)
 {
 	struct bars_fixture f;
-	fixture_open(&f, "IBM", ONLY_1M_1D, false);
-	follow(&f, "2026-03-04 08:00:00");
-	trade(&f, "2026-03-04 09:30:01", "100", "100", "@");
-	trade(&f, "2026-03-04 09:30:02", "120", "7", "I");
-	/* Reported out of sequence: high and low, not last. */
-	trade(&f, "2026-03-04 09:30:03", "101", "10", "Z");
-	trade(&f, "2026-03-04 09:30:04", "90", "9", "M");
-	/* A minute of odd lots alone stays at the price before. */
-	trade(&f, "2026-03-04 09:31:00", "130", "3", "I");
+	open_day(&f, "IBM", ONLY_1M_1D);
+	trades(&f, "2026-03-04",
+		"09:30:01 100 100 @\n"
+		"09:30:02 120 7 I\n"
+		/* Reported out of sequence: high and low, not last. */
+		"09:30:03 101 10 Z\n"
+		"09:30:04 90 9 M\n"
+		/* A minute of odd lots alone stays at the price before. */
+		"09:31:00 130 3 I");
 	advance(&f, "2026-03-04 16:00:03");
 	EXPECT(&f, "1m 09:30 100 101 100 100 117 11850 3\n"
 		   "1m 09:31 100 100 100 100 3 390 1\n"
@@ -89,11 +88,11 @@ Test(bars_us, trades_that_are_not_eligible)
 Test(bars_us, late_trade)
 {
 	struct bars_fixture f;
-	fixture_open(&f, "IBM", 1 << LC_PERIOD_1M | 1 << LC_PERIOD_5M, false);
-	follow(&f, "2026-03-04 08:00:00");
-	trade(&f, "2026-03-04 09:30:10", "100", "10", "@");
-	trade(&f, "2026-03-04 09:30:50", "101", "10", "@");
-	trade(&f, "2026-03-04 09:36:00", "102", "10", "@");
+	open_day(&f, "IBM", 1 << LC_PERIOD_1M | 1 << LC_PERIOD_5M);
+	trades(&f, "2026-03-04",
+		"09:30:10 100 10 @\n"
+		"09:30:50 101 10 @\n"
+		"09:36:00 102 10 @");
 	advance(&f, "2026-03-04 09:36:00");
 	EXPECT(&f, "1m 09:30 100 101 100 101 20 2010 2\n5m 09:30 100 101 100 101 20 2010 2\n");
 	late(&f, "2026-03-04 09:30:05", "99", "1");
@@ -111,12 +110,12 @@ Test(bars_us, late_trade)
 Test(bars_us, cancel)
 {
 	struct bars_fixture f;
-	fixture_open(&f, "IBM", ONLY_1M_1D, false);
-	follow(&f, "2026-03-04 08:00:00");
-	trade(&f, "2026-03-04 09:30:10", "100", "10", "@");
-	trade(&f, "2026-03-04 09:30:20", "105", "20", "@");
-	trade(&f, "2026-03-04 09:30:30", "103", "30", "@");
-	trade(&f, "2026-03-04 09:30:40", "101", "40", "@");
+	open_day(&f, "IBM", ONLY_1M_1D);
+	trades(&f, "2026-03-04",
+		"09:30:10 100 10 @\n"
+		"09:30:20 105 20 @\n"
+		"09:30:30 103 30 @\n"
+		"09:30:40 101 40 @");
 	advance(&f, "2026-03-04 09:31:03");
 	EXPECT(&f, "1m 09:30 100 105 100 101 100 10230 4\n");
 	cancel(&f, "2026-03-04 09:30:30", "103", "30");
@@ -147,12 +146,12 @@ Test(bars_us, cancel)
 Test(bars_us, correction)
 {
 	struct bars_fixture f;
-	fixture_open(&f, "IBM", ONLY_1M_1D, false);
-	follow(&f, "2026-03-04 08:00:00");
-	trade(&f, "2026-03-04 09:30:10", "100", "10", "@");
-	trade(&f, "2026-03-04 09:30:20", "102", "20", "@");
-	trade(&f, "2026-03-04 09:30:30", "104", "20", "@");
-	trade(&f, "2026-03-04 09:30:40", "103", "10", "@");
+	open_day(&f, "IBM", ONLY_1M_1D);
+	trades(&f, "2026-03-04",
+		"09:30:10 100 10 @\n"
+		"09:30:20 102 20 @\n"
+		"09:30:30 104 20 @\n"
+		"09:30:40 103 10 @");
 	correct(&f, "2026-03-04 09:30:20", "102", "20", "101", "25");
 	advance(&f, "2026-03-04 16:00:03");
 	/* 1000 + 2040 + 2080 + 1030 - 2040 + 2525 */
@@ -173,8 +172,9 @@ Test(bars_us, late_start_with_a_reference)
 	cr_assert_eq(lc_bars_day(f.bars, f.symbol, at(&f, "2026-03-04 10:00:22"), &day), LC_OK);
 	cr_assert_not(day.complete);
 	refer(&f, "2026-03-04 10:00:23", "100", "105", "98", "101", "5000");
-	trade(&f, "2026-03-04 10:00:22", "101", "20", "@");
-	trade(&f, "2026-03-04 10:00:24", "106", "30", "@");
+	trades(&f, "2026-03-04",
+		"10:00:22 101 20 @\n"
+		"10:00:24 106 30 @");
 	advance(&f, "2026-03-04 16:00:03");
 	EXPECT(&f, "1m 10:00 101 106 101 106 60 6210 3 !\n"
 		   "1d 00:00 100 106 98 106 5030 6210 3 gap=4970\n");
@@ -186,8 +186,7 @@ Test(bars_us, late_start_with_a_reference)
 Test(bars_us, gap_and_backfill)
 {
 	struct bars_fixture f;
-	fixture_open(&f, "IBM", ONLY_1M_1D, false);
-	follow(&f, "2026-03-04 08:00:00");
+	open_day(&f, "IBM", ONLY_1M_1D);
 	trade(&f, "2026-03-04 10:00:10", "100", "10", "@");
 	advance(&f, "2026-03-04 10:01:03");
 	f.n_said = 0;
@@ -216,13 +215,14 @@ Test(bars_us, extended_hours)
 	struct bars_fixture f;
 	fixture_open(&f, "IBM", 1 << LC_PERIOD_60M | 1 << LC_PERIOD_1D, true);
 	follow(&f, "2026-03-04 03:00:00");
-	trade(&f, "2026-03-04 04:00:01", "99", "100", "T");
-	trade(&f, "2026-03-04 09:29:00", "99.5", "100", "T");
-	trade(&f, "2026-03-04 09:30:01", "100", "100", "@");
-	trade(&f, "2026-03-04 15:59:59", "101", "100", "@");
-	trade(&f, "2026-03-04 16:00:01", "102", "100", "T");
-	trade(&f, "2026-03-04 19:59:59", "103", "100", "T");
-	trade(&f, "2026-03-04 20:00:01", "104", "100", "T");
+	trades(&f, "2026-03-04",
+		"04:00:01 99 100 T\n"
+		"09:29:00 99.5 100 T\n"
+		"09:30:01 100 100 @\n"
+		"15:59:59 101 100 @\n"
+		"16:00:01 102 100 T\n"
+		"19:59:59 103 100 T\n"
+		"20:00:01 104 100 T");
 	advance(&f, "2026-03-04 20:00:03");
 	EXPECT(&f, "60m 04:00 99 99 99 99 100 9900 1\n"
 		   "60m 09:00 99.5 99.5 99.5 99.5 100 9950 1\n"
@@ -257,8 +257,9 @@ Test(bars_us, half_day_and_daylight_saving)
 		EXPECT(&f,
 			"1m 09:30 100 100 100 100 10 1000 1\n1d 00:00 100 100 100 100 10 1000 1\n");
 	}
-	trade(&f, "2026-11-27 12:59:59", "100", "10", "@");
-	trade(&f, "2026-11-27 13:00:00", "101", "10", "T");
+	trades(&f, "2026-11-27",
+		"12:59:59 100 10 @\n"
+		"13:00:00 101 10 T");
 	advance(&f, "2026-11-27 13:00:03");
 	EXPECT(&f, "1m 12:59 100 100 100 100 10 1000 1\n1d 00:00 100 100 100 100 10 1000 1\n");
 	fixture_close(&f);
@@ -296,8 +297,7 @@ Test(bars_us, the_calendar_changes_in_the_day)
 	snprintf(path, sizeof path, "%s/us.csv", dir);
 	struct bars_fixture f;
 	struct lc_error err;
-	fixture_open(&f, "IBM", ONLY_1M_1D, false);
-	follow(&f, "2026-03-04 08:00:00");
+	open_day(&f, "IBM", ONLY_1M_1D);
 	trade(&f, "2026-03-04 09:30:10", "100", "10", "@");
 	advance(&f, "2026-03-04 11:00:00");
 	EXPECT(&f, "1m 09:30 100 100 100 100 10 1000 1\n");
@@ -305,8 +305,9 @@ Test(bars_us, the_calendar_changes_in_the_day)
 	cr_assert_eq(lc_calendar_write(dir, LC_MARKET_US, day, 12 * 60, "", &err), LC_OK);
 	cr_assert_eq(lc_calendar_reload(f.calendar, dir, NULL, &err), LC_OK);
 	lc_bars_calendar(f.bars, f.calendar);
-	trade(&f, "2026-03-04 11:59:59", "101", "10", "@");
-	trade(&f, "2026-03-04 12:00:01", "102", "10", "@");
+	trades(&f, "2026-03-04",
+		"11:59:59 101 10 @\n"
+		"12:00:01 102 10 @");
 	advance(&f, "2026-03-04 12:00:03");
 	EXPECT(&f, "1m 11:59 101 101 101 101 10 1010 1\n1d 00:00 100 101 100 101 20 2010 2\n");
 	cr_assert_eq(lc_calendar_write(dir, LC_MARKET_US, day, -1, "", &err), LC_OK);
