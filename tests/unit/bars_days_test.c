@@ -90,39 +90,63 @@ static void assert_day(
 
 /* --- mainland: level-1 snapshots --- */
 
+/* Where a recording has what: numbers of fields. */
+struct columns {
+	int count, time, prev_close, price, open, high, low, volume, amount;
+};
+
+/* Plays a recorded day of snapshots, with a header line, and lets the bars close behind each;
+ * returns the rows, and the last one's time. */
+static int play_snapshots(struct bars_fixture *f, const char *name, const char *date,
+	const struct columns *at_field, int64_t *last_ns)
+{
+	FILE *file = open_data(name);
+	char line[2000], when[40], *fields[ROW_FIELDS];
+	int rows = 0;
+	cr_assert(fgets(line, sizeof line, file));
+	while (fgets(line, sizeof line, file)) {
+		cr_assert_geq(split(line, fields), at_field->count);
+		const char *time = fields[at_field->time], *behind_date = strchr(time, 'T');
+		snprintf(when, sizeof when, "%s %s", date, behind_date ? behind_date + 1 : time);
+		struct lc_tick tick = {.symbol = f->symbol,
+			.kind = LC_TICK_SNAPSHOT,
+			.event_ns = at(f, when),
+			.has = LC_HAS_VOLUME | LC_HAS_AMOUNT};
+		tick.volume = dec(fields[at_field->volume]);
+		tick.amount = dec(fields[at_field->amount]);
+		put_price(&tick, LC_HAS_PREV_CLOSE, &tick.prev_close, fields[at_field->prev_close]);
+		put_price(&tick, LC_HAS_PRICE, &tick.price, fields[at_field->price]);
+		put_price(&tick, LC_HAS_OPEN, &tick.open, fields[at_field->open]);
+		put_price(&tick, LC_HAS_HIGH, &tick.high, fields[at_field->high]);
+		put_price(&tick, LC_HAS_LOW, &tick.low, fields[at_field->low]);
+		lc_bars_tick(f->bars, &tick);
+		while (lc_bars_advance(f->bars, f->market, tick.event_ns)) {
+		}
+		*last_ns = tick.event_ns;
+		rows++;
+	}
+	fclose(file);
+	return rows;
+}
+
 Test(bars_days, sh688293_20230323_snapshots)
 {
 	struct bars_fixture f;
 	fixture_open(&f, "688293.SH", 0, false);
-	FILE *file = open_data("day-cn-sh688293-20230323-snapshots.csv");
-	char line[2000], *fields[ROW_FIELDS];
-	cr_assert(fgets(line, sizeof line, file));
 	/* The calendar begins in 2024; before, weekdays are sessions, as this Thursday was. */
 	follow(&f, "2023-03-23 08:00:00");
-	int rows = 0;
-	int64_t now = 0;
-	while (fgets(line, sizeof line, file)) {
-		cr_assert_geq(split(line, fields), 11);
-		char when[40];
-		snprintf(when, sizeof when, "2023-03-23 %s", fields[2]);
-		struct lc_tick tick = {.symbol = f.symbol,
-			.kind = LC_TICK_SNAPSHOT,
-			.event_ns = at(&f, when),
-			.has = LC_HAS_VOLUME | LC_HAS_AMOUNT};
-		tick.volume = dec(fields[4]);
-		tick.amount = dec(fields[5]);
-		put_price(&tick, LC_HAS_PREV_CLOSE, &tick.prev_close, fields[3]);
-		put_price(&tick, LC_HAS_PRICE, &tick.price, fields[6]);
-		put_price(&tick, LC_HAS_OPEN, &tick.open, fields[7]);
-		put_price(&tick, LC_HAS_HIGH, &tick.high, fields[9]);
-		put_price(&tick, LC_HAS_LOW, &tick.low, fields[10]);
-		lc_bars_tick(f.bars, &tick);
-		while (lc_bars_advance(f.bars, f.market, tick.event_ns)) {
-		}
-		now = tick.event_ns;
-		rows++;
-	}
-	fclose(file);
+	const struct columns columns = {.count = 11,
+		.time = 2,
+		.prev_close = 3,
+		.volume = 4,
+		.amount = 5,
+		.price = 6,
+		.open = 7,
+		.high = 9,
+		.low = 10};
+	int64_t now;
+	int rows = play_snapshots(
+		&f, "day-cn-sh688293-20230323-snapshots.csv", "2023-03-23", &columns, &now);
 	cr_assert_eq(rows, 2386);
 	finish(&f, now);
 	struct lc_bar day;
@@ -155,32 +179,19 @@ Test(bars_days, sh600103_20211201_morning)
 {
 	struct bars_fixture f;
 	fixture_open(&f, "600103.SH", 0, false);
-	FILE *file = open_data("day-cn-sh600103-20211201-morning-snapshots.csv");
-	char line[2000], *fields[ROW_FIELDS];
-	cr_assert(fgets(line, sizeof line, file));
 	follow(&f, "2021-12-01 08:00:00");
-	int64_t now = 0;
-	int rows = 0;
-	while (fgets(line, sizeof line, file)) {
-		cr_assert_geq(split(line, fields), 9);
-		char when[40];
-		snprintf(when, sizeof when, "2021-12-01 %s", fields[1] + 11);
-		struct lc_tick tick = {.symbol = f.symbol,
-			.kind = LC_TICK_SNAPSHOT,
-			.event_ns = at(&f, when),
-			.has = LC_HAS_VOLUME | LC_HAS_AMOUNT};
-		tick.volume = dec(fields[7]);
-		tick.amount = dec(fields[8]);
-		put_price(&tick, LC_HAS_PREV_CLOSE, &tick.prev_close, fields[2]);
-		put_price(&tick, LC_HAS_OPEN, &tick.open, fields[3]);
-		put_price(&tick, LC_HAS_HIGH, &tick.high, fields[4]);
-		put_price(&tick, LC_HAS_LOW, &tick.low, fields[5]);
-		put_price(&tick, LC_HAS_PRICE, &tick.price, fields[6]);
-		lc_bars_tick(f.bars, &tick);
-		now = tick.event_ns;
-		rows++;
-	}
-	fclose(file);
+	const struct columns columns = {.count = 9,
+		.time = 1, /* with the date */
+		.prev_close = 2,
+		.open = 3,
+		.high = 4,
+		.low = 5,
+		.price = 6,
+		.volume = 7,
+		.amount = 8};
+	int64_t now;
+	int rows = play_snapshots(
+		&f, "day-cn-sh600103-20211201-morning-snapshots.csv", "2021-12-01", &columns, &now);
 	cr_assert_eq(rows, 1284);
 	/* The vendor's last row is the day so far; half past ten ends the last bars. */
 	finish(&f, at(&f, "2021-12-01 10:30:03"));
@@ -263,19 +274,16 @@ static struct lc_decimal dollars(const char *text)
 	return lc_decimal_scale(dec(text), -4);
 }
 
-/* LEAN's minutes, stamped at their start. Those outside of the session have no place. */
-static int us_day(struct bars_fixture *f, const char *symbol, const char *name, const char *date,
-	struct lc_bar *day)
+/* LEAN's minutes, stamped at their start. Those outside of the session have no place; returns how
+ * many have one. */
+static int put_minutes(struct bars_fixture *f, const char *name, int64_t midnight_ns)
 {
 	FILE *file = open_data(name);
 	char line[200], *fields[ROW_FIELDS];
 	int placed = 0;
-	fixture_open(f, symbol, 0, false);
-	int64_t from = midnight(f, date);
-	cr_assert_eq(lc_bars_follow(f->bars, f->symbol, from), LC_OK);
 	while (fgets(line, sizeof line, file)) {
 		split(line, fields);
-		struct lc_bar bar = minute_bar(f, from + atoll(fields[0]) * 1000000);
+		struct lc_bar bar = minute_bar(f, midnight_ns + atoll(fields[0]) * 1000000);
 		bar.open = dollars(fields[1]);
 		bar.high = dollars(fields[2]);
 		bar.low = dollars(fields[3]);
@@ -284,6 +292,16 @@ static int us_day(struct bars_fixture *f, const char *symbol, const char *name, 
 		placed += lc_bars_replace(f->bars, &bar) == LC_OK;
 	}
 	fclose(file);
+	return placed;
+}
+
+static int us_day(struct bars_fixture *f, const char *symbol, const char *name, const char *date,
+	struct lc_bar *day)
+{
+	fixture_open(f, symbol, 0, false);
+	int64_t from = midnight(f, date);
+	cr_assert_eq(lc_bars_follow(f->bars, f->symbol, from), LC_OK);
+	int placed = put_minutes(f, name, from);
 	finish(f, from + 21 * 60 * MINUTE);
 	cr_assert_eq(lc_bars_day(f->bars, f->symbol, from + 21 * 60 * MINUTE, day), LC_OK);
 	return placed;
@@ -331,20 +349,7 @@ Test(bars_days, goog_20151224_closes_early)
 	lc_bars_calendar(f.bars, overlaid);
 	int64_t from = midnight(&f, "2015-12-24");
 	cr_assert_eq(lc_bars_follow(f.bars, f.symbol, from), LC_OK);
-	FILE *file = open_data("day-us-goog-20151224-halfday-minute-trade.csv");
-	char line[200], *fields[ROW_FIELDS];
-	int placed = 0;
-	while (fgets(line, sizeof line, file)) {
-		split(line, fields);
-		struct lc_bar bar = minute_bar(&f, from + atoll(fields[0]) * 1000000);
-		bar.open = dollars(fields[1]);
-		bar.high = dollars(fields[2]);
-		bar.low = dollars(fields[3]);
-		bar.close = dollars(fields[4]);
-		bar.volume = dec(fields[5]);
-		placed += lc_bars_replace(f.bars, &bar) == LC_OK;
-	}
-	fclose(file);
+	int placed = put_minutes(&f, "day-us-goog-20151224-halfday-minute-trade.csv", from);
 	cr_assert_eq(placed, 210);
 	finish(&f, from + 13 * 60 * MINUTE + 3 * SECOND);
 	struct lc_bar day;
