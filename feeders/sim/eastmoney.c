@@ -186,9 +186,7 @@ static void serve_get(struct sim *sim, struct lc_exchange *exchange, bool single
 		put_list(sim, query, array, &out);
 		lc_buf_putc(&out, '}');
 	}
-	if (sim_faults_take(&sim->faults.correct_left)) {
-		out.len /= 2; /* a body that breaks off */
-	}
+	sim_poll_break_off(sim, &out);
 	reply(sim, exchange, &out);
 }
 
@@ -291,10 +289,7 @@ static bool is_followed(const struct sim *sim, size_t index)
 
 static enum lc_err start(struct sim *sim, struct lc_error *err)
 {
-	enum lc_err rc = sim_tape_begin(sim, err);
-	if (rc != LC_OK) {
-		return rc;
-	}
+	(void)err;
 	struct eastmoney *em = calloc(1, sizeof(*em));
 	if (em == NULL) {
 		return LC_ERR_NOMEM;
@@ -319,6 +314,7 @@ const struct sim_vendor sim_eastmoney = {
 	.name = "eastmoney",
 	.scheme = "http",
 	.path = "",
+	.tapes = SIM_TAPES_OF_SNAPSHOTS,
 	.start = start,
 	.on_request = on_request,
 	.on_turn = on_turn,

@@ -1,4 +1,5 @@
-/* EastMoney's event streams: the first event is whole, later ones carry what changed. */
+/* EastMoney's event streams: the first event is whole, later ones carry what changed. Faults beside
+ * the common ones: duplicate (an event twice), zero (no last price). */
 #include "eastmoney_priv.h"
 
 #include <stdlib.h>
@@ -10,8 +11,28 @@ static void say(struct em_stream *stream, struct lc_buf *text)
 {
 	lc_buf_puts(text, "}\n\n");
 	sim_sent_flush(stream->sim);
-	lc_exchange_write(stream->exchange, text->data, text->len);
-	stream->sim->stats.frames++;
+	do {
+		lc_exchange_write(stream->exchange, text->data, text->len);
+		stream->sim->stats.frames++;
+	} while (sim_faults_take(&stream->sim->faults.duplicate_left));
+}
+
+/* How many fields of the row changed. With a price of 0 when a fault says so. */
+static size_t say_row(struct em_stream *stream, size_t row, struct lc_buf *text)
+{
+	struct sim *sim = stream->sim;
+	const struct em_query *query = &stream->query;
+	struct sim_symbol *symbol = query->rows[row];
+	int64_t last = symbol->last;
+	if (sim_faults_take(&sim->faults.zero_left)) {
+		symbol->last = 0;
+	}
+	size_t fields = em_put_row(query, symbol, stream->known + row * query->field_count, text);
+	if (fields > 0) {
+		em_count(sim, symbol, false);
+	}
+	symbol->last = last;
+	return fields;
 }
 
 /* What changed since the last event, or everything in the first. */
@@ -31,13 +52,11 @@ static bool say_rows(struct em_stream *stream, struct lc_buf *text)
 		if (!query->single) {
 			lc_buf_printf(text, "%s\"%zu\":", said == 0 ? "" : ",", i);
 		}
-		uint32_t *known = stream->known + i * query->field_count;
-		if (em_put_row(query, query->rows[i], known, text) == 0) {
+		if (say_row(stream, i, text) == 0) {
 			text->len = before;
 			continue;
 		}
 		said++;
-		em_count(sim, query->rows[i], false);
 	}
 	if (said == 0) {
 		return false;

@@ -217,3 +217,34 @@ const char *sim_held_back(const struct sim *sim)
 	       : sim->faults.half_open_until_ns > now_ns ? "half-open"
 							 : NULL;
 }
+
+int64_t sim_faults_left(const struct sim *sim)
+{
+	const struct sim_faults *f = &sim->faults;
+	return (int64_t)f->pending_count + f->refuse_left + f->ban_left + f->duplicate_left +
+	       f->disorder_left + f->zero_left + f->auth_left + f->sub_left + f->correct_left +
+	       f->page_left + f->empty_left;
+}
+
+void sim_poll_fault(struct sim *sim, const struct sim_fault *fault)
+{
+	struct sim_faults *faults = &sim->faults;
+	faults->page_left += fault->kind == SIM_FAULT_MALFORMED ? fault->count : 0;
+	faults->empty_left += fault->kind == SIM_FAULT_CUT ? fault->count : 0;
+}
+
+bool sim_poll_spoiled(struct sim *sim, struct lc_buf *out)
+{
+	if (sim_faults_take(&sim->faults.page_left)) {
+		lc_buf_puts(out, "<html><body>please verify</body></html>");
+		return true;
+	}
+	return sim_faults_take(&sim->faults.empty_left);
+}
+
+void sim_poll_break_off(struct sim *sim, struct lc_buf *out)
+{
+	if (sim_faults_take(&sim->faults.correct_left)) {
+		out->len = out->len * 3 / 4;
+	}
+}

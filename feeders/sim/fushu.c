@@ -1,5 +1,5 @@
 /* FuShu as the replaced system describes it: one poll for all symbols, in two shapes of answer. The
- * vendor itself is unverified. */
+ * vendor itself is unverified. Faults beside the common ones are Tencent's. */
 #include "sim_priv.h"
 
 #include "livecore/zone.h"
@@ -102,6 +102,10 @@ static void put_rows(struct sim *sim, struct lc_buf *out, const char *symbols)
 		lc_buf_puts(out, first ? "" : ",");
 		first = false;
 		put_row(sim, out, symbol);
+		if (sim_faults_take(&sim->faults.duplicate_left)) {
+			lc_buf_putc(out, ',');
+			put_row(sim, out, symbol);
+		}
 	}
 	sim_log_subscribe(sim, count, strlen(symbols), false);
 }
@@ -135,14 +139,12 @@ static void on_request(struct sim *sim, struct lc_exchange *exchange)
 	}
 	struct lc_buf out;
 	lc_buf_init(&out, 4 << 20);
-	lc_buf_puts(&out, "{\"data\":[");
 	const char *symbols = lc_exchange_query(exchange, "symbols");
-	if (symbols != NULL) {
-		put_rows(sim, &out, symbols);
-	}
-	lc_buf_puts(&out, "]}");
-	if (sim_faults_take(&sim->faults.duplicate_left)) {
-		out.len -= 2; /* a cut body */
+	if (!sim_poll_spoiled(sim, &out)) {
+		lc_buf_puts(&out, "{\"data\":[");
+		put_rows(sim, &out, symbols != NULL ? symbols : "");
+		lc_buf_puts(&out, "]}");
+		sim_poll_break_off(sim, &out);
 	}
 	sim_sent_flush(sim);
 	sim_reply_json(exchange, 200, &out);
@@ -163,9 +165,7 @@ static bool is_followed(const struct sim *sim, size_t index)
 
 static enum lc_err start(struct sim *sim, struct lc_error *err)
 {
-	if (sim->tape != NULL) {
-		return lc_error_set(err, LC_ERR_UNSUPPORTED, "fushu plays no tapes");
-	}
+	(void)err;
 	sim->state = calloc(1, sizeof(struct fushu));
 	return sim->state != NULL ? LC_OK : LC_ERR_NOMEM;
 }
@@ -182,6 +182,7 @@ const struct sim_vendor sim_fushu = {
 	.start = start,
 	.on_request = on_request,
 	.on_turn = on_turn,
+	.on_fault = sim_poll_fault,
 	.is_followed = is_followed,
 	.stop = stop,
 };

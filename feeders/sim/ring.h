@@ -1,5 +1,5 @@
-/* The newest items of one size, at most so many: an array that grows up to its limit, and is then written
- * over from its oldest item on. Pure: no I/O, no clock. */
+/* The newest items of one size, at most so many: an array that grows up to its limit, and is then
+ * written over from its oldest item on. Pure: no I/O, no clock. */
 #pragma once
 
 #include <stddef.h>

@@ -129,7 +129,7 @@ static void write_counters(struct sim *sim, struct lc_buf *out)
 		{"bans", s->bans}, {"auths", s->auths}, {"auth_failures", s->auth_failures},
 		{"ticks", s->ticks}, {"trades", s->trades}, {"quotes", s->quotes},
 		{"snapshots", s->snapshots}, {"messages", s->messages}, {"frames", s->frames},
-		{"subscribes", s->subscribes}};
+		{"subscribes", s->subscribes}, {"faults_left", (uint64_t)sim_faults_left(sim)}};
 	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
 		lc_buf_printf(out, ",\"%s\":%" PRIu64, counters[i].name, counters[i].value);
 	}
@@ -326,6 +326,9 @@ static enum lc_err start(struct sim *sim, struct lc_error *err)
 	}
 	if (rc == LC_OK) {
 		rc = lc_timer_create(sim->loop, on_turn, sim, &sim->turn);
+	}
+	if (rc == LC_OK) {
+		rc = sim_tape_begin(sim, err);
 	}
 	if (rc == LC_OK) {
 		rc = sim->vendor->start(sim, err);

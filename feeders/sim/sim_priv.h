@@ -82,6 +82,7 @@ struct sim_faults {
 	int64_t clock_ns, clock_until_ns;
 	int64_t refuse_status, refuse_left, ban_left, duplicate_left, disorder_left, zero_left;
 	int64_t auth_code, auth_left, sub_code, sub_left, correct_left;
+	int64_t page_left, empty_left; /* of vendors that are polled: bodies that are no data */
 };
 
 #define SIM_SUBSCRIBE_LOG 4096
@@ -118,8 +119,11 @@ struct sim_tape {
 
 struct sim;
 
+enum sim_tapes { SIM_TAPES_NONE, SIM_TAPES_OF_TRADES, SIM_TAPES_OF_SNAPSHOTS };
+
 struct sim_vendor {
 	const char *name;
+	enum sim_tapes tapes;       /* that it plays */
 	const char *scheme, *path;  /* of the line that says where it listens */
 	const char *const *headers; /* that requests are asked for */
 	enum lc_err (*start)(struct sim *sim, struct lc_error *err);
@@ -171,6 +175,14 @@ enum lc_err sim_faults_add(
 void sim_faults_turn(struct sim *sim, int64_t mono_ns);
 /* Takes one off a count; false when none is left. */
 bool sim_faults_take(int64_t *left);
+/* How many of those that are counted nothing has met yet. */
+int64_t sim_faults_left(const struct sim *sim);
+/* The on_fault of vendors that are polled: malformed is a page, cut an empty body. */
+void sim_poll_fault(struct sim *sim, const struct sim_fault *fault);
+/* True: the body of this answer is done, as a fault has it. */
+bool sim_poll_spoiled(struct sim *sim, struct lc_buf *out);
+/* The body breaks off when a fault (correct) says so. */
+void sim_poll_break_off(struct sim *sim, struct lc_buf *out);
 /* What is said now, or asked, is kept back: the fault's name; NULL: it is not. */
 const char *sim_held_back(const struct sim *sim);
 
@@ -183,8 +195,8 @@ void sim_tape_destroy(struct sim_tape *tape);
 const struct sim_tape_row *sim_tape_next(struct sim_tape *tape, double speed, int64_t mono_ns);
 /* Of tapes of snapshots: the next row, when one is due, becomes the state of the tape's symbol. */
 bool sim_tape_advance(struct sim *sim, struct sim_symbol *symbol, int64_t mono_ns);
-/* At start, for a vendor of snapshots: the first row becomes the state, so that nothing of the present
- * is seen. Tapes of trades are refused. */
+/* At start: a tape that the vendor does not play is refused; of snapshots the first row becomes the
+ * state, so that nothing of the present is seen. */
 enum lc_err sim_tape_begin(struct sim *sim, struct lc_error *err);
 
 /* sent.c: a line a tick, columns separated by a blank:

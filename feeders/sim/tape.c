@@ -341,15 +341,22 @@ bool sim_tape_advance(struct sim *sim, struct sim_symbol *symbol, int64_t mono_n
 
 enum lc_err sim_tape_begin(struct sim *sim, struct lc_error *err)
 {
-	if (sim->tape != NULL && (sim->tape->count == 0 || sim->tape->rows[0].size != 0)) {
-		return lc_error_set(
-			err, LC_ERR_INVALID, "%s plays tapes of snapshots", sim->vendor->name);
+	static const char *const played[] = {[SIM_TAPES_NONE] = "no tapes",
+		[SIM_TAPES_OF_TRADES] = "tapes of trades",
+		[SIM_TAPES_OF_SNAPSHOTS] = "tapes of snapshots"};
+	const struct sim_tape *tape = sim->tape;
+	if (tape == NULL) {
+		return LC_OK;
 	}
-	struct sim_symbol *symbol = sim->tape != NULL
-					    ? sim_walk_symbol(sim->walk, sim->tape->symbol)
-					    : NULL;
+	bool trades = tape->count > 0 && tape->rows[0].size != 0;
+	if (tape->count == 0 ||
+		sim->vendor->tapes != (trades ? SIM_TAPES_OF_TRADES : SIM_TAPES_OF_SNAPSHOTS)) {
+		return lc_error_set(err, LC_ERR_INVALID, "%s plays %s", sim->vendor->name,
+			played[sim->vendor->tapes]);
+	}
+	struct sim_symbol *symbol = trades ? NULL : sim_walk_symbol(sim->walk, tape->symbol);
 	if (symbol != NULL) {
-		apply(sim, symbol, &sim->tape->rows[0]);
+		apply(sim, symbol, &tape->rows[0]);
 	}
 	return LC_OK;
 }

@@ -18,7 +18,6 @@
 struct tencent {
 	int64_t followed_until_ns[SIM_SYMBOLS_MAX];
 	struct lc_zone *new_york;
-	int64_t pages_left, empty_left;
 };
 
 static const struct prefix {
@@ -325,7 +324,6 @@ static void reply(struct lc_exchange *exchange, const char *type, struct lc_buf 
 
 static void on_request(struct sim *sim, struct lc_exchange *exchange)
 {
-	struct tencent *tencent = sim->state;
 	const struct lc_request *request = lc_exchange_request(exchange);
 	bool utf8 = strncmp(request->path, "/utf8/", 6) == 0;
 	const char *path = request->path + (utf8 ? 5 : 0);
@@ -338,13 +336,9 @@ static void on_request(struct sim *sim, struct lc_exchange *exchange)
 	}
 	struct lc_buf out;
 	lc_buf_init(&out, 4 << 20);
-	if (sim_faults_take(&tencent->pages_left)) {
-		lc_buf_puts(&out, "<html><body>please verify</body></html>");
-	} else if (!sim_faults_take(&tencent->empty_left)) {
+	if (!sim_poll_spoiled(sim, &out)) {
 		put_rows(sim, path + 3, utf8, &out);
-		if (sim_faults_take(&sim->faults.correct_left)) {
-			out.len = out.len * 3 / 4;
-		}
+		sim_poll_break_off(sim, &out);
 	}
 	sim_sent_flush(sim);
 	reply(exchange, utf8 ? "text/html; charset=UTF-8" : "text/html; charset=GBK", &out);
@@ -372,24 +366,6 @@ static void on_turn(struct sim *sim, int64_t mono_ns, int64_t wall_ns)
 	}
 }
 
-static void on_fault(struct sim *sim, const struct sim_fault *fault)
-{
-	struct tencent *tencent = sim->state;
-	switch (fault->kind) {
-	case SIM_FAULT_MALFORMED:
-		tencent->pages_left += fault->count;
-		break;
-	case SIM_FAULT_CUT:
-		tencent->empty_left += fault->count;
-		break;
-	case SIM_FAULT_CLEAR:
-		tencent->pages_left = tencent->empty_left = 0;
-		break;
-	default:
-		break;
-	}
-}
-
 static bool is_followed(const struct sim *sim, size_t index)
 {
 	const struct tencent *tencent = sim->state;
@@ -398,10 +374,6 @@ static bool is_followed(const struct sim *sim, size_t index)
 
 static enum lc_err start(struct sim *sim, struct lc_error *err)
 {
-	enum lc_err rc = sim_tape_begin(sim, err);
-	if (rc != LC_OK) {
-		return rc;
-	}
 	struct tencent *tencent = calloc(1, sizeof(*tencent));
 	if (tencent == NULL) {
 		return LC_ERR_NOMEM;
@@ -421,10 +393,11 @@ const struct sim_vendor sim_tencent = {
 	.name = "tencent",
 	.scheme = "http",
 	.path = "",
+	.tapes = SIM_TAPES_OF_SNAPSHOTS,
 	.start = start,
 	.on_request = on_request,
 	.on_turn = on_turn,
-	.on_fault = on_fault,
+	.on_fault = sim_poll_fault,
 	.is_followed = is_followed,
 	.stop = stop,
 };

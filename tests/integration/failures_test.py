@@ -325,7 +325,7 @@ class Failures(livecore.Case):
 
     def test_fushu_refuses(self):
         self.polled("fushu", {})
-        for fault in ("refuse:500/2", "ban:2", "duplicate:1", "refuse:429/1"):
+        for fault in ("refuse:500/2", "ban:2", "correct", "malformed", "cut", "duplicate:1", "refuse:429/1"):
             with self.subTest(fault=fault):
                 self.server.fault(fault)
                 self.goes_on()

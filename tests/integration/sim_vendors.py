@@ -5,6 +5,7 @@ import asyncio
 import csv
 import gzip
 import http.client
+import itertools
 import json
 import re
 import sys
@@ -127,6 +128,9 @@ def streams():
             if deltas > 40 and nulls > 1:
                 break
         assert [book[key]["f12"] for key in "012"] == ["600000", "000001", "300750"]
+        server.fault("zero:1")
+        said = (row for event in events(answer) if event.data is not None for row in event.data.diff.values())
+        assert any(row.get("f2") == "-" for row in itertools.islice(said, 100))
         server.fault("malformed")
         try:
             for _ in events(answer):
@@ -202,6 +206,16 @@ def fushu():
     with sim.Sim(TOOL, "fushu", "--shape", "spec") as server:
         row = server.json("/v1/tick?symbols=00700.HK")["data"][0]
         assert row.keys() == {"code", "price", "volume", "amount"} and row["code"] == "00700"
+        poll = "/v1/tick?symbols=00700.HK,09988.HK"
+        server.fault("malformed,cut,correct")
+        assert server.stats()["faults_left"] == 3
+        assert server.get(poll).startswith(b"<html>") and server.get(poll) == b""
+        assert not server.get(poll).endswith(b"]}")
+        server.fault("duplicate:1,zero:1")
+        rows = server.json(poll)["data"]
+        assert [row["code"] for row in rows] == ["00700", "00700", "09988"]
+        assert [row["price"] == 0 for row in rows] == [True, False, False]
+        assert server.stats()["faults_left"] == 0
 
 
 def tencent_rows(data, encoding):
