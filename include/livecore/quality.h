@@ -70,7 +70,7 @@ struct lc_quality_options {
 	const struct lc_symbols *symbols;   /* borrowed */
 	struct lc_calendar *calendar;       /* borrowed */
 	uint64_t seed;                      /* of the repeat detection */
-	int64_t future_ns;                  /* 0: 5 s ahead of the feed's median */
+	int64_t future_ns;                  /* 0: 5 s ahead of now and of the feed's median */
 	int64_t skew_ns;                    /* 0: 2 s */
 	size_t max_held;                    /* quotes without a price; 0: 10,000 */
 	const struct lc_quality_host *host; /* borrowed; any slot may be NULL */

@@ -124,13 +124,14 @@ static void measure_clock(struct lc_quality *quality, const struct symbol_state 
 	}
 }
 
-/* Is a time more than 5 s ahead of what this feed's times usually are? */
+/* Is a time more than 5 s ahead of what this feed's times usually are? That they usually are late (a
+ * slow vendor, or what waited while we were held up) says nothing against one that is not. */
 static bool is_future(
 	const struct lc_quality *quality, uint8_t source, int64_t event_ns, int64_t now_ns)
 {
 	int64_t median;
 	return lc_feed_clock_median(&quality->clocks[source], &median) &&
-	       event_ns - now_ns > median + quality->options.future_ns;
+	       event_ns - now_ns > (median > 0 ? median : 0) + quality->options.future_ns;
 }
 
 static enum lc_drop check_time(struct lc_quality *quality, const struct symbol_state *state,

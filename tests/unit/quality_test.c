@@ -300,6 +300,18 @@ Test(quality, future_is_measured_against_the_feeds_own_clock)
 	cr_assert(clock_calls == 2 && !clock_skewed);
 }
 
+Test(quality, what_is_not_ahead_of_now_is_not_of_the_future)
+{
+	/* All of it came late, since we were held up; then we are not any more. */
+	for (uint64_t i = 0; i < 20; i++) {
+		ASSERT_PASS(trade(100 + i, "10", now - 60 * S));
+		now += S;
+	}
+	ASSERT_PASS(trade(1, "10", now));
+	ASSERT_PASS(trade(2, "10", now + 4 * S));
+	ASSERT_DROP(trade(3, "10", now + 6 * S), LC_DROP_FUTURE);
+}
+
 static void run_snapshots(int64_t offset_ns)
 {
 	lc_quality_source_reset(quality, 0);
