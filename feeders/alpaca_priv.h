@@ -6,6 +6,7 @@
 #include "livecore/config.h"
 #include "livecore/feeder.h"
 #include "livecore/http_client.h"
+#include "request.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,10 +39,9 @@ void lc_alpaca_feed_label(const char *url, char *out, size_t size);
 
 /* The request headers that authenticate: "APCA-API-KEY-ID" and its secret, or a bearer token when
  * the key is the literal `oauth` or `access_token`. */
-#define LC_ALPACA_MAX_SECRET 1024
 struct lc_alpaca_auth_headers {
 	const char *name[2]; /* static */
-	char value[2][LC_ALPACA_MAX_SECRET + 16];
+	char value[2][LC_REQUEST_MAX_SECRET + 16];
 	size_t count;
 };
 void lc_alpaca_auth_fill(

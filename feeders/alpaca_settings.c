@@ -32,21 +32,6 @@ static enum lc_err check_data_url(const char *text, struct lc_error *err)
 	return code;
 }
 
-static enum lc_err check_secret(const char *text, struct lc_error *err)
-{
-	if (strlen(text) > LC_ALPACA_MAX_SECRET) {
-		return lc_error_set(
-			err, LC_ERR_TOO_LARGE, "longer than %d bytes", LC_ALPACA_MAX_SECRET);
-	}
-	for (const char *c = text; *c; c++) {
-		if (*c <= ' ' || *c > '~') {
-			return lc_error_set(err, LC_ERR_INVALID,
-				"holds a space or a control character: copy the key again");
-		}
-	}
-	return LC_OK;
-}
-
 static const struct lc_setting settings_table[] = {
 	{"enabled", LC_SET_BOOL, AT(enabled), "true", .apply = LC_APPLY_RECONNECT,
 		.help = "whether this feeder may be used"},
@@ -57,10 +42,10 @@ static const struct lc_setting settings_table[] = {
 		.apply = LC_APPLY_LIVE, .check = check_data_url,
 		.help = "where snapshots, and trades that were missed, are asked for"},
 	{"key", LC_SET_STRING, AT(key), "", .apply = LC_APPLY_RECONNECT, .flags = LC_SETTING_SECRET,
-		.check = check_secret,
+		.check = lc_request_check_secret,
 		.help = "the API key's id; oauth or access_token when secret is a bearer token"},
 	{"secret", LC_SET_STRING, AT(secret), "", .apply = LC_APPLY_RECONNECT,
-		.flags = LC_SETTING_SECRET, .check = check_secret,
+		.flags = LC_SETTING_SECRET, .check = lc_request_check_secret,
 		.help = "the API key's secret, or the bearer token"},
 	{"auth", LC_SET_ENUM, AT(auth), "message", .choices = auths, .apply = LC_APPLY_RECONNECT,
 		.help = "how to authenticate: by the first message, or by request headers"},

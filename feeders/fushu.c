@@ -11,7 +11,6 @@
 #include <string.h>
 
 #define AT(field) offsetof(struct settings, field)
-#define MAX_SECRET 512
 #define LIMITED_MS 60000 /* after 429 or 503 without Retry-After */
 #define DEAD_AFTER 3     /* failures to get any answer, in a row */
 #define SAMPLE_BYTES 512
@@ -27,7 +26,7 @@ struct fushu {
 	struct lc_zone *zone; /* of times without one */
 	unsigned dead;        /* requests in a row that got no answer at all */
 	/* Of the request being sent. */
-	char authorization[MAX_SECRET + 32];
+	char authorization[LC_REQUEST_MAX_SECRET + 32];
 	const char *headers[4];
 };
 
@@ -43,26 +42,12 @@ static const struct settings *settings_of(const struct lc_poller *poller)
 
 /* --- settings --- */
 
-static enum lc_err check_secret(const char *text, struct lc_error *err)
-{
-	if (strlen(text) > MAX_SECRET) {
-		return lc_error_set(err, LC_ERR_TOO_LARGE, "longer than %d bytes", MAX_SECRET);
-	}
-	for (const char *c = text; *c; c++) {
-		if (*c <= ' ' || *c > '~') {
-			return lc_error_set(err, LC_ERR_INVALID,
-				"holds a space or a control character: copy the key again");
-		}
-	}
-	return LC_OK;
-}
-
 static const struct lc_setting settings_table[] = {
 	{"url", LC_SET_STRING, AT(url), "", .apply = LC_APPLY_RECONNECT,
 		.check = lc_request_check_address,
 		.help = "the server, https://HOST/v1 (/tick is added); empty: FuShu is not used"},
 	{"api_key", LC_SET_STRING, AT(api_key), "", .apply = LC_APPLY_RECONNECT,
-		.flags = LC_SETTING_SECRET, .check = check_secret,
+		.flags = LC_SETTING_SECRET, .check = lc_request_check_secret,
 		.help = "sent as a bearer token; empty: none is sent"},
 	{"poll_interval", LC_SET_DURATION, AT(poll.poll_ms), "5s", 10, 3600000,
 		.apply = LC_APPLY_LIVE, .help = "between two requests"},

@@ -53,3 +53,18 @@ enum lc_err lc_request_check_line(const char *text, struct lc_error *err)
 	}
 	return LC_OK;
 }
+
+enum lc_err lc_request_check_secret(const char *text, struct lc_error *err)
+{
+	if (strlen(text) > LC_REQUEST_MAX_SECRET) {
+		return lc_error_set(
+			err, LC_ERR_TOO_LARGE, "longer than %d bytes", LC_REQUEST_MAX_SECRET);
+	}
+	for (const char *c = text; *c; c++) {
+		if (*c <= ' ' || *c > '~') {
+			return lc_error_set(err, LC_ERR_INVALID,
+				"holds a space or a control character: copy the key again");
+		}
+	}
+	return LC_OK;
+}

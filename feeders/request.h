@@ -5,7 +5,8 @@
 #include "livecore/buf.h"
 #include "livecore/error.h"
 
-#define LC_REQUEST_MAX_TEXT 512 /* of a setting that goes into a header or a query */
+#define LC_REQUEST_MAX_TEXT 512    /* of a setting that goes into a header or a query */
+#define LC_REQUEST_MAX_SECRET 1024 /* of a key or a token: a JWT may be long */
 
 struct lc_request_headers {
 	char user_agent[LC_REQUEST_MAX_TEXT + 16], referer[LC_REQUEST_MAX_TEXT + 16];
@@ -20,6 +21,7 @@ void lc_request_headers(
 void lc_request_address(const char *url, struct lc_buf *out);
 
 /* Checks of settings. An address is http:// or https:// and has no query; a line can be sent in a
- * header. */
+ * header; a secret is at most LC_REQUEST_MAX_SECRET bytes without spaces. */
 enum lc_err lc_request_check_address(const char *text, struct lc_error *err);
 enum lc_err lc_request_check_line(const char *text, struct lc_error *err);
+enum lc_err lc_request_check_secret(const char *text, struct lc_error *err);
