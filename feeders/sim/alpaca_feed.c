@@ -314,8 +314,10 @@ static const char *conditions_of(uint32_t bits, int64_t size, char out[16])
 	static const struct {
 		uint32_t bit;
 		const char *letter;
-	} letters[] = {{0x20, ",F"}, {0x40, ",O"}, {0x80, ",6"}, {0x100, ",5"}, {0x200, ",4"},
-		{0x2000, ",T"}, {0x4000, ",Z"}};
+	} letters[] = {{0x2, ",C"}, {0x4, ",N"}, {0x8, ",R"}, {0x20, ",F"}, {0x40, ",O"},
+		{0x80, ",6"}, {0x100, ",5"}, {0x200, ",4"}, {0x2000, ",T"}, {0x4000, ",Z"},
+		{0x40000, ",V"}, {0x100000, ",W"}, {0x1000000, ",M"}, {0x2000000, ",P"},
+		{0x4000000, ",Q"}};
 	strcpy(out, "@");
 	for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]) && strlen(out) < 10; i++) {
 		if (bits & letters[i].bit) {

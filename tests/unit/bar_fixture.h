@@ -75,6 +75,7 @@ static inline void bar_bench_open(struct bar_bench *b)
 {
 	static char empty[] = "", user[] = "default", url[] = "http://127.0.0.1:1", database[80];
 	const char *clickhouse = getenv("LIVECORE_TEST_CLICKHOUSE");
+	const char *authority = getenv("LIVECORE_TEST_CLICKHOUSE_CA");
 	*b = (struct bar_bench){0};
 	fixture_open(&b->f);
 	strcpy(b->root, "/tmp/livecore-bars-XXXXXX");
@@ -87,6 +88,7 @@ static inline void bar_bench_open(struct bar_bench *b)
 		.clickhouse_database = database,
 		.clickhouse_user = user,
 		.clickhouse_password = empty,
+		.clickhouse_ca_file = authority ? (char *)(uintptr_t)authority : empty,
 		.batch_rows = 1000,
 		.batch_interval = 20,
 		.spool_size = 8 << 20,

@@ -232,7 +232,8 @@ Test(contract, sixty_days_are_read_in_20_ms)
 	}
 	bar_flush(&b);
 	int64_t best_ns = INT64_MAX;
-	for (int round = 0; round < 10 && best_ns >= most_ns; round++) {
+	int64_t give_up_ns = lc_clock_mono_ns() + 60 * LC_NS_PER_S;
+	while (best_ns >= most_ns && lc_clock_mono_ns() < give_up_ns) {
 		int64_t median_ns = read_sixty(&b);
 		best_ns = median_ns < best_ns ? median_ns : best_ns;
 	}
