@@ -5,6 +5,7 @@ usage: liveness_test.py LIVECORE [unittest options]
 """
 
 import sys
+from datetime import date, timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
@@ -127,6 +128,45 @@ class Liveness(livecore.Case):
         self.events.event("feed_mute", stage="reconnect")
         self.server.fault("clear")
         self.events.event("feed_mute", stage="over")
+
+    def cut(self):
+        """The session breaks off and is back."""
+        self.server.fault("drop")
+        livecore.wait_for(lambda: self.live.feeder("alpaca")["connects"] >= 2, "another session")
+        self.live.wait_subscribed("alpaca", len(FOLLOWED))
+        self.events.wait(lambda r: r.value["data"].get("from") == "CONNECTED", "that it was lost")
+        self.events.wait(lambda r: r.value["data"].get("to") == "CONNECTED", "that it is back", count=2)
+
+    def said(self):
+        return [r.text for r in self.events.records if r.value["type"] in ("feed_mute", "gap_opened", "failover")]
+
+    def test_a_holiday_misses_nothing(self):
+        """Neither silence nor a cut means anything while the calendar says that there is no session."""
+        folder = Path(self.state) / "calendars"
+        folder.mkdir()
+        days = [(date.today() + timedelta(days=n)).isoformat() for n in (-2, -1, 0, 1, 2)]
+        (folder / "us.csv").write_text("".join(f"close,{day}\n" for day in days))
+        self.server = self.sim("alpaca", "--rate", "100")
+        self.start(calendar__always_open="false", calendar__dir=str(folder))
+        self.follow("p", FOLLOWED)
+        self.live.wait_subscribed("alpaca", 3)
+        self.cut()
+        livecore.wait_for(lambda: self.liveness()["subscription"] == "idle", self.liveness)
+        self.assertEqual(self.said(), [])
+        self.assertEqual(self.live.metrics()['livecore_gaps_total{feeder="alpaca"}'], 0)
+
+    def test_halted_symbols_are_not_missed(self):
+        self.server = self.sim("alpaca", "--rate", "100")
+        self.start()
+        self.follow("p", FOLLOWED)
+        self.wait_learned(3)
+        self.server.fault("halt:0")
+        self.events.wait(lambda r: r.value["type"] == "halt", "halts", count=3)
+        self.server.fault("mute:600")
+        livecore.wait_for(lambda: self.liveness()["subscription"] == "idle", self.liveness)
+        self.cut()
+        self.assertEqual(self.said(), [])
+        self.assertEqual(self.live.metrics()['livecore_gaps_total{feeder="alpaca"}'], 0)
 
     def test_switched_off(self):
         self.server = self.sim("alpaca", "--rate", "100")

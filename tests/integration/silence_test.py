@@ -38,6 +38,7 @@ class Silence(livecore.Case):
             "tencent.url": self.tencent.origin,
             "tencent.poll_interval": "50ms",
             "supervisor.alert_after": "2",
+            "eastmoney.timeout": "2s",
             "failover.quarantine": "1s",
         }
         more = {key.replace("__", "."): value for key, value in more.items()}
