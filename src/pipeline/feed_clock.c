@@ -5,6 +5,8 @@
 #include <string.h>
 
 #define SAMPLE_NS (20 * LC_NS_PER_MS)
+/* Our clock was set back: what was measured with it before would make the present the future. */
+#define SET_BACK_NS LC_NS_PER_S
 
 static unsigned position(const struct feed_clock *clock, int64_t offset_ns)
 {
@@ -26,8 +28,11 @@ static void forget_oldest(struct feed_clock *clock)
 bool lc_feed_clock_sample(struct feed_clock *clock, int64_t offset_ns, int64_t now_ns)
 {
 	int64_t since = now_ns - clock->sampled_ns;
+	if (since < -SET_BACK_NS) {
+		lc_feed_clock_reset(clock);
+	}
 	if (clock->count == CLOCK_WINDOW) {
-		/* Our clock may have jumped back; that is no reason to stop measuring. */
+		/* Our clock may have gone back a little; that is no reason to stop measuring. */
 		if (since >= 0 && since < SAMPLE_NS) {
 			return false;
 		}

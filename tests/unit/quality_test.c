@@ -312,6 +312,16 @@ Test(quality, what_is_not_ahead_of_now_is_not_of_the_future)
 	ASSERT_DROP(trade(3, "10", now + 6 * S), LC_DROP_FUTURE);
 }
 
+Test(quality, our_clock_may_be_set)
+{
+	int64_t event = now;
+	for (uint64_t i = 0; i < 200; i++) {
+		now += i == 100 ? 3600 * S : i == 150 ? -7200 * S : S / 10;
+		event += S / 10;
+		ASSERT_PASS(trade(100 + i, "10", event));
+	}
+}
+
 static void run_snapshots(int64_t offset_ns)
 {
 	lc_quality_source_reset(quality, 0);
