@@ -30,6 +30,15 @@ SHOWN = 10
 FOREVER = 1 << 62
 # What the duplicates and zero prices that a simulator was told to send are counted as.
 EXPECTED = {"again": "duplicate", "zero": "bad_price"}
+# Any tick may be dropped for these reasons; quotes alone as no_price. That a tick was stale or ahead of its time
+# shows in what was sent. All other reasons are of data that no simulator sends, so they excuse nothing.
+ANY = {"not_followed", "standby", "memory", "queue_oldest", "queue_newest", "queue_full", "shutdown"}
+AHEAD_NS = 2_000_000_000  # of what was sent after it: by so much a tick is of the future
+# A gap may say so much more than was missing, at its begin and at its end; and so long it may stay open when ticks
+# come again. Snapshots may stand for others so long without a gap.
+GAP_MORE_US = 2_000_000
+GAP_OPEN_US = 20_000_000
+SUPERSEDED_US = 10_000_000
 
 
 @functools.lru_cache(maxsize=4096)
@@ -85,8 +94,8 @@ class Gap:
         self.cause, self.feeder = data.get("cause", "?"), data.get("feeder")
         self.filled = []  # the intervals of it whose trades were fetched
         self.stream, self.said = value.get("stream"), time_us(value["timestamp"])
-        # Both ends are in; a gap that is still open has no end.
-        self.begin = time_us(span["from"]) if span.get("from") else 0
+        # Both ends are in; a gap that is still open has no end. One without a begin holds nothing.
+        self.begin = time_us(span["from"]) if span.get("from") else FOREVER
         self.end = time_us(span["until"]) if span.get("until") else FOREVER
 
     @staticmethod
@@ -137,6 +146,7 @@ class Judge:
         self.gaps = collections.defaultdict(list)  # (id of the gap, symbol) -> what was said to be missing
         self.starts = []  # (when, stream)
         self.holes = collections.Counter()  # (symbol, kind) -> numbered, but not published
+        self.late = collections.defaultdict(set)  # (symbol, kind) -> the rows that a backfill brought
 
     def fail(self, category, text):
         self.counts[category] += 1
@@ -152,6 +162,8 @@ class Judge:
             self.starts.append((time_us(record.value["timestamp"]), record.value.get("stream")))
         if kind in ("gap_opened", "gap_filled"):
             for symbol, span in Gap.symbols(data).items():
+                if not span.get("from"):
+                    self.fail("gap", f"{symbol} is missing, and it is not said from when on: {record.where} {record.value}")
                 self._gap(kind, self.gaps[(data.get("gap", record.where), symbol)], Gap(record.value, span))
 
     @staticmethod
@@ -253,6 +265,7 @@ class Judge:
         if "backfilled" in value.get("flags", ()):
             after, order = (*key, value["stream"]), self.filled
             self.counts["backfilled"] += 1
+            self.late[key].add(row)
         else:
             after, order = key, self.live
         last = order.get(after, -1)
@@ -302,46 +315,110 @@ class Judge:
         pools = {feeder: collections.Counter(reasons) for feeder, reasons in drops.items()}
         by_symbol = collections.defaultdict(list)
         for symbol, gap in ((symbol, gap) for (_, symbol), said in self.gaps.items() for gap in said):
-            if gap.end == FOREVER:  # it goes on in the gap of the next process's restart
-                later = [at for at, stream in self.starts if stream != gap.stream and at > gap.said]
-                gap.end = min(later, default=FOREVER)
+            self._end(gap, symbol)
             by_symbol[symbol].append(gap)
         for line in self.lines.values():
             self.counts["sent"] += len(line)
+            self._gaps(line, by_symbol[line.symbol])
             if line.kind == "snapshot":
                 self._superseded(line)
-            self._gaps(line, by_symbol[line.symbol])
-            self._drops(line, pools.get(line.vendor, collections.Counter()))
+            pool = pools.get(line.vendor, collections.Counter())
+            self._drops(line, pool)
+            self._holes(line, pool)
             self._tally(line)
+        for symbol, gaps in by_symbol.items():
+            for gap in gaps:
+                self._excess(gap, symbol)
+
+    def _of(self, symbol, gap):
+        """The lines that a gap of the symbol is about."""
+        return [line for line in self.lines.values() if line.symbol == symbol and gap.feeder in (None, line.vendor)]
+
+    def _end(self, gap, symbol):
+        """A gap without an end goes on in that of the next process's restart; else nothing may have come since."""
+        if gap.end != FOREVER:
+            return
+        later = [at for at, stream in self.starts if stream != gap.stream and at > gap.said]
+        gap.end = min(later, default=FOREVER)
+        for line in self._of(symbol, gap) if gap.end == FOREVER else ():
+            last = line.state.rfind(SEEN)
+            if last >= 0 and line.time[last] // 1000 > max(gap.begin, gap.said) + GAP_OPEN_US:
+                self.fail("gap", f"{symbol} is said to be missing since {gap.said}, and has come: {line.text(last)}")
 
     def _gaps(self, line, gaps):
         for gap in gaps:
-            row = -1
-            while (row := line.state.find(MISSING, row + 1)) >= 0:
-                if gap.covers(line, row):
-                    line.state[row] = IN_GAP
-                    self.gap_causes[gap.cause] += 1
+            for state, covered in ((MISSING, IN_GAP), (KEPT_BACK, KEPT_BACK)):
+                row = -1
+                while (row := line.state.find(state, row + 1)) >= 0:
+                    if gap.covers(line, row):
+                        line.state[row] = covered
+                        self.gap_causes[gap.cause] += state == MISSING
+                        self.counts["kept back, in gaps"] += state == KEPT_BACK
 
-    def _superseded(self, line):
-        """A total stands for all totals before it."""
-        last = line.state.rfind(SEEN)
-        for row in range(last):
-            if line.state[row] == MISSING:
-                line.state[row] = SUPERSEDED
+    def _excess(self, gap, symbol):
+        """A gap that says much more than was missing takes good data from those who believe it."""
+        seen, gone = [gap.begin], []
+        for line in self._of(symbol, gap) if gap.end != FOREVER else ():
+            late = self.late[line.symbol, line.kind]
+            for row in line.between(gap.begin, gap.end):
+                live = line.state[row] == SEEN and row not in late
+                if live:
+                    seen.append(line.time[row] // 1000)
+                elif line.state[row] in (SEEN, IN_GAP, KEPT_BACK):
+                    gone.append(line.time[row] // 1000)
+        seen.sort()
+        seen.append(gap.end)
+        if gone:
+            before = max((at for at in seen[:-1] if at <= min(gone)), default=gap.begin)
+            behind = min((at for at in seen[1:] if at >= max(gone)), default=gap.end)
+        else:  # nothing happened in its longest silence
+            _, before, behind = max((b - a, a, b) for a, b in zip(seen, seen[1:])) if len(seen) > 1 else (0, 0, 0)
+        for more, side in ((before - gap.begin, "begins"), (gap.end - behind, "ends")):
+            if gap.end != FOREVER and more > GAP_MORE_US:
+                text = f"{symbol}, cause {gap.cause}, said at {gap.said}, from {gap.begin} until {gap.end}"
+                self.fail("gap", f"{side} {more / 1e6:.1f} s beside what was missing: {text}")
+
+    @staticmethod
+    def _superseded(line):
+        """A total stands for all totals of the seconds before it."""
+        seen = None
+        for row in (row for row, state in enumerate(line.state) if state == SEEN):
+            since = line.time[row if seen is None else seen]
+            if line.time[row] - since <= SUPERSEDED_US * 1000:
+                for at in range(0 if seen is None else seen + 1, row):
+                    line.state[at] = SUPERSEDED if line.state[at] == MISSING else line.state[at]
+            seen = row
+
+    @staticmethod
+    def _reasons(line, row, pool):
+        """Why this tick may have been dropped."""
+        if row in line.marks and line.marks[row] in EXPECTED:
+            return [EXPECTED[line.marks[row]]]
+        reasons = [reason for reason in ("stale", "future") if pool[reason] > 0 and line.is_odd(row, reason, AHEAD_NS)]
+        reasons += ["no_price"] if line.kind == "quote" else []
+        return reasons + sorted(ANY)
 
     def _drops(self, line, pool):
         row = -1
         while (row := line.state.find(MISSING, row + 1)) >= 0:
-            expected = EXPECTED.get(line.marks.get(row, ""))
-            reasons = [expected] if expected else [r for r in pool if pool[r] > 0 and r not in EXPECTED.values()]
-            if reasons and pool[reasons[0]] > 0:
-                pool[reasons[0]] -= 1
-                self.dropped[reasons[0]] += 1
+            reason = next((reason for reason in self._reasons(line, row, pool) if pool[reason] > 0), None)
+            if reason:
+                pool[reason] -= 1
+                self.dropped[reason] += 1
                 line.state[row] = DROPPED
-            elif line.kind == "snapshot":
+            elif line.kind == "snapshot" and line.state.find(SEEN, row) < 0:
                 self.fail("final value", f"the last total is not there: {line.text(row)}")
             else:
                 self.fail("lost silently", f"{line.text(row)}; after it came {self._next(line, row)}")
+
+    def _holes(self, line, pool):
+        """What has a number must be there, or in a gap, or dropped: what the pool still has is of superseded totals."""
+        known = sum(line.state.count(state) for state in (IN_GAP, DROPPED, MISSING))
+        known += sum(pool.values()) if line.kind == "snapshot" else 0
+        hole = self.holes[line.symbol, line.kind]
+        if hole > known:
+            text = f"{hole} numbers of {line.symbol} {line.kind} were not published, {known} are in gaps or dropped"
+            self.fail("lost silently", text)
 
     @staticmethod
     def _next(line, row):
@@ -372,7 +449,8 @@ class Judge:
         return not self.violations
 
     def report(self):
-        shown = "sent,on kafka,conflated,superseded,dropped,in gaps,kept back by a fault,sent twice,repeats,backfilled,unprotected,records"
+        shown = "sent,on kafka,conflated,superseded,dropped,in gaps,kept back by a fault,sent twice,repeats,"
+        shown += "backfilled,unprotected,records"
         out = [", ".join(f"{name} {self.counts[name]}" for name in shown.split(","))]
         for name, counter in (("dropped", self.dropped), ("in gaps", self.gap_causes)):
             if counter:

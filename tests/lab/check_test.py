@@ -223,6 +223,64 @@ class Check(unittest.TestCase):
         # Duplicates are no excuse for others, nor another feeder's drops.
         self.wrong(left, "lost silently", count=3, drops={"alpaca": {"duplicate": 9}, "fushu": {"memory": 3}})
 
+    def test_a_clock_that_jumped(self):
+        """What comes after it is found, and what was ahead of its time is no excuse for others."""
+        sent = [Snapshot(n, 100 * n) for n in range(1, 41)]
+        for snapshot in sent[10:20]:
+            snapshot.time += 3600 * 10**9
+        values = [snapshot.value(seq) for seq, snapshot in enumerate(sent[:10] + sent[20:], 1)]
+        self.right(values, {"on kafka": 30, "dropped": 10}, sent=sent, drops={"eastmoney": {"future": 10}})
+
+    def test_what_excuses_nothing(self):
+        left = self.good[:5] + self.good[6:]
+        # No simulator sends what these reasons are about; and this tick was neither old nor ahead of its time.
+        for reason in ("inconsistent", "malformed", "stale", "future", "no_price"):
+            self.wrong(left, "lost silently", drops={"alpaca": {reason: 5}})
+        self.trades[5].time += 3600 * 10**9
+        self.right(left, {"dropped": 1}, drops={"alpaca": {"future": 1}})
+        self.trades[5].time -= 7200 * 10**9
+        self.right(left, {"dropped": 1}, drops={"alpaca": {"stale": 1}})
+
+    def test_numbers_that_nobody_got(self):
+        """A consumer sees the hole in the numbers, and nothing says why."""
+        values = self.good[:10] + [trade.value(trade.number + 1) for trade in self.trades[10:]]
+        self.wrong(values, "lost silently")
+        sent = [Snapshot(n, 100 * n) for n in range(1, 6)]
+        values = [sent[0].value(1), sent[1].value(2), sent[4].value(5)]
+        self.wrong(values, "lost silently", sent=sent)
+        self.right(values, {"superseded": 2}, sent=sent, drops={"eastmoney": {"queue_oldest": 2}})
+        self.right(values, {"in gaps": 2}, sent=sent, events=[gap(["600000.SH"], sent[2].time, sent[3].time)])
+
+    def test_a_gap_says_what_was_missing_and_no_more(self):
+        sent = [Trade(n) for n in range(1, 21)]
+        for trade in sent:
+            trade.time = BEGIN_NS + trade.number * 10**9
+        values = [trade.value(trade.number) for trade in sent[:8]] + [t.value(t.number - 4) for t in sent[12:]]
+        first, last = sent[8].time, sent[11].time
+        for begin, end, wrong in ((-1, 1, 0), (-4, 0, 1), (0, 4, 1), (-5, 5, 2)):
+            said = [gap(["AAPL"], first + begin * 10**9, last + end * 10**9)]
+            self.wrong(values, "gap", wrong, sent=sent, events=said)
+        # One in which nothing was missing.
+        values = [trade.value(trade.number) for trade in sent]
+        self.wrong(values, "gap", 0, sent=sent, events=[gap(["AAPL"], first, first + 10**9)])
+        self.wrong(values, "gap", 1, sent=sent, events=[gap(["AAPL"], first, last + 2 * 10**9)])
+
+    def test_a_gap_has_two_ends(self):
+        left = self.good[:5] + self.good[10:]
+        said = gap(["AAPL"], self.trades[5].time, None)
+        del said["data"]["from"]
+        judge = self.judge(left, events=[said])
+        self.assertEqual((judge.counts["gap"], judge.counts["lost silently"]), (1, 5), judge.report())
+        late = Trade(21)
+        late.time += 60 * 10**9
+        said = gap(["AAPL"], self.trades[5].time, None)
+        self.wrong(left + [late.value(21)], "gap", sent=[*self.trades, late], events=[said])
+
+    def test_a_total_stands_for_seconds_of_totals(self):
+        sent = [Snapshot(n, 100 * n) for n in range(1, 22)]
+        self.right([sent[0].value(1), sent[8].value(2), sent[17].value(3), sent[20].value(4)], {"superseded": 17}, sent=sent)
+        self.wrong([sent[0].value(1), sent[15].value(2), sent[20].value(3)], "lost silently", 10, sent=sent)
+
     def test_marks(self):
         sent = self.trades + [Trade(21, mark="mute"), Trade(22, mark="half-open"), Trade(23, mark="zero")]
         self.wrong(self.good, "lost silently", sent=sent)
@@ -237,14 +295,14 @@ class Check(unittest.TestCase):
 
     def test_backfilled(self):
         """Behind the live ones, in order among themselves."""
-        live = self.good[:5] + self.good[10:]
-        filled = [t.value(20 + t.number, flags=["backfilled"]) for t in self.trades[5:10]]
+        live = self.good[:5] + [t.value(t.number - 5) for t in self.trades[10:]]
+        filled = [t.value(10 + t.number, flags=["backfilled"]) for t in self.trades[5:10]]
         self.right(live + filled, {"on kafka": 20, "backfilled": 5})
         turned = copy.deepcopy(filled)
         turned[0]["trade_id"], turned[1]["trade_id"] = turned[1]["trade_id"], turned[0]["trade_id"]
         self.assertFalse(self.judge(live + turned).ok)
         order = [self.trades[6], self.trades[5], *self.trades[7:10]]
-        numbered = [t.value(26 + n, flags=["backfilled"]) for n, t in enumerate(order)]
+        numbered = [t.value(16 + n, flags=["backfilled"]) for n, t in enumerate(order)]
         self.wrong(live + numbered, "out of order")
 
     def test_snapshots(self):

@@ -67,7 +67,7 @@ def broker_down(play):
     scene = play.scene(rate=2000)
     scene.start()
     play.stage.kafka.end()
-    scene.run_on(seconds=play.outage_s)
+    scene.without_kafka(play.outage_s)
     play.stage.kafka.restart()
     scene.caught_up()
     return scene
@@ -80,7 +80,7 @@ def broker_killed(play):
     scene.start()
     for _ in range(1 if play.quick else 3):
         play.stage.kafka.kill()
-        scene.run_on(seconds=play.random.uniform(0.5, play.outage_s / 2))
+        scene.without_kafka(play.random.uniform(0.5, play.outage_s / 2))
         play.stage.kafka.restart()
         scene.caught_up()
         scene.run_on(seconds=play.random.uniform(0.2, 1))
@@ -94,6 +94,9 @@ def broker_slow(play):
     scene.start()
     play.stage.proxy.delay(0.4)
     scene.run_on(seconds=play.outage_s)
+    late = scene.live.status()["unacknowledged"]
+    if late < scene.rate * 0.3:
+        scene.notes.append(f"{late} ticks on their way: Kafka was not slow")
     play.stage.proxy.clear()
     scene.caught_up()
     return scene
@@ -109,13 +112,15 @@ def network_cut(play):
     scene.start()
     if play.stage.namespace:
         play.stage.namespace.cut()
-        # The link carries the vendor too: that it is gone is a gap.
+        # The link carries the vendor too: what it says meanwhile comes later, or that it is gone is a gap.
+        if scene.answers():
+            scene.notes.append("the network was not cut")
         scene.run_on(seconds=play.outage_s)
         play.stage.namespace.cut(False)
     else:
         play.stage.proxy.vanish(down=True, up=True)
         play.stage.proxy.mute(down=True, up=True)
-        scene.run_on(seconds=play.outage_s)
+        scene.without_kafka(play.outage_s)
         play.stage.proxy.reset()
         play.stage.proxy.clear()
     scene.caught_up()
@@ -129,7 +134,7 @@ def kafka_half_open(play):
     scene.start()
     for up in (False, True):
         play.stage.proxy.vanish(down=True, up=up)
-        scene.run_on(seconds=play.outage_s / 3)
+        scene.without_kafka(play.outage_s / 3)
         play.stage.proxy.reset()
         scene.caught_up()
     return scene
@@ -234,17 +239,25 @@ def log_full(play):
     return scene
 
 
+def _small_disk(play, megabytes, rate):
+    """The disk, and a scene whose log is on it; that did not start where no tmpfs can be mounted."""
+    disk = SmallDisk(megabytes)
+    scene = play.scene(rate=rate, settings={"journal.dir": str(disk.path / "journal")})
+    scene.keep = disk
+    if disk.mounted:
+        scene.start()
+    else:
+        scene.said.append("no tmpfs here")
+    return disk, scene
+
+
 @scenario
 def disk_full(play):
     """The log's disk is full and has room again later, while Kafka is there and while it is not."""
-    disk = SmallDisk(64)
-    scene = play.scene(rate=1000, settings={"journal.dir": str(disk.path / "journal")})
-    scene.keep = disk
+    disk, scene = _small_disk(play, 64, 1000)
     if not disk.mounted:
-        scene.said.append("no tmpfs here")
         return scene
     scene.wanted["unprotected"] = 1
-    scene.start()
     disk.fill()
     scene.run_on(seconds=play.outage_s)
     scene.run_on(ticks=30_000 if not play.quick else 1000)
@@ -260,13 +273,9 @@ def disk_full(play):
 @scenario
 def disk_full_kill(play):
     """kill -9 while the log's disk is full and Kafka away: what was in memory alone is in the restart's gap."""
-    disk = SmallDisk(32)
-    scene = play.scene(rate=5000, settings={"journal.dir": str(disk.path / "journal")})
-    scene.keep = disk
+    disk, scene = _small_disk(play, 32, 5000)
     if not disk.mounted:
-        scene.said.append("no tmpfs here")
         return scene
-    scene.start()
     play.stage.kafka.kill()
     disk.fill()
     scene.run_on(ticks=100_000)
@@ -315,6 +324,8 @@ def _vendor(play, faults, vendor="alpaca", seconds=2.0, symbols=None):
         scene.sims[vendor].fault(fault)
         begin = time.monotonic()
         scene.run_on(seconds=seconds)
+        if scene.sims[vendor].stats()["faults_left"] > 0:
+            scene.notes.append(f"{vendor} {fault}: livecore did not meet it")
         livecore.wait_for(scene.feeders_up, lambda: f"up after {fault}: {scene.live.text[-2000:]}")
         scene.run_on(ticks=100)
         scene.recovered(time.monotonic() - begin - seconds)
@@ -340,6 +351,24 @@ def vendor_silent(play):
 
 
 @scenario
+def vendor_mute(play):
+    """Alpaca's simulator says nothing for long, while it stays connected: that is noticed in seconds, and a gap."""
+    scene = play.scene(rate=400, quotes=True)
+    scene.wanted["event gap_opened"] = 1
+    scene.wanted["kept back, in gaps"] = 1000
+    scene.start()
+    livecore.wait_for(
+        lambda: scene.live.feeder("alpaca")["liveness"]["subscription"] == "flows",
+        lambda: f"its pace is known: {scene.live.feeder('alpaca')}",
+        300,
+    )
+    scene.sims["alpaca"].fault("mute:20")
+    scene.run_on(seconds=20)
+    scene.run_on(ticks=100)
+    return scene
+
+
+@scenario
 def vendor_data(play):
     """Alpaca's simulator: duplicates, times that go back, prices of zero, a clock that jumps."""
     faults = ("duplicate:50", "disorder:50", "zero:20", "correct:10", "clock:3600/1", "clock-back:600/1")
@@ -349,20 +378,22 @@ def vendor_data(play):
 @scenario
 def eastmoney_faults(play):
     """EastMoney's simulator: streams that are cut, closed, malformed, mute, banned."""
-    faults = ("cut", "close:1000", "drop", "malformed", "mute:2", "half-open:2", "refuse:502/2,drop", "zero:5")
-    return _vendor(play, faults, "eastmoney", 2.5)
+    faults = "cut close:1000 drop malformed mute:2 half-open:2 refuse:502/2,drop ban:2,drop duplicate:3 zero:5 clock:60/1"
+    return _vendor(play, faults.split(), "eastmoney", 2.5)
 
 
 @scenario
 def tencent_faults(play):
-    """Tencent's simulator: polls without an answer, cut bodies, bans, refusals."""
-    return _vendor(play, ("mute:2", "cut", "malformed", "ban:2", "refuse:502/2", "zero:5"), "tencent", 2.5)
+    """Tencent's simulator: polls without an answer, cut bodies, pages, bans, refusals, rows twice, no prices."""
+    faults = "mute:2 half-open:2 cut correct malformed ban:2 refuse:502/2 duplicate:3 zero:5 clock:60/1"
+    return _vendor(play, faults.split(), "tencent", 2.5)
 
 
 @scenario
 def fushu_faults(play):
-    """FuShu's simulator: polls without an answer, cut bodies, bans, refusals."""
-    return _vendor(play, ("mute:2", "duplicate:3", "ban:3", "refuse:500/3", "zero:5"), "fushu", 2.5)
+    """FuShu's simulator: the same."""
+    faults = "mute:2 half-open:2 cut correct malformed ban:3 refuse:500/3 duplicate:3 zero:5 clock:60/1"
+    return _vendor(play, faults.split(), "fushu", 2.5)
 
 
 @scenario
@@ -410,7 +441,7 @@ QUICK = ["no-fault", "broker-killed", "kill", "vendor-network"]
 def row(name, scene, judge, failure):
     counts = judge.counts if judge else collections.Counter()
     dropped = ", ".join(f"{reason} {count}" for reason, count in sorted(judge.dropped.items())) if judge else ""
-    wrong = sum(counts[kind] for kind in ("wrong number", "unknown", "volume falls", "final value", "repeat"))
+    wrong = sum(counts[kind] for kind in ("wrong number", "unknown", "volume falls", "final value", "repeat", "gap"))
     recovery = f"{scene.recovery_s:.1f} s" if scene and scene.recovery_s is not None else "–"
     cells = [
         name + ("" if not failure else " (**did not end**)"),

@@ -7,6 +7,7 @@ they are whole. Shares no code with livecore.
 from array import array
 from bisect import bisect_left
 from decimal import Decimal
+from itertools import accumulate
 
 SCALE = 10_000
 NOT_SAID = -(1 << 62)  # a column that the vendor does not give
@@ -40,6 +41,7 @@ class Line:
             setattr(self, name, array("q"))
         self.state = bytearray()
         self.marks = {}  # row -> mark
+        self.newest, self.oldest = (), ()  # of all rows up to one, and from one on; once they are needed
 
     def __len__(self):
         return len(self.state)
@@ -74,23 +76,36 @@ class Line:
         said = (before for before in range(row - 1, -1, -1) if self.state[before] != KEPT_BACK)
         return next((self.price[before] for before in said if self.price[before] != 0), 0)
 
+    def between(self, begin_us, end_us):
+        """The rows of that time; both ends are in. Times rise, but where a fault lets them fall."""
+        begin, end = bisect_left(self.time, begin_us * 1000), bisect_left(self.time, (end_us + 1) * 1000)
+        return range(begin, end)
+
+    def is_odd(self, row, how, ahead_ns):
+        """Whether its time was behind one that was sent before it (stale), or ahead of one sent after it (future)."""
+        if not self.newest:
+            self.newest = array("q", accumulate(self.time, max))
+            self.oldest = array("q", accumulate(reversed(self.time), min))
+        if how == "stale":
+            return self.time[row] < self.newest[row]
+        return self.time[row] > self.oldest[len(self) - 1 - row] + ahead_ns
+
     def with_id(self, ident):
         """The row of a trade; None when there is none such. Ids rise."""
         row = bisect_left(self.ident, ident)
         return row if row < len(self) and self.ident[row] == ident else None
 
-    def near(self, start, fits, time_us, slack_us=10_000_000):
-        """The first row from start on, else the last one before, near that time, for which fits(row) holds."""
-        for row in range(start, len(self)):
-            if self.time[row] // 1000 > time_us + slack_us:
-                break
-            if fits(row):
-                return row
-        for row in range(min(start, len(self)) - 1, -1, -1):
-            if self.time[row] // 1000 < time_us - slack_us:
-                break
-            if fits(row):
-                return row
+    def near(self, start, fits, time_us, slack_us=10_000_000, far=2000):
+        """The first row from start on, else the last one before, near that time, for which fits(row) holds. A vendor's
+        clock may have jumped, so the search ends behind so many rows that are far from it."""
+        for way, begin in ((1, start), (-1, min(start, len(self)) - 1)):
+            row, left = begin, far
+            while 0 <= row < len(self) and left > 0:
+                beyond = (self.time[row] // 1000 - time_us) * way > slack_us
+                left -= beyond
+                if not beyond and fits(row):
+                    return row
+                row += way
         return None
 
 

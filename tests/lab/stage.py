@@ -275,6 +275,20 @@ class Scene:
         wanted = self.ticks() + ticks
         livecore.wait_for(lambda: self.ticks() >= wanted, lambda: f"{wanted} ticks: {self.live.status()}")
 
+    def without_kafka(self, seconds):
+        """So long nothing may be confirmed, but what was on its way: else the fault was none."""
+        before = self.live.status()["acknowledged"]
+        self.run_on(seconds=seconds)
+        more = self.live.status()["acknowledged"] - before
+        if more > self.rate * max(0.5, seconds / 2):
+            self.notes.append(f"{more} ticks were confirmed while Kafka should have been away")
+
+    def answers(self):
+        try:
+            return bool(livecore.get(self.live.url + "/api/v1/status", within_s=1))
+        except OSError:
+            return False
+
     def kill(self):
         """kill -9. What it dropped until now is looked at just before."""
         self.live.look_at_drops()
@@ -283,6 +297,7 @@ class Scene:
     def caught_up(self, within_s=livecore.LONG_S):
         """Waits until Kafka has all but the last half second; how long that took is the recovery time."""
         begin = time.monotonic()
+        self.run_on(ticks=1)  # what broke may have kept the vendor away, too
         most = max(self.rate / 2, 200)
         livecore.wait_for(
             lambda: self.live.status()["unacknowledged"] <= most, lambda: f"caught up: {self.live.status()}", within_s
