@@ -1,13 +1,11 @@
 #include "timer/listen.h"
 
-#include "livecore/courier.h"
+#include "timer/event.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ANSWER_MS 30000
 #define ERRORS_MAX (64 * 1024)
 
 struct timer_listen {
@@ -34,33 +32,15 @@ static void on_answered(void *arg, const struct lc_error *err, int32_t partition
 static void answer(
 	struct timer_listen *listen, const struct lc_control_command *command, const char *error)
 {
-	static char schema[] = "schema", schema_text[] = "system_event/1";
-	struct lc_pair header = {schema, schema_text};
-	const struct lc_pairs headers = {&header, 1};
-	char request[LC_MESSAGE_TEXT_MAX + 1], id[40];
-	struct lc_error err;
-	struct lc_buf body;
+	char request[LC_MESSAGE_TEXT_MAX + 1];
 	snprintf(request, sizeof request, "%.*s", (int)command->id.len,
 		command->id.data ? command->id.data : "");
-	snprintf(id, sizeof id, "%016" PRIx64, lc_loop_random(listen->loop));
 	const struct lc_field data[] = {LC_S("request_id", command->id.data ? request : NULL),
 		LC_S("command", "reload"), LC_S("role", "timer"), LC_B("ok", error == NULL),
 		LC_B("repeated", false), LC_S("error", error), LC_J("result", "{}"),
 		{.type = LC_FIELD_END}};
-	lc_buf_init(&body, (size_t)256 * 1024);
-	lc_system_event_encode(listen->options.context, "command_result", id,
-		lc_loop_wall_ns(listen->loop), data, &body);
-	const char *node = listen->options.context->node_id;
-	const struct lc_message message = {.key = node,
-		.key_len = strlen(node),
-		.value = body.data,
-		.value_len = body.len,
-		.headers = &headers};
-	if (!body.failed && lc_courier_send(listen->courier, &message, ANSWER_MS, on_answered,
-				    listen, &err) != LC_OK) {
-		on_answered(listen, &err, -1, -1);
-	}
-	lc_buf_finish(&body);
+	timer_event_send(listen->loop, listen->courier, listen->options.context, "command_result",
+		data, on_answered, listen);
 }
 
 static void reload(struct timer_listen *listen, const struct lc_control_command *command)

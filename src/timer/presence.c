@@ -1,17 +1,14 @@
 #include "timer/presence.h"
 
-#include "livecore/courier.h"
 #include "livecore/twins.h"
+#include "timer/event.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define SAY_MS 30000
 #define LAST_MS 500
-#define EVENT_MAX (64 * 1024)
 
 struct timer_presence {
 	struct lc_loop *loop;
@@ -40,27 +37,8 @@ static void on_said(void *arg, const struct lc_error *err, int32_t partition, in
 
 static void say(struct timer_presence *presence, const char *type, const struct lc_field *data)
 {
-	static char schema[] = "schema", schema_text[] = "system_event/1";
-	struct lc_pair header = {schema, schema_text};
-	const struct lc_pairs headers = {&header, 1};
-	const char *node = presence->options.context->node_id;
-	char id[40];
-	struct lc_error err;
-	struct lc_buf body;
-	snprintf(id, sizeof id, "%016" PRIx64, lc_loop_random(presence->loop));
-	lc_buf_init(&body, EVENT_MAX);
-	lc_system_event_encode(
-		presence->options.context, type, id, lc_loop_wall_ns(presence->loop), data, &body);
-	const struct lc_message message = {.key = node,
-		.key_len = strlen(node),
-		.value = body.data,
-		.value_len = body.len,
-		.headers = &headers};
-	if (!body.failed && lc_courier_send(presence->courier, &message, SAY_MS, on_said, presence,
-				    &err) != LC_OK) {
-		on_said(presence, &err, -1, -1);
-	}
-	lc_buf_finish(&body);
+	timer_event_send(presence->loop, presence->courier, presence->options.context, type, data,
+		on_said, presence);
 }
 
 void timer_presence_twin(struct timer_presence *presence, const struct lc_heartbeat_twin *twin)
