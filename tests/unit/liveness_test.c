@@ -4,6 +4,21 @@
 #define US_OPEN at(2026, 11, 18, 14, 30)
 #define ASIA_OPEN at(2026, 11, 18, 1, 30)
 
+/* Ten ordinary minutes of 30 symbols, two ticks a second each; then not one more. */
+static void open_then_mute(struct live_fixture *f)
+{
+	open_live(f, "US", 30, 2, US_OPEN + HOUR);
+	run(f, 10 * MINUTE);
+	f->mute = true;
+}
+
+static void halt_all(struct live_fixture *f, bool halted)
+{
+	for (size_t i = 0; i < f->count; i++) {
+		f->halted[i] = halted;
+	}
+}
+
 /* By what the verdict is bound to be there, for so many symbols at this rate: what is counted of
  * each in a second, and the patience for few symbols. */
 static double bound_s(const struct live_fixture *f, double count, double rate)
@@ -184,15 +199,11 @@ Test(liveness, halted_symbols_are_not_expected_to_speak)
 	f.halted[0] = true;
 	run(&f, 10 * MINUTE);
 	cr_assert_eq(f.asked, 0);
-	for (size_t i = 0; i < f.count; i++) {
-		f.halted[i] = true;
-	}
+	halt_all(&f, true);
 	run(&f, HOUR);
 	cr_assert_eq(f.steps + f.asked, 0);
 	cr_assert_eq(view_of(&f).subscription, LC_LIVE_IDLE);
-	for (size_t i = 0; i < f.count; i++) {
-		f.halted[i] = false;
-	}
+	halt_all(&f, false);
 	f.mute = true;
 	cr_assert_gt(run_until(&f, LC_STAGE_PROBE, MINUTE), 0);
 	close_live(&f);
@@ -254,9 +265,7 @@ Test(liveness, subscribing_anew_may_mend_a_symbol_and_a_mute_feed_is_no_matter_o
 Test(liveness, the_stages_come_in_order_each_with_its_patience)
 {
 	struct live_fixture f;
-	open_live(&f, "US", 30, 2, US_OPEN + HOUR);
-	run(&f, 10 * MINUTE);
-	f.mute = true;
+	open_then_mute(&f);
 	cr_assert_gt(run_until(&f, LC_STAGE_PROBE, 10 * SECOND), 0);
 	double resubscribe_s = (double)run_until(&f, LC_STAGE_RESUBSCRIBE, MINUTE) / 1e9;
 	cr_assert(resubscribe_s >= 1 && resubscribe_s <= 3.5, "%g s", resubscribe_s);
@@ -292,17 +301,13 @@ Test(liveness, the_stages_come_in_order_each_with_its_patience)
 Test(liveness, a_quick_session_counts_and_a_feed_that_was_left_is_tried_again)
 {
 	struct live_fixture f;
-	open_live(&f, "US", 30, 2, US_OPEN + HOUR);
-	run(&f, 10 * MINUTE);
-	f.mute = true;
+	open_then_mute(&f);
 	cr_assert_gt(run_until(&f, LC_STAGE_RECONNECT, MINUTE), 0);
 	f.link.session++;
 	cr_assert_gt(run_until(&f, LC_STAGE_FAIL_OVER, 20 * SECOND), 0);
 	f.link.session++;
 	f.link.moved = true;
-	for (size_t i = 0; i < f.count; i++) {
-		f.halted[i] = true; /* as good as not followed */
-	}
+	halt_all(&f, true); /* as good as not followed */
 	double took_s = (double)run_until(&f, LC_STAGE_FAIL_OVER, 5 * MINUTE) / 1e9;
 	cr_assert(took_s >= 59 && took_s <= 61, "%g s", took_s);
 	/* its probes speak again: symbols that another feed follows */
@@ -318,9 +323,7 @@ Test(liveness, a_quick_session_counts_and_a_feed_that_was_left_is_tried_again)
 Test(liveness, a_dead_connection_is_left_without_asking_for_symbols)
 {
 	struct live_fixture f;
-	open_live(&f, "US", 30, 2, US_OPEN + HOUR);
-	run(&f, 10 * MINUTE);
-	f.mute = true;
+	open_then_mute(&f);
 	f.answers = false;
 	cr_assert_gt(run_until(&f, LC_STAGE_PROBE, 10 * SECOND), 0);
 	double took_s = (double)run_until(&f, LC_STAGE_RECONNECT, MINUTE) / 1e9;
@@ -337,9 +340,7 @@ Test(liveness, a_dead_connection_is_left_without_asking_for_symbols)
 Test(liveness, pings_are_no_data_and_a_paused_feed_is_not_judged)
 {
 	struct live_fixture f;
-	open_live(&f, "US", 30, 2, US_OPEN + HOUR);
-	run(&f, 10 * MINUTE);
-	f.mute = true;
+	open_then_mute(&f);
 	f.link.reading = false;
 	run(&f, 10 * MINUTE);
 	cr_assert_eq(f.steps, 0);
@@ -357,9 +358,7 @@ Test(liveness, pings_are_no_data_and_a_paused_feed_is_not_judged)
 Test(liveness, data_in_time_ends_the_stages_and_a_lull_is_got_used_to)
 {
 	struct live_fixture f;
-	open_live(&f, "US", 30, 2, US_OPEN + HOUR);
-	run(&f, 10 * MINUTE);
-	f.mute = true;
+	open_then_mute(&f);
 	f.answers = false;
 	cr_assert_gt(run_until(&f, LC_STAGE_PROBE, 10 * SECOND), 0);
 	f.mute = false; /* it was a lull of 6 s, as it turns out */
@@ -384,21 +383,15 @@ Test(liveness, when_the_session_ends_or_nobody_follows_there_is_nothing_to_mend)
 	skip_to(&f, at(2026, 11, 19, 1, 0));
 	cr_assert_eq(f.stages[LC_STAGE_RECONNECT], 0);
 	close_live(&f);
-	open_live(&f, "US", 30, 2, US_OPEN + HOUR);
-	run(&f, 10 * MINUTE);
-	f.mute = true;
+	open_then_mute(&f);
 	cr_assert_gt(run_until(&f, LC_STAGE_RECONNECT, MINUTE), 0);
 	f.link.connected = false;
 	run(&f, SECOND);
 	f.link.connected = true;
-	for (size_t i = 0; i < f.count; i++) {
-		f.halted[i] = true; /* as good as not followed */
-	}
+	halt_all(&f, true); /* as good as not followed */
 	cr_assert_gt(run_until(&f, LC_STAGE_OVER, 15 * SECOND), 0);
 	close_live(&f);
-	open_live(&f, "US", 30, 2, US_OPEN + HOUR);
-	run(&f, 10 * MINUTE);
-	f.mute = true;
+	open_then_mute(&f);
 	cr_assert_gt(run_until(&f, LC_STAGE_RECONNECT, MINUTE), 0);
 	f.link.connected = false;
 	f.link.stopped = true; /* by command, or for a wrong key */
