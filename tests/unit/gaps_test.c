@@ -24,20 +24,6 @@ static void rig_close(struct rig *rig)
 	out_close(&rig->out);
 }
 
-/* Turns until n records were appended, then a little more: no others come. */
-static void until(struct rig *rig, uint64_t n)
-{
-	int64_t give_up = lc_clock_mono_ns() + 60 * LC_NS_PER_S;
-	while (lc_journal_stats(rig->out.journal).appended < n) {
-		uv_run(lc_loop_uv(rig->out.f.loop), UV_RUN_ONCE);
-		cr_assert_lt(lc_clock_mono_ns(), give_up, "no %d events", (int)n);
-	}
-	for (int i = 0; i < 10; i++) {
-		uv_run(lc_loop_uv(rig->out.f.loop), UV_RUN_NOWAIT);
-	}
-	cr_assert_eq(lc_journal_stats(rig->out.journal).appended, n);
-}
-
 static void miss(struct rig *rig, enum lc_gap_cause cause, const char *feeder, const char *key,
 	int64_t second, uint64_t records)
 {
@@ -57,7 +43,7 @@ Test(gaps, refused_records_are_one_gap)
 	for (int64_t i = 0; i < 1000; i++) {
 		miss(&rig, LC_GAP_REFUSED, NULL, i % 2 ? "AAPL" : "MSFT", i, 1);
 	}
-	until(&rig, 2);
+	out_until(&rig.out, 2);
 	cr_assert(out_next(&rig.out));
 	cr_assert(out_is(&rig.out, "type", "gap_opened") &&
 		  out_is(&rig.out, "data.cause", "refused"));
@@ -74,7 +60,7 @@ Test(gaps, refused_records_are_one_gap)
 		  out_is(&rig.out, "data.actual", "1000"));
 	/* What comes later is another gap. */
 	miss(&rig, LC_GAP_REFUSED, NULL, "AAPL", 1, 1);
-	until(&rig, 4);
+	out_until(&rig.out, 4);
 	cr_assert(out_next(&rig.out) && out_is(&rig.out, "data.gap", "stream-1-gap-2"));
 	cr_assert_not(holds(&rig, "ranges"), "one interval needs no ranges");
 	rig_close(&rig);
@@ -88,7 +74,7 @@ Test(gaps, causes_and_feeders_are_told_apart)
 	miss(&rig, LC_GAP_TOO_OLD, "alpaca", "AAPL", 0, 3);
 	miss(&rig, LC_GAP_JOURNAL_FULL, NULL, "AAPL", 0, 4);
 	miss(&rig, LC_GAP_TOO_OLD, "eastmoney", "600000.SH", 0, 5);
-	until(&rig, 6);
+	out_until(&rig.out, 6);
 	cr_assert(out_next(&rig.out) && out_is(&rig.out, "data.cause", "journal_full"));
 	cr_assert(out_is(&rig.out, "data.feeder", NULL));
 	out_next(&rig.out);
@@ -106,7 +92,7 @@ Test(gaps, what_is_no_symbol_is_counted_and_not_named)
 	rig_open(&rig, MANY);
 	miss(&rig, LC_GAP_REFUSED, NULL, "no symbol, \"quotes\" and 0123456789", 0, 7);
 	miss(&rig, LC_GAP_REFUSED, NULL, "", 5, 1);
-	until(&rig, 2);
+	out_until(&rig.out, 2);
 	cr_assert(out_next(&rig.out));
 	cr_assert(out_is(&rig.out, "data.records", "8") && out_is(&rig.out, "data.count", "0"));
 	cr_assert(holds(&rig, "\"symbols\":[]"));

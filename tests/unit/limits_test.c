@@ -68,20 +68,6 @@ static uint32_t symbol(struct rig *rig, const char *text)
 	return lc_symbols_find(rig->symbols, text, strlen(text));
 }
 
-/* Turns until n records were appended, then a little more: no others come. */
-static void until(struct rig *rig, uint64_t n)
-{
-	int64_t give_up = lc_clock_mono_ns() + 60 * LC_NS_PER_S;
-	while (lc_journal_stats(rig->out.journal).appended < n) {
-		uv_run(lc_loop_uv(rig->out.f.loop), UV_RUN_ONCE);
-		cr_assert_lt(lc_clock_mono_ns(), give_up, "no %d events", (int)n);
-	}
-	for (int i = 0; i < 10; i++) {
-		uv_run(lc_loop_uv(rig->out.f.loop), UV_RUN_NOWAIT);
-	}
-	cr_assert_eq(lc_journal_stats(rig->out.journal).appended, n);
-}
-
 static bool value_holds(const struct rig *rig, const char *text)
 {
 	return memmem(rig->out.record.value, rig->out.record.value_len, text, strlen(text)) != NULL;
@@ -97,7 +83,7 @@ Test(limits, each_portfolio_hears_of_its_own_symbols_once)
 	lc_limits_add(rig.limits, "alpaca", LC_LIMITS_OVER, "30 symbols", symbol(&rig, "MSFT"));
 	lc_limits_add(rig.limits, "alpaca", LC_LIMITS_OVER, "30 symbols", symbol(&rig, "AAPL"));
 	lc_limits_add(rig.limits, "alpaca", LC_LIMITS_OVER, "30 symbols", symbol(&rig, "AAPL"));
-	until(&rig, 2);
+	out_until(&rig.out, 2);
 	int seen = 0;
 	while (out_next(&rig.out)) {
 		bool first = out_is(&rig.out, "data.portfolio_id", "p1");
@@ -127,7 +113,7 @@ Test(limits, reasons_are_kept_apart_but_bounded)
 			rig.limits, "alpaca", LC_LIMITS_REFUSED, reason, symbol(&rig, "AAPL"));
 	}
 	lc_limits_add(rig.limits, NULL, LC_LIMITS_REFUSED, "no route", symbol(&rig, "AAPL"));
-	until(&rig, 33);
+	out_until(&rig.out, 33);
 	cr_assert_eq(rig.batches, 33);
 	cr_assert_eq(rig.batch_count, 201);
 	cr_assert(out_next(&rig.out));
@@ -152,7 +138,7 @@ Test(limits, long_lists_go_in_pieces)
 	for (uint32_t i = 0; i < lc_symbols_count(rig.symbols); i++) {
 		lc_limits_add(rig.limits, "alpaca", LC_LIMITS_OVER, "full", i);
 	}
-	until(&rig, 2);
+	out_until(&rig.out, 2);
 	while (out_next(&rig.out)) {
 		const struct lc_value *data = lc_value_find(rig.out.root, "data");
 		cr_assert_lt(rig.out.record.value_len, 500000);
@@ -181,7 +167,7 @@ Test(limits, nobody_is_told_when_nobody_wants_it_or_we_are_ending)
 		uv_run(lc_loop_uv(rig.out.f.loop), UV_RUN_ONCE);
 	}
 	cr_assert_eq(rig.batches, 2);
-	until(&rig, 0);
+	out_until(&rig.out, 0);
 	/* Ending with something collected, and in the middle of telling. */
 	lc_limits_add(rig.limits, "alpaca", LC_LIMITS_OVER, "full", symbol(&rig, "MSFT"));
 	rig_close(&rig);

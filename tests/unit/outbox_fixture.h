@@ -37,6 +37,20 @@ static inline void out_close(struct out *out)
 	fixture_close(&out->f);
 }
 
+/* Turns until n records were appended, then a little more: no others come. */
+static inline void out_until(struct out *out, uint64_t n)
+{
+	int64_t give_up = lc_clock_mono_ns() + 60 * LC_NS_PER_S;
+	while (lc_journal_stats(out->journal).appended < n) {
+		uv_run(lc_loop_uv(out->f.loop), UV_RUN_ONCE);
+		cr_assert_lt(lc_clock_mono_ns(), give_up, "no %d events", (int)n);
+	}
+	for (int i = 0; i < 10; i++) {
+		uv_run(lc_loop_uv(out->f.loop), UV_RUN_NOWAIT);
+	}
+	cr_assert_eq(lc_journal_stats(out->journal).appended, n);
+}
+
 /* The next record, parsed; false when there is none. */
 static inline bool out_next(struct out *out)
 {

@@ -44,6 +44,19 @@ static void expect_list(const uint32_t *got, size_t n_got, const uint32_t *want,
 	expect_list((list), (count), (const uint32_t[]){__VA_ARGS__}, \
 		sizeof(uint32_t[]){__VA_ARGS__} / 4)
 
+/* What is subscribed, in order. */
+static void expect_order(struct lc_subscriptions *subs, const uint32_t *expected, size_t count)
+{
+	uint32_t symbol, order[SYMBOLS];
+	size_t cursor = 0, n = 0;
+	while (lc_subscriptions_each(subs, &cursor, &symbol)) {
+		order[n++] = symbol;
+	}
+	expect_list(order, n, expected, count);
+}
+#define EXPECT_ORDER(subs, ...) \
+	expect_order((subs), (const uint32_t[]){__VA_ARGS__}, sizeof(uint32_t[]){__VA_ARGS__} / 4)
+
 static void take_all(struct lc_subscriptions *subs)
 {
 	struct change change;
@@ -69,12 +82,7 @@ Test(subscriptions, gives_additions_in_the_order_of_following)
 	lc_subscriptions_changed(subs);
 	cr_assert_not(lc_subscriptions_pending(subs));
 	cr_assert_eq(lc_subscriptions_counts(subs).subscribed, 4);
-	size_t cursor = 0;
-	uint32_t symbol, order[4];
-	for (size_t i = 0; lc_subscriptions_each(subs, &cursor, &symbol); i++) {
-		order[i] = symbol;
-	}
-	EXPECT(order, 4, 9, 3, 7, 1);
+	EXPECT_ORDER(subs, 9, 3, 7, 1);
 	lc_subscriptions_destroy(subs);
 }
 
@@ -375,12 +383,7 @@ Test(subscriptions, renews_what_is_held_in_its_place)
 	lc_subscriptions_changed(subs);
 	cr_assert_not(lc_subscriptions_pending(subs));
 	cr_assert_eq(lc_subscriptions_counts(subs).subscribed, 3);
-	size_t cursor = 0;
-	uint32_t symbol, order[4];
-	for (size_t i = 0; lc_subscriptions_each(subs, &cursor, &symbol); i++) {
-		order[i] = symbol;
-	}
-	EXPECT(order, 4, 1, 2, 3, 4);
+	EXPECT_ORDER(subs, 1, 2, 3, 4);
 	/* left while it is renewed: it stays left */
 	cr_assert(lc_subscriptions_renew(subs, 3));
 	lc_subscriptions_leave(subs, 3);
