@@ -52,7 +52,7 @@ class Tape(livecore.Case):
         self.assertEqual(made.returncode, 0, made.stderr)
         demo = self.demo()
         topic = self.read("bars")
-        topic.wait(lambda r: r.value["symbol"] == "IBM" and r.value["period"] == "1d", "the day's bar", within_s=200)
+        topic.wait(lambda r: r.value["symbol"] == "IBM" and r.value["period"] == "1d", "the day's bar", within_s=300)
         self.assertEqual(demo.stop(signal.SIGINT), 0, demo.text)
         records = [r for r in livecore.read_all(self.broker, self.name("bars")) if r.key == "IBM"]
         self.assertTrue(all(r.headers.get("schema") == "bar/1" for r in records))

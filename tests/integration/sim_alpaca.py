@@ -22,7 +22,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 TOOL = sys.argv[1].split()
 DATA = Path(sys.argv[2])
 KEYS = ("demo-key", "demo-secret")
-TIMEOUT = 15
+TIMEOUT = 30
 MODELS = {"t": Trade, "q": Quote, "b": Bar, "u": Bar, "s": TradingStatus, "c": TradeCorrection, "x": TradeCancel}
 
 
@@ -194,7 +194,7 @@ async def faults():
         server.fault("refuse:429/2")
         for _ in range(2):
             try:
-                await within(websockets.connect(server.url, open_timeout=5))
+                await within(websockets.connect(server.url, open_timeout=20))
                 raise AssertionError("not refused")
             except InvalidStatus as refused:
                 assert refused.response.status_code == 429

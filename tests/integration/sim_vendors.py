@@ -108,7 +108,7 @@ def events(answer):
 def streams():
     with sim.Sim(TOOL, "eastmoney", "--rate", "200") as server:
         query = "secids=1.600000,0.000001,0.300750&fields=f2,f5,f12&mpi=50"
-        answer = urllib.request.urlopen(server.origin + "/api/qt/ulist/sse?" + query, timeout=10)
+        answer = urllib.request.urlopen(server.origin + "/api/qt/ulist/sse?" + query, timeout=30)
         assert answer.headers["Content-Type"].startswith("text/event-stream")
         book, deltas, nulls = {}, 0, 0
         for number, event in enumerate(events(answer)):
@@ -143,7 +143,7 @@ def streams():
                 pass
         except (http.client.IncompleteRead, ConnectionError):
             pass
-        single = urllib.request.urlopen(server.origin + "/api/qt/stock/sse?secid=0.000001&fields=f43,f57,f59&mpi=50", timeout=10)
+        single = urllib.request.urlopen(server.origin + "/api/qt/stock/sse?secid=0.000001&fields=f43,f57,f59&mpi=50", timeout=30)
         first = next(events(single))
         assert (first.rt, first.full) == (4, 1) and first.data["f57"] == "000001" and first.data["f59"] == 2
 
@@ -181,7 +181,7 @@ async def socket():
             await ws.send('{"cmd":"sub","param":{"symbols":["300750","920047.BJ"]}}')
             seen = {}
             while len(seen) < 4:
-                tick = json.loads(await asyncio.wait_for(ws.recv(), 10))
+                tick = json.loads(await asyncio.wait_for(ws.recv(), 30))
                 assert tick.keys() == {"code", "market", "price", "volume", "amount", "timestamp"}
                 assert tick["volume"] > seen.get(tick["code"], 0)
                 assert abs(tick["amount"] / tick["volume"] / tick["price"] - 1) < 0.2

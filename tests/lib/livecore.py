@@ -26,7 +26,7 @@ import sim
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LIVECORE = ""
-LONG_S = float(os.environ.get("LIVECORE_TEST_WAIT", 60))  # sanitizers on a busy machine
+LONG_S = float(os.environ.get("LIVECORE_TEST_WAIT", 120))  # sanitizers on a busy machine
 
 SETTINGS = {
     "http.address": "127.0.0.1:0",
@@ -171,7 +171,7 @@ class Process:
         return code
 
 
-def get(url, within_s=10):
+def get(url, within_s=30):
     """Status code and body, whatever the code."""
     try:
         with urllib.request.urlopen(url, timeout=within_s) as answer:
@@ -415,16 +415,18 @@ class Kafka:
 
 
 class Case(unittest.TestCase):
-    """Stops what the test started, last first. A class with KAFKA has one real Kafka for all its tests."""
+    """Stops what the test started, last first. Classes with KAFKA share one real Kafka with those of their file."""
 
     KAFKA = None  # or the options of tools/kafka start, as a tuple
+    shared = {}  # by these options
     topic_number = 0
 
     @classmethod
     def setUpClass(cls):
-        cls.kafka = Kafka(*cls.KAFKA) if cls.KAFKA is not None else None
-        if cls.kafka:
-            cls.addClassCleanup(cls.kafka.stop)
+        if cls.KAFKA is not None and cls.KAFKA not in Case.shared:
+            Case.shared[cls.KAFKA] = Kafka(*cls.KAFKA)
+            unittest.addModuleCleanup(Case.shared[cls.KAFKA].stop)
+        cls.kafka = Case.shared[cls.KAFKA] if cls.KAFKA is not None else None
 
     def setUp(self):
         self.managers = []

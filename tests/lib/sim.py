@@ -41,13 +41,13 @@ class Sim:
 
     def __exit__(self, kind, value, trace):
         self.process.stdin.close()
-        code = self.process.wait(10)
+        code = self.process.wait(60)
         if kind is None:
             assert code == 0, f"simulator ended with {code}"
 
     def get(self, path, headers=None):
         request = urllib.request.Request(self.origin + path, headers=headers or {})
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.read()
 
     def json(self, path, headers=None):
@@ -58,5 +58,5 @@ class Sim:
 
     def fault(self, spec):
         request = urllib.request.Request(self.origin + "/sim/fault", data=spec.encode(), method="POST")
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             assert json.loads(answer.read()) == {"ok": True}

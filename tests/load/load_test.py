@@ -5,6 +5,7 @@ memory stays bounded and flat.
 
 Run with a build without sanitizers, whose CPU time is not livecore's: tools/test load."""
 import itertools
+import os
 import re
 import signal
 import socket
@@ -16,11 +17,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 import livecore
+import machine
 
 SYMBOLS = ["".join(letters) for letters in itertools.islice(itertools.product(string.ascii_uppercase, repeat=4), 5000)]
 RATE = 10000
 SECONDS = 20
 TURN_MAX_S = 0.005
+CORE_MAX = 0.5  # of one, at this rate
 MEMORY_MAX_KB = 100 * 1024
 GROWTH_MAX_KB = 8 * 1024
 TOOK_MAX_MS = 1000  # bar_snapshot of all symbols
@@ -29,6 +32,11 @@ TRIES = 3
 
 def anonymous_kb(pid):
     return int(re.search(r"RssAnon:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())[1])
+
+
+def cpu_s(pid):
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def slow_client(port, request):
@@ -45,8 +53,8 @@ class Load(livecore.Case):
     def start(self):
         self.settings = Path(self.state) / "livecore.yaml"
         self.settings.write_text("queue: {policy: conflate}\n")
-        server = self.sim("alpaca", "--rate", str(RATE), "--per-frame", "10")
-        return self.run_livecore(livecore.alpaca(server), "--config", str(self.settings), env=livecore.ALPACA_KEY)
+        self.server = self.sim("alpaca", "--rate", str(RATE), "--per-frame", "10")
+        return self.run_livecore(livecore.alpaca(self.server), "--config", str(self.settings), env=livecore.ALPACA_KEY)
 
     def disturb(self, manager, round_number):
         """What a second of a busy day asks of the loop besides ticks."""
@@ -58,6 +66,10 @@ class Load(livecore.Case):
             self.follow("second", SYMBOLS if round_number % 10 == 0 else SYMBOLS[::2])
 
     def test_nothing_holds_the_loop(self):
+        """A machine whose time others take counts that as ours, now and then: then it is tried again."""
+        machine.soonest(TURN_MAX_S, self.longest_turn_s)
+
+    def longest_turn_s(self):
         manager = self.start()
         port = int(manager.url.rsplit(":", 1)[1])
         slow = [
@@ -67,7 +79,7 @@ class Load(livecore.Case):
         ]
         self.follow("first", SYMBOLS)
         manager.wait_subscribed("alpaca", len(SYMBOLS))
-        first = manager.feeder("alpaca")["ticks"]
+        first, sent, used_s = manager.feeder("alpaca")["ticks"], self.server.stats()["ticks"], cpu_s(manager.pid)
         started, middle_kb = time.monotonic(), 0
         for number in range(SECONDS):
             self.disturb(manager, number)
@@ -75,18 +87,23 @@ class Load(livecore.Case):
             if number == SECONDS // 2:
                 middle_kb = anonymous_kb(manager.pid)
         memory_kb, seconds = anonymous_kb(manager.pid), time.monotonic() - started
+        sent, used_s = self.server.stats()["ticks"] - sent, cpu_s(manager.pid) - used_s
         feeder, metrics = manager.feeder("alpaca"), manager.metrics()
         turn_s = metrics["livecore_loop_longest_turn_cpu_seconds"]
-        rate = (feeder["ticks"] - first) / seconds
+        ticks = feeder["ticks"] - first
         print(f"longest turn {turn_s * 1000:.2f} ms, slice {metrics['livecore_loop_longest_slice_cpu_seconds'] * 1000:.2f} ms of CPU; "
-              f"RssAnon {memory_kb / 1024:.0f} MB, {(memory_kb - middle_kb) / 1024:+.1f} MB in the second half; {rate:.0f} ticks/s")
-        self.assertLess(turn_s, TURN_MAX_S)
+              f"RssAnon {memory_kb / 1024:.0f} MB, {(memory_kb - middle_kb) / 1024:+.1f} MB in the second half; {ticks / seconds:.0f} ticks/s of {sent / seconds:.0f} "
+              f"with {used_s / seconds:.2f} of a core")
         self.assertLess(memory_kb, MEMORY_MAX_KB)
         self.assertLess(memory_kb - middle_kb, GROWTH_MAX_KB)
-        self.assertGreater(rate, 0.9 * RATE)
+        self.assertGreater(ticks, 0.9 * sent, "it keeps up")
+        self.assertLess(used_s / ticks * RATE, CORE_MAX)
         self.assertLessEqual(set(feeder["dropped"]), {"no_price"})  # quotes before the first price
         for client in slow:
             client.close()
+        self.assertEqual(manager.stop(), 0, manager.text)
+        self.server.stop()
+        return turn_s
 
 class Snapshot(livecore.Case):
     """bar_snapshot of 5,000 symbols while 10,000 ticks/s come."""
