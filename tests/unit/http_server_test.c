@@ -478,12 +478,12 @@ Test(http_server, slow_loris_is_closed)
 }
 
 /* The owner is told soon: not only when the server is taken down. */
-static void wait_for(volatile int *count, int wanted)
+static void wait_for(volatile int *count, int n)
 {
-	for (int i = 0; i < 2000 && *count != wanted; i++) {
+	for (int i = 0; i < 2000 && *count != n; i++) {
 		usleep(10000);
 	}
-	cr_assert_eq(*count, wanted);
+	cr_assert_eq(*count, n);
 }
 
 static void slow_reader_script(void *arg)
