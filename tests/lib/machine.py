@@ -51,3 +51,14 @@ def soonest(bound_s, measure, tries=3):
         if took[-1] < bound_s:
             return took
     raise AssertionError(f"never under {bound_s} s: {took}")
+
+
+def one_of(tries, attempt):
+    """Whatever attempt() asserts has to hold in one of its tries."""
+    for left in range(tries - 1, -1, -1):
+        try:
+            return attempt()
+        except AssertionError as error:
+            if left == 0:
+                raise
+            print(f"tried again: {error}", file=sys.stderr)

@@ -67,9 +67,9 @@ class Load(livecore.Case):
 
     def test_nothing_holds_the_loop(self):
         """A machine whose time others take counts that as ours, now and then: then it is tried again."""
-        machine.soonest(TURN_MAX_S, self.longest_turn_s)
+        machine.one_of(TRIES, self.busy_day)
 
-    def longest_turn_s(self):
+    def busy_day(self):
         manager = self.start()
         port = int(manager.url.rsplit(":", 1)[1])
         slow = [
@@ -92,18 +92,19 @@ class Load(livecore.Case):
         turn_s = metrics["livecore_loop_longest_turn_cpu_seconds"]
         ticks = feeder["ticks"] - first
         print(f"longest turn {turn_s * 1000:.2f} ms, slice {metrics['livecore_loop_longest_slice_cpu_seconds'] * 1000:.2f} ms of CPU; "
-              f"RssAnon {memory_kb / 1024:.0f} MB, {(memory_kb - middle_kb) / 1024:+.1f} MB in the second half; {ticks / seconds:.0f} ticks/s of {sent / seconds:.0f} "
-              f"with {used_s / seconds:.2f} of a core")
+              f"RssAnon {memory_kb / 1024:.0f} MB, {(memory_kb - middle_kb) / 1024:+.1f} MB in the second half; "
+              f"{ticks / seconds:.0f} ticks/s of {sent / seconds:.0f} with {used_s / seconds:.2f} of a core")
+        for client in slow:
+            client.close()
+        self.assertEqual(manager.stop(), 0, manager.text)
+        self.server.stop()
+        self.assertLess(turn_s, TURN_MAX_S)
         self.assertLess(memory_kb, MEMORY_MAX_KB)
         self.assertLess(memory_kb - middle_kb, GROWTH_MAX_KB)
         self.assertGreater(ticks, 0.9 * sent, "it keeps up")
         self.assertLess(used_s / ticks * RATE, CORE_MAX)
         self.assertLessEqual(set(feeder["dropped"]), {"no_price"})  # quotes before the first price
-        for client in slow:
-            client.close()
-        self.assertEqual(manager.stop(), 0, manager.text)
-        self.server.stop()
-        return turn_s
+
 
 class Snapshot(livecore.Case):
     """bar_snapshot of 5,000 symbols while 10,000 ticks/s come."""
