@@ -1,6 +1,7 @@
 #include "livecore/reader.h"
 
 #include "bus_priv.h"
+#include "reader_lookup.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -11,8 +12,7 @@
 #define BUDGET 200
 #define COMMIT_MS 1000
 #define STOP_COMMIT_MS 1000
-#define RETRY_MS 500         /* between look-ups while the topic is not there */
-#define PARTITIONS_MAX 10000 /* of one topic */
+#define RETRY_MS 500 /* between look-ups while the topic is not there */
 
 struct partition {
 	int64_t next;      /* the offset to read next, or RD_KAFKA_OFFSET_BEGINNING */
@@ -20,22 +20,6 @@ struct partition {
 	int64_t done;      /* work is done before this offset; -1: nothing said */
 	int64_t committed; /* Kafka knows this much of done */
 	bool at_end;       /* has been read to its first end */
-};
-
-/* What a look-up in the pool is given and finds. */
-struct lookup {
-	struct lc_reader *reader;
-	rd_kafka_t *rk;
-	const char *topic;
-	bool want_ends, want_committed; /* the latter only with the former */
-	int timeout_ms;
-	rd_kafka_resp_err_t code;
-	int32_t count;
-	int64_t *ends; /* owned; one a partition when want_ends */
-	/* The same of where to begin: what the group committed, brought into what the partition
-	 * holds; the end when it committed nothing. */
-	int64_t *starts;
-	bool *committed; /* owned; with want_committed: did the group say so? */
 };
 
 enum reader_state { STATE_UNKNOWN, STATE_NOT_READING, STATE_READING };
@@ -57,8 +41,8 @@ struct lc_reader {
 	struct lc_timer *tick;
 	struct partition *partitions;
 	int32_t count;
-	struct lookup *lookup; /* under way */
-	unsigned failures;     /* look-ups in a row */
+	struct reader_lookup *lookup; /* under way */
+	unsigned failures;            /* look-ups in a row */
 	int64_t next_lookup_ms, next_commit_ms;
 	bool commit_under_way;
 	enum reader_state state;
@@ -144,7 +128,7 @@ static void assign(struct lc_reader *reader)
 
 /* Where a partition seen for the first time is read from. */
 static struct partition fresh_partition(
-	const struct lc_reader *reader, int32_t number, const struct lookup *lookup)
+	const struct lc_reader *reader, int32_t number, const struct reader_lookup *lookup)
 {
 	struct partition partition = {
 		.next = RD_KAFKA_OFFSET_BEGINNING, .end = -1, .done = -1, .committed = -1};
@@ -176,7 +160,7 @@ static void warn_of_count(struct lc_reader *reader, int32_t before, int32_t coun
 		LC_S("effect", "order per key holds only within one count"));
 }
 
-static void adopt_partitions(struct lc_reader *reader, const struct lookup *lookup)
+static void adopt_partitions(struct lc_reader *reader, const struct reader_lookup *lookup)
 {
 	int32_t before = reader->count ? reader->count : reader->expected;
 	if (before && before != lookup->count) {
@@ -203,91 +187,9 @@ static void adopt_partitions(struct lc_reader *reader, const struct lookup *look
 	check_caught_up(reader);
 }
 
-/* starts of each partition holds its lowest offset and is raised to what the group committed. */
-static rd_kafka_resp_err_t take_committed(
-	struct lookup *lookup, const rd_kafka_topic_partition_list_t *list)
-{
-	for (int32_t i = 0; i < lookup->count; i++) {
-		int64_t offset = list->elems[i].offset, low = lookup->starts[i];
-		if (list->elems[i].err) {
-			return list->elems[i].err;
-		}
-		/* Beyond the end: the topic was made anew, and nothing of it has been seen. */
-		lookup->committed[i] = offset >= 0 && offset <= lookup->ends[i];
-		lookup->starts[i] = !lookup->committed[i] ? lookup->ends[i]
-				    : offset > low        ? offset
-							  : low;
-	}
-	return RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
-static rd_kafka_resp_err_t look_up_committed(struct lookup *lookup)
-{
-	lookup->committed = calloc((size_t)lookup->count, sizeof *lookup->committed);
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(lookup->count);
-	for (int32_t i = 0; i < lookup->count; i++) {
-		rd_kafka_topic_partition_list_add(list, lookup->topic, i);
-	}
-	rd_kafka_resp_err_t code = lookup->committed ? rd_kafka_committed(
-							       lookup->rk, list, lookup->timeout_ms)
-						     : RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE;
-	if (!code) {
-		code = take_committed(lookup, list);
-	}
-	rd_kafka_topic_partition_list_destroy(list);
-	return code;
-}
-
-static rd_kafka_resp_err_t look_up_ends(struct lookup *lookup)
-{
-	lookup->ends = calloc((size_t)lookup->count, sizeof *lookup->ends);
-	lookup->starts = calloc((size_t)lookup->count, sizeof *lookup->starts);
-	if (!lookup->ends || !lookup->starts) {
-		return RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE;
-	}
-	for (int32_t i = 0; i < lookup->count; i++) {
-		rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(lookup->rk,
-			lookup->topic, i, &lookup->starts[i], &lookup->ends[i], lookup->timeout_ms);
-		if (code) {
-			return code;
-		}
-	}
-	if (lookup->want_committed) {
-		return look_up_committed(lookup);
-	}
-	memcpy(lookup->starts, lookup->ends, (size_t)lookup->count * sizeof *lookup->starts);
-	return RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
-static void work_lookup(void *arg)
-{
-	struct lookup *lookup = arg;
-	rd_kafka_topic_t *handle = rd_kafka_topic_new(lookup->rk, lookup->topic, NULL);
-	if (!handle) {
-		lookup->code = rd_kafka_last_error();
-		return;
-	}
-	const struct rd_kafka_metadata *metadata = NULL;
-	lookup->code = rd_kafka_metadata(lookup->rk, 0, handle, &metadata, lookup->timeout_ms);
-	if (!lookup->code) {
-		if (metadata->topic_cnt == 1) {
-			lookup->code = metadata->topics[0].err;
-			lookup->count = metadata->topics[0].partition_cnt;
-		}
-		if (!lookup->code && (lookup->count <= 0 || lookup->count > PARTITIONS_MAX)) {
-			lookup->code = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-		}
-		rd_kafka_metadata_destroy(metadata);
-	}
-	if (!lookup->code && lookup->want_ends) {
-		lookup->code = look_up_ends(lookup);
-	}
-	rd_kafka_topic_destroy(handle);
-}
-
 static void on_looked_up(void *arg, bool cancelled)
 {
-	struct lookup *lookup = arg;
+	struct reader_lookup *lookup = arg;
 	struct lc_reader *reader = lookup->reader;
 	reader->lookup = NULL;
 	if (!cancelled && !reader->stopping) {
@@ -302,19 +204,16 @@ static void on_looked_up(void *arg, bool cancelled)
 	bool settled = reader->count && reader->state == STATE_READING;
 	reader->next_lookup_ms = now_ms(reader) +
 				 (settled ? reader->config->metadata_ms : RETRY_MS);
-	free(lookup->ends);
-	free(lookup->starts);
-	free(lookup->committed);
-	free(lookup);
+	reader_lookup_free(lookup);
 }
 
 static void start_lookup(struct lc_reader *reader)
 {
-	struct lookup *lookup = calloc(1, sizeof *lookup);
+	struct reader_lookup *lookup = calloc(1, sizeof *lookup);
 	if (!lookup) {
 		return;
 	}
-	*lookup = (struct lookup){
+	*lookup = (struct reader_lookup){
 		.reader = reader,
 		.rk = reader->rk,
 		.topic = reader->topic,
@@ -322,7 +221,7 @@ static void start_lookup(struct lc_reader *reader)
 		.want_ends = reader->start != LC_START_EARLIEST && !reader->count,
 		.want_committed = reader->start == LC_START_COMMITTED_OR_LATEST && reader->group,
 	};
-	if (lc_loop_job(reader->loop, work_lookup, on_looked_up, lookup)) {
+	if (lc_loop_job(reader->loop, reader_lookup_work, on_looked_up, lookup)) {
 		free(lookup);
 		return;
 	}
