@@ -140,6 +140,35 @@ static enum lc_err reload_calendars(
 	return rc;
 }
 
+/* The new configuration, or NULL with what is wrong with it in errors. */
+static struct lc_config *load(struct lc_manager *manager, struct lc_buf *errors)
+{
+	struct lc_config *fresh = manager->options.load(manager->options.arg, errors);
+	if (fresh && reload_calendars(manager, fresh, errors) != LC_OK) {
+		lc_config_destroy(fresh);
+		fresh = NULL;
+	}
+	return fresh;
+}
+
+static enum lc_err refuse(struct lc_manager *manager, struct lc_buf *errors, struct lc_error *err)
+{
+	const char *text = lc_buf_text(errors);
+	lc_log(manager->log, LC_LOG_ERROR, "config", "reload_refused", LC_S("errors", text));
+	lc_event(&manager->outbox, "config_reloaded", LC_B("ok", false), LC_S("errors", text));
+	return lc_error_set(err, LC_ERR_INVALID, "nothing changed: %s", text);
+}
+
+static void say_done(const struct reload *reload)
+{
+	struct lc_manager *manager = reload->manager;
+	lc_event(&manager->outbox, "config_reloaded", LC_B("ok", true),
+		LC_J("result", lc_buf_text(reload->result)));
+	lc_log(manager->log, LC_LOG_INFO, "config", "reloaded", LC_U("applied", reload->live),
+		LC_U("reconnecting", reload->reconnect),
+		LC_U("waiting_for_restart", reload->restart));
+}
+
 enum lc_err lc_reload(struct lc_manager *manager, struct lc_buf *result, struct lc_error *err)
 {
 	if (manager->phase == LC_PHASE_STOPPING) {
@@ -151,21 +180,12 @@ enum lc_err lc_reload(struct lc_manager *manager, struct lc_buf *result, struct 
 	}
 	struct lc_buf errors;
 	lc_buf_init(&errors, 64 * 1024);
-	struct lc_config *fresh = manager->options.load(manager->options.arg, &errors);
-	if (fresh && reload_calendars(manager, fresh, &errors) != LC_OK) {
-		lc_config_destroy(fresh);
-		fresh = NULL;
-	}
-	if (!fresh) {
-		lc_error_set(err, LC_ERR_INVALID, "nothing changed: %s", lc_buf_text(&errors));
-		lc_log(manager->log, LC_LOG_ERROR, "config", "reload_refused",
-			LC_S("errors", lc_buf_text(&errors)));
-		lc_event(&manager->outbox, "config_reloaded", LC_B("ok", false),
-			LC_S("errors", lc_buf_text(&errors)));
-		lc_buf_finish(&errors);
-		return LC_ERR_INVALID;
-	}
+	struct lc_config *fresh = load(manager, &errors);
+	enum lc_err rc = fresh ? LC_OK : refuse(manager, &errors, err);
 	lc_buf_finish(&errors);
+	if (rc != LC_OK) {
+		return rc;
+	}
 	struct reload reload = {.manager = manager, .result = result};
 	lc_buf_puts(result, "{\"changes\":[");
 	lc_config_diff(manager->config, fresh, on_change, &reload);
@@ -179,11 +199,7 @@ enum lc_err lc_reload(struct lc_manager *manager, struct lc_buf *result, struct 
 		"],\"applied\":%llu,\"reconnecting\":%llu,\"waiting_for_restart\":%llu}",
 		(unsigned long long)reload.live, (unsigned long long)reload.reconnect,
 		(unsigned long long)reload.restart);
-	lc_event(&manager->outbox, "config_reloaded", LC_B("ok", true),
-		LC_J("result", lc_buf_text(result)));
-	lc_log(manager->log, LC_LOG_INFO, "config", "reloaded", LC_U("applied", reload.live),
-		LC_U("reconnecting", reload.reconnect),
-		LC_U("waiting_for_restart", reload.restart));
+	say_done(&reload);
 	return LC_OK;
 }
 

@@ -87,6 +87,22 @@ static bool markets_json(struct lc_manager *manager, struct lc_buf *out)
 	return degraded;
 }
 
+/* Where sets, bars and open days are kept; returns whether one of them is in trouble. */
+static bool stores_json(
+	struct lc_manager *manager, const char *interest_trouble, struct lc_buf *checks)
+{
+	char store[256], state[256];
+	lc_bar_flow_trouble(manager->bars, store, state);
+	if (interest_trouble[0]) {
+		check_json(checks, false, "store", false, interest_trouble);
+	}
+	if (manager->bars) {
+		check_json(checks, false, "bar_store", store[0] == '\0', store);
+		check_json(checks, false, "bar_state", state[0] == '\0', state);
+	}
+	return interest_trouble[0] || store[0] || state[0];
+}
+
 enum lc_ready lc_manager_ready(struct lc_manager *manager, struct lc_buf *out)
 {
 	struct lc_interest_sync_status interest = {0};
@@ -111,19 +127,10 @@ enum lc_ready lc_manager_ready(struct lc_manager *manager, struct lc_buf *out)
 	if (stopping) {
 		check_json(&checks, false, "lifecycle", false, "stopping");
 	}
-	if (interest.store[0]) {
-		check_json(&checks, false, "store", false, interest.store);
-	}
-	char store[256], state[256];
-	lc_bar_flow_trouble(manager->bars, store, state);
-	if (manager->bars) {
-		check_json(&checks, false, "bar_store", store[0] == '\0', store);
-		check_json(&checks, false, "bar_state", state[0] == '\0', state);
-	}
-	bool degraded = feeders_json(manager, &checks);
-	degraded |= store[0] != '\0' || state[0] != '\0';
+	bool degraded = !hears;
+	degraded |= stores_json(manager, interest.store, &checks);
+	degraded |= feeders_json(manager, &checks);
 	degraded |= markets_json(manager, &checks);
-	degraded |= interest.store[0] != '\0' || !hears;
 	lc_buf_printf(out, "{\"status\":\"%s\",\"checks\":{%s}}",
 		!ready     ? "not_ready"
 		: degraded ? "degraded"
