@@ -67,6 +67,9 @@ static int read_query(struct show *show)
 		civil.nanosecond = 0;
 		lc_civil_to_ns(show->zone, &civil, &show->query.to_ns, NULL);
 	}
+	if (show->query.from_ns >= show->query.to_ns) {
+		return lc_args_wrong(&usage, "--from %s is after --to %s", show->from, show->to);
+	}
 	unsigned long limit = strtoul(show->limit, &end, 10);
 	if (*end || limit < 1 || limit > LC_BAR_QUERY_MAX) {
 		return lc_args_wrong(

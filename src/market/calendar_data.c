@@ -44,6 +44,17 @@ const struct market_rules lc_market_rules[LC_MARKETS] = {
 	[LC_MARKET_US] = {"America/New_York", LIST(us_day), LIST(us_early), lc_calendar_text_us},
 };
 
+bool lc_phases_may_close(const struct market_rules *rules, int minute)
+{
+	for (int i = 0; i + 1 < rules->n_phases; i++) {
+		if (rules->phases[i].session == LC_SESSION_OPEN &&
+			minute > rules->phases[i].minute && minute <= rules->phases[i + 1].minute) {
+			return true;
+		}
+	}
+	return false;
+}
+
 int lc_phases_of(const struct market_rules *rules, int early, struct market_phase *phases)
 {
 	int count = 0;

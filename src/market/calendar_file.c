@@ -47,7 +47,8 @@ static enum lc_err overlay_market(struct exceptions *exceptions, const char *dir
 	if (rc != LC_OK || !text) {
 		return rc;
 	}
-	rc = lc_calendar_text_read(exceptions, text, len, true, path, &report);
+	rc = lc_calendar_text_read(
+		exceptions, &lc_market_rules[market], text, len, true, path, &report);
 	free(text);
 	return rc == LC_ERR_NOMEM ? lc_error_set(first->err, rc, "out of memory") : rc;
 }
@@ -137,6 +138,11 @@ enum lc_err lc_calendar_write(const char *dir, enum lc_market market, int32_t da
 	lc_civil_from_days(day, &civil);
 	snprintf(day_text, sizeof day_text, "%04d-%02u-%02u", (int)civil.year, civil.month,
 		civil.day);
+	if (early >= 0 && !lc_phases_may_close(&lc_market_rules[market], early)) {
+		return lc_error_set(err, LC_ERR_INVALID,
+			"%02d:%02d is not within a session: the market cannot close then",
+			early / 60, early % 60);
+	}
 	enum lc_err rc = file_path(dir, market, path, err);
 	rc = rc ? rc : lc_file_make_folder(dir, err);
 	rc = rc ? rc : lc_file_read(path, FILE_MAX_BYTES, &text, &len, err);
@@ -147,7 +153,9 @@ enum lc_err lc_calendar_write(const char *dir, enum lc_market market, int32_t da
 	struct first_mistake first = {NULL, err, false};
 	const struct lc_calendar_report report = {on_mistake, &first};
 	struct exceptions scratch = {0};
-	rc = text ? lc_calendar_text_read(&scratch, text, len, true, path, &report) : LC_OK;
+	rc = text ? lc_calendar_text_read(
+			    &scratch, &lc_market_rules[market], text, len, true, path, &report)
+		  : LC_OK;
 	if (rc == LC_OK) {
 		rc = replace_file(
 			path, text ? text : "", len, day_text, early, why ? why : "", err);

@@ -9,6 +9,7 @@ enum { LINE_MAX_BYTES = 200, FIELDS_MAX = 4, DAYS_MAX = 10000, YEAR_MIN = 1990, 
 
 struct reading {
 	struct exceptions *exceptions;
+	const struct market_rules *rules;
 	const struct lc_calendar_report *report;
 	const char *name;
 	int line;
@@ -192,6 +193,11 @@ static void read_early(struct reading *reading, char *fields[FIELDS_MAX], int co
 		mistake(reading, "\"%.40s\" is no time: HH:MM", fields[2]);
 		return;
 	}
+	if (!lc_phases_may_close(reading->rules, minute)) {
+		mistake(reading, "%.5s is not within a session: the market cannot close then",
+			fields[2]);
+		return;
+	}
 	put(reading, day, minute, count > 3 ? fields[3] : "");
 }
 
@@ -224,10 +230,11 @@ static void read_line(struct reading *reading, char *line)
 	}
 }
 
-enum lc_err lc_calendar_text_read(struct exceptions *exceptions, const char *text, size_t len,
-	bool overlay, const char *name, const struct lc_calendar_report *report)
+enum lc_err lc_calendar_text_read(struct exceptions *exceptions, const struct market_rules *rules,
+	const char *text, size_t len, bool overlay, const char *name,
+	const struct lc_calendar_report *report)
 {
-	struct reading reading = {exceptions, report, name, 0, overlay, false, false};
+	struct reading reading = {exceptions, rules, report, name, 0, overlay, false, false};
 	const char *end = text + len;
 	for (const char *at = text; at < end;) {
 		const char *next = memchr(at, '\n', (size_t)(end - at));

@@ -49,8 +49,9 @@ enum lc_err lc_exceptions_put(struct exceptions *exceptions, const struct except
 
 /* Reads a file's text; every mistake is reported with its line and the rest is read on.
  * LC_ERR_INVALID when there was any, LC_ERR_NOMEM. */
-enum lc_err lc_calendar_text_read(struct exceptions *exceptions, const char *text, size_t len,
-	bool overlay, const char *name, const struct lc_calendar_report *report);
+enum lc_err lc_calendar_text_read(struct exceptions *exceptions, const struct market_rules *rules,
+	const char *text, size_t len, bool overlay, const char *name,
+	const struct lc_calendar_report *report);
 
 /* Reads the overlay files of dir into the markets' exceptions. */
 enum lc_err lc_calendar_overlay(struct exceptions exceptions[LC_MARKETS], const char *dir,
@@ -58,3 +59,5 @@ enum lc_err lc_calendar_overlay(struct exceptions exceptions[LC_MARKETS], const 
 
 /* The phases of a day that trades; early: minute of the close, or DAY_OPEN. Returns how many. */
 int lc_phases_of(const struct market_rules *rules, int early, struct market_phase *phases);
+/* May a day close early at this minute: has trading begun, and does it not rest? */
+bool lc_phases_may_close(const struct market_rules *rules, int minute);

@@ -151,7 +151,7 @@ enum lc_err lc_calendar_open(bool always_open, const char *dir,
 		if (rc != LC_OK) {
 			break;
 		}
-		rc = lc_calendar_text_read(&calendar->exceptions[market], rules->text,
+		rc = lc_calendar_text_read(&calendar->exceptions[market], rules, rules->text,
 			strlen(rules->text), false, "the built-in calendar", NULL);
 		assert(rc != LC_ERR_INVALID);
 		if (rc != LC_OK) {

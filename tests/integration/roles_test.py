@@ -29,6 +29,13 @@ class Calendar(livecore.Case):
     def session(self, live):
         return live.ready()[1]["checks"]["markets"]["us"]["session"]
 
+    @staticmethod
+    def early_session():
+        """That of this moment, on a day that closes at 09:31: four hours of late trading follow."""
+        at = datetime.now(ZoneInfo("America/New_York")).strftime("%H:%M")
+        ends = (("04:00", "closed"), ("09:30", "pre"), ("09:31", "open"), ("13:31", "post"), ("24:00", "closed"))
+        return next(session for end, session in ends if at < end)
+
     def test_close_and_early_apply_on_reload(self):
         server = self.sim("alpaca", "--rate", "100")
         settings = livecore.alpaca(server) | {"calendar.always_open": "false", "calendar.dir": str(self.folder)}
@@ -37,14 +44,14 @@ class Calendar(livecore.Case):
         live.wait_subscribed("alpaca", 1)
         events = self.read("events")
 
-        # An early close this minute: four hours of late trading follow, whatever the time and day of this test.
+        # Nothing changes until it is read; an early close a minute after the open makes any day, at most times, another one.
         now = datetime.now(ZoneInfo("America/New_York"))
         before = self.session(live)
-        self.write("--early", f"{now:%Y-%m-%d=%H:%M}")
-        self.assertEqual(self.session(live), before, "nothing changes until it is read")
+        self.write("--early", f"{now:%Y-%m-%d}=09:31")
+        self.assertEqual(self.session(live), before)
         answer = self.command("reload")
         self.assertTrue(answer["ok"], answer)
-        livecore.wait_for(lambda: self.session(live) == "post", lambda: live.ready())
+        livecore.wait_for(lambda: self.session(live) == self.early_session(), lambda: live.ready())
 
         # A typhoon, by signal.
         self.write("--close", f"{now:%Y-%m-%d}", "--why", "typhoon")

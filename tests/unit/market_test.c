@@ -430,7 +430,7 @@ Test(market, every_mistake_of_an_overlay_is_placed)
 		"close,2026-02-30\nclose,2026-13-01\nearly,2026-03-04\nearly,2026-03-04,24:00\n"
 		"shut,2026-03-04\n\nclose\nclose,2026-03-05\nadd,2026-03-05\n"
 		"covers,2027-02-01,2027-01-01\nclose,2026-3-4\n");
-	write_file(dir, "us.csv", "early,2026-03-04,1:00");
+	write_file(dir, "us.csv", "early,2026-03-04,1:00\nearly,2026-03-05,20:30");
 	struct mistakes mistakes = {0};
 	const struct lc_calendar_report report = {on_mistake, &mistakes};
 	struct lc_calendar *none = NULL;
@@ -447,7 +447,8 @@ Test(market, every_mistake_of_an_overlay_is_placed)
 		"cn.csv:9: this day is given twice\n"
 		"cn.csv:10: the last day is before the first\n"
 		"cn.csv:11: \"2026-3-4\" is no day: YYYY-MM-DD\n"
-		"us.csv:1: \"1:00\" is no time: HH:MM\n");
+		"us.csv:1: \"1:00\" is no time: HH:MM\n"
+		"us.csv:2: 20:30 is not within a session: the market cannot close then\n");
 	cr_assert_not_null(strstr(err.text, "cn.csv:1: \"2026-02-30\""), "%s", err.text);
 	/* A file with mistakes is left to its keeper. */
 	cr_assert_eq(lc_calendar_write(dir, LC_MARKET_CN, day_of("2026-03-04"), -1, "", &err),
@@ -474,6 +475,13 @@ Test(market, writing_an_overlay_keeps_the_rest)
 		lc_calendar_write(dir, LC_MARKET_HK, day_of("2026-09-10"), -2, NULL, &err), LC_OK);
 	read_back(dir, "hk.csv", text, sizeof text);
 	cr_assert_str_eq(text, "# mine\nclose,2026-09-12\nadd,2026-09-10\n");
+	/* Before the open, in the lunch break, behind the close: none of them ends a session. */
+	static const int never[] = {9 * 60 + 10, 9 * 60 + 30, 12 * 60 + 30, 16 * 60 + 1};
+	for (size_t i = 0; i < sizeof never / sizeof *never; i++) {
+		cr_assert_eq(lc_calendar_write(
+				     dir, LC_MARKET_HK, day_of("2026-09-11"), never[i], NULL, &err),
+			LC_ERR_INVALID, "%d", never[i]);
+	}
 	struct lc_calendar *overlaid;
 	cr_assert_eq(lc_calendar_open(false, dir, NULL, &overlaid, &err), LC_OK, "%s", err.text);
 	cr_assert(lc_calendar_trades_on(overlaid, LC_MARKET_HK, day_of("2026-09-10"), NULL));
