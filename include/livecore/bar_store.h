@@ -137,6 +137,9 @@ struct lc_bar_store_status {
 	uint64_t spool_bytes;   /* on disk */
 	int64_t state_since_ns; /* wall time */
 };
+/* SQLite's, as loaded. Static storage. */
+const char *lc_bar_store_library_version(void);
+
 struct lc_bar_store_status lc_bar_store_status(const struct lc_bar_store *store);
 
 /* --- a backend: one file and one line in lc_bar_backends --- */

@@ -21,6 +21,9 @@ struct lc_http_client_options {
 	long max_host_connections; /* to one host at a time, more wait their turn; 0: 8 */
 };
 
+/* "libcurl/7.88.1 OpenSSL/3.0.22 …", as loaded. Static storage. */
+const char *lc_http_library_version(void);
+
 enum lc_err lc_http_create(struct lc_loop *loop, const struct lc_http_client_options *options,
 	struct lc_http **out, struct lc_error *err);
 /* Ends every transfer (each is answered, with LC_ERR_CANCELLED), then frees the client. done (may

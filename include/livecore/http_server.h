@@ -29,7 +29,7 @@ struct lc_http_server_options {
 	const char *tls_cert; /* PEM files; NULL: no TLS */
 	const char *tls_key;
 	const char *const
-		*headers;         /* names in lower case, ended by NULL, that handlers may ask for,
+		*headers; /* names in lower case, ended by NULL, that handlers may ask for,
 				       besides those of lc_exchange_header() */
 	/* One more ends the connection that has waited longest for a request; when none waits, the
 	 * new one is closed at once; 64. */
@@ -46,6 +46,9 @@ struct lc_http_server_options {
 	lc_exchange_cb on_request;
 	void *arg;
 };
+
+/* Can this be listened on, as far as its text tells? LC_ERR_INVALID. Any thread. */
+enum lc_err lc_http_check_address(const char *address, struct lc_error *err);
 
 /* Binds and listens. LC_ERR_INVALID (address, TLS files) and LC_ERR_IO (bind) with *err. */
 enum lc_err lc_http_server_create(struct lc_loop *loop,

@@ -65,6 +65,8 @@ void lc_log_destroy(struct lc_log *log);
 /* "info", or a default and modules: "info,feeder=debug,kafka=warn". LC_ERR_INVALID names the
  * word. */
 enum lc_err lc_log_set_levels(struct lc_log *log, const char *spec, struct lc_error *err);
+/* Would lc_log_set_levels() take it? Whether its modules exist is not known here. */
+enum lc_err lc_log_check_levels(const char *spec, struct lc_error *err);
 void lc_log_set_json(struct lc_log *log, bool json);
 
 bool lc_log_enabled(const struct lc_log *log, enum lc_log_level level, const char *module);

@@ -36,6 +36,9 @@ struct lc_clock *lc_loop_clock(struct lc_loop *loop);
 int64_t lc_loop_wall_ns(struct lc_loop *loop);
 int64_t lc_loop_mono_ns(struct lc_loop *loop);
 
+/* libuv's, as loaded. Static storage. */
+const char *lc_loop_library_version(void);
+
 /* Randomness, for jitter and seeds. */
 uint64_t lc_loop_random(struct lc_loop *loop);
 

@@ -22,6 +22,10 @@ uint64_t *lc_metrics_counter(
 	struct lc_metrics *metrics, const char *name, const char *labels, const char *help);
 double *lc_metrics_gauge(
 	struct lc_metrics *metrics, const char *name, const char *labels, const char *help);
+/* A counter that is read elsewhere (CPU time, another module's sum): the caller sets it, and never
+ * lower. Its name ends in _total, as a counter's. */
+double *lc_metrics_total(
+	struct lc_metrics *metrics, const char *name, const char *labels, const char *help);
 
 /* Latencies in seconds with buckets 10 us, 20 us, 50 us … 10 s (1-2-5). */
 struct lc_histogram;

@@ -24,6 +24,9 @@ enum lc_err lc_ws_hub_create(struct lc_loop *loop, struct lc_ws_hub **out, struc
  * hub any more: stop the loop only after it. NULL hub: nothing happens, done is not called. */
 void lc_ws_hub_destroy(struct lc_ws_hub *hub, void (*done)(void *arg), void *arg);
 
+/* libwebsockets' version, as loaded. Static storage. */
+const char *lc_ws_library_version(void);
+
 struct lc_ws;
 
 struct lc_ws_header {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ANSWER_MS 15000
 
@@ -31,7 +32,12 @@ static void on_topics(void *arg, const struct lc_topics_result *result)
 	char text[512];
 	size_t missing = 0;
 	if (result->err.code != LC_OK) {
-		lc_check_report(check, "kafka", false, started_ns, result->err.text);
+		snprintf(text, sizeof text, "%s%s", result->err.text,
+			result->err.code == LC_ERR_AUTH
+				? ""
+				: ": does Kafka run there, and may this machine reach it? "
+				  "(kafka.brokers, and security.protocol in kafka.properties)");
+		lc_check_report(check, "kafka", false, started_ns, text);
 	} else {
 		for (size_t i = 0; i < result->count; i++) {
 			missing += result->states[i].existing == 0;
@@ -116,6 +122,9 @@ int lc_check_connect(struct check *check)
 	}
 	check->waiting++; /* held until all were started */
 	lc_timer_start(check->deadline, ANSWER_MS, 0);
+	if (isatty(STDERR_FILENO)) {
+		fprintf(stderr, "trying what the settings name, %d s at most\n", ANSWER_MS / 1000);
+	}
 	try_kafka(check);
 	lc_check_vendors(check);
 	lc_check_stores(check);

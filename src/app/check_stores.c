@@ -1,6 +1,7 @@
 #include "app/check.h"
 #include "livecore/file.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,27 @@ static enum lc_err open_in_redis(struct check *check, struct lc_error *err)
 		on_store_loaded, check, &check->store, err);
 }
 
+/* There is no directory yet: may one be made where it is to be? */
+static void say_new_store(struct check *check)
+{
+	char parent[sizeof check->state_dir], text[sizeof check->state_dir + 128];
+	snprintf(parent, sizeof parent, "%s", check->state_dir);
+	while (access(parent, F_OK) != 0 && strchr(parent, '/')) {
+		*strrchr(parent, '/') = '\0';
+		if (parent[0] == '\0') {
+			strcpy(parent, "/");
+		}
+	}
+	if (access(strchr(parent, '/') ? parent : ".", W_OK | X_OK) == 0) {
+		lc_check_skip("store", "new", "it is made at the first start");
+		return;
+	}
+	snprintf(text, sizeof text,
+		"%s cannot be made in %s (%s): make that writable for this user, or set state.dir",
+		check->state_dir, parent, strerror(errno));
+	lc_check_report(check, "store", false, check->store_started_ns, text);
+}
+
 static void try_store(struct check *check)
 {
 	const struct lc_interest_config *interest = lc_config_section(
@@ -63,7 +85,7 @@ static void try_store(struct check *check)
 	if (interest->store == LC_INTEREST_REDIS) {
 		rc = open_in_redis(check, &err);
 	} else if (access(check->state_dir, F_OK) != 0) {
-		lc_check_skip("store", "new", "it is made at the first start");
+		say_new_store(check);
 		return;
 	} else if (!take_state_dir(check, check->state_dir)) {
 		return;

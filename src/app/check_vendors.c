@@ -59,7 +59,13 @@ static void on_up(struct lc_feeder *feeder)
 static void on_down(struct lc_feeder *feeder, const struct lc_down *why)
 {
 	struct trial *trial = feeder->env.host_data;
-	settle(trial, false, why->error.text);
+	char text[sizeof why->error.text + 256];
+	/* A vendor's own refusal says what to do; a connection that failed does not. */
+	bool reached = why->error.code == LC_ERR_AUTH || why->error.code == LC_ERR_LIMIT;
+	snprintf(text, sizeof text,
+		reached ? "%s" : "%s (%s.url is %s: is it right, and may this machine reach it?)",
+		why->error.text, trial->impl->name, url_of(trial));
+	settle(trial, false, text);
 	trial->open = false;
 	lc_check_settled(trial->check);
 }

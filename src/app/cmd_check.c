@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const struct lc_usage usage = {"check", "[FILE]",
 	"Prints \"ok\", or every mistake in the settings file with file, line, column and the "
@@ -31,7 +32,7 @@ static bool fushu_has_url(const struct lc_config *config)
 
 static void explain(struct check *check)
 {
-	size_t count = (size_t)strtoul(check->symbols_text, NULL, 10);
+	size_t count = strtoul(check->symbols_text, NULL, 10);
 	struct lc_buf out;
 	lc_buf_init(&out, 64 * 1024);
 	lc_route_explain(lc_config_section(check->process.config, "routing"),
@@ -45,6 +46,20 @@ static void explain(struct check *check)
 	}
 	fputs(lc_buf_text(&out), stdout);
 	lc_buf_finish(&out);
+	if (lc_process_kafka(&check->process)->brokers[0] == '\0') {
+		puts("kafka: kafka.brokers is not set, which run and the tools need");
+	}
+}
+
+/* Who checks wants the answers, not how they were come by; who sets log.level wants both. */
+static int start(struct check *check)
+{
+	const struct lc_log_config *log = lc_config_section(check->process.config, "log");
+	int rc = lc_process_start(&check->process);
+	if (rc < 0 && strcmp(log->level, "info") == 0) {
+		lc_log_set_levels(check->process.log, "off", NULL);
+	}
+	return rc;
 }
 
 /* The timer's rules are a file of their own, which the settings name. */
@@ -97,6 +112,11 @@ int lc_command_check(int argc, char **argv)
 	if (argc > 2) {
 		return lc_args_wrong(&usage, "check takes one file");
 	}
+	size_t digits = strspn(check.symbols_text, "0123456789");
+	if (digits == 0 || digits > 7 || check.symbols_text[digits]) {
+		return lc_args_wrong(
+			&usage, "--symbols takes a number, not \"%s\"", check.symbols_text);
+	}
 	if (argc == 2) {
 		check.process.config_file = argv[1];
 	}
@@ -108,7 +128,7 @@ int lc_command_check(int argc, char **argv)
 			check.process.path[0] ? ": " : " (no settings file: all defaults)",
 			check.process.path);
 		explain(&check);
-		rc = connect ? lc_process_start(&check.process) : LC_EXIT_OK;
+		rc = connect ? start(&check) : LC_EXIT_OK;
 	}
 	if (rc < 0) {
 		rc = lc_check_connect(&check);

@@ -327,6 +327,15 @@ static int check(struct sending *sending, int argc, char **argv)
 	return -1;
 }
 
+static int check_role(const struct sending *sending)
+{
+	const char *role = sending->role;
+	if (!role || strcmp(role, "manager") == 0 || strcmp(role, "worker") == 0) {
+		return -1;
+	}
+	return lc_args_wrong(&usage, "--role takes manager or worker, not \"%s\"", role);
+}
+
 int lc_command_command(int argc, char **argv)
 {
 	struct sending sending = {.timeout_ms = 30000};
@@ -347,7 +356,8 @@ int lc_command_command(int argc, char **argv)
 	if (rc >= 0) {
 		return rc;
 	}
-	rc = check(&sending, argc, argv);
+	rc = check_role(&sending);
+	rc = rc >= 0 ? rc : check(&sending, argc, argv);
 	if (rc < 0) {
 		rc = lc_tool_open(&sending.tool, true);
 		rc = rc >= 0 ? rc : run(&sending);

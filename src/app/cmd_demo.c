@@ -43,6 +43,7 @@ struct demo {
 	int64_t for_ms, start_ms;
 	bool json, tape;
 	char state_dir[64], state_set[96];
+	char topic[256]; /* of prices */
 };
 
 /* --- what is followed --- */
@@ -239,13 +240,15 @@ static int start_all(struct demo *demo)
 	if (rc >= 0) {
 		return rc;
 	}
-	demo->service = (struct lc_service){.stopped = on_stopped, .ended = on_ended, .arg = demo};
+	demo->service = (struct lc_service){
+		.stopped = on_stopped, .ended = on_ended, .arg = demo, .hangup_stops = true};
+	snprintf(demo->topic, sizeof demo->topic, "%s",
+		lc_process_topics(&demo->process)->market_data);
 	if (!demo->json) {
 		printf("broker=%s\n", demo->brokers);
 		printf("from another terminal: livecore watch --brokers %s, or kcat -C -b %s -t "
 		       "%s\n",
-			demo->brokers, demo->brokers,
-			lc_process_topics(&demo->process)->market_data);
+			demo->brokers, demo->brokers, demo->topic);
 		fflush(stdout);
 	}
 	if (follow(demo, &err) != LC_OK) {
@@ -256,8 +259,8 @@ static int start_all(struct demo *demo)
 	rc = rc >= 0 ? rc : lc_service_on_signals(&demo->service);
 	if (rc < 0 && (lc_timer_create(demo->process.loop, on_time_over, demo, &demo->end_timer) !=
 				      LC_OK ||
-			      lc_demo_view_create(&demo->service, demo->brokers, demo->json,
-				      &demo->view) != LC_OK)) {
+			      lc_demo_view_create(&demo->service, demo->brokers, demo->topic,
+				      demo->json, &demo->view) != LC_OK)) {
 		rc = LC_EXIT_FAILED;
 	}
 	return rc;
@@ -311,6 +314,10 @@ int lc_command_demo(int argc, char **argv)
 	int rc = lc_args_parse(&usage, options, &argc, argv);
 	if (rc >= 0) {
 		return rc;
+	}
+	if (strcmp(demo.speed, "1") != 0 && strcmp(demo.speed, "10") != 0 &&
+		strcmp(demo.speed, "max") != 0) {
+		return lc_args_wrong(&usage, "--speed takes 1, 10 or max, not \"%s\"", demo.speed);
 	}
 	if (argc > 1) {
 		return lc_args_wrong(&usage, "demo takes no arguments, not \"%s\"", argv[1]);

@@ -37,8 +37,8 @@ void lc_demo_sims_settings(struct lc_demo_sims *sims, struct lc_texts *sets);
 
 /* How the demo shows itself: a live table on a terminal, a line a second elsewhere. */
 struct lc_demo_view;
-enum lc_err lc_demo_view_create(
-	struct lc_service *service, const char *brokers, bool quiet, struct lc_demo_view **out);
+enum lc_err lc_demo_view_create(struct lc_service *service, const char *brokers, const char *topic,
+	bool quiet, struct lc_demo_view **out);
 /* Leaves the terminal as it was. */
 void lc_demo_view_destroy(struct lc_demo_view *view);
 

@@ -3,20 +3,25 @@
 #include "livecore/tick.h"
 
 #include <curses.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <term.h>
 #include <unistd.h>
 
 #define SCREEN_MS 250
 #define LINE_MS 1000
 #define ROWS_MAX 200
 #define FEEDS_MAX 8
+/* Columns of the window from which these parts of a row are shown; 80 shows all. */
+#define WITH_FEEDER 50
+#define WITH_BOOK 78
 
 struct lc_demo_view {
 	struct lc_service *service; /* borrowed */
 	struct lc_timer *timer;
-	char brokers[128];
+	char brokers[128], topic[256];
 	bool screen; /* a terminal: ncurses; else a line a second */
 	bool quiet;
 	/* Rates are those of the last whole second. */
@@ -84,6 +89,23 @@ static void format_decimal(char *out, size_t size, bool known, struct lc_decimal
 		known ? text : "-");
 }
 
+/* Text at *x, which moves behind it. What does not fit is cut: curses would go on in the next line. */
+__attribute__((format(printf, 4, 5))) static void put(
+	int row, int *x, int attributes, const char *format, ...)
+{
+	char text[256];
+	va_list args;
+	va_start(args, format);
+	int len = vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	if (row < LINES && *x < COLS) {
+		attron(attributes);
+		mvaddnstr(row, *x, text, COLS - *x);
+		attroff(attributes);
+	}
+	*x += len;
+}
+
 static void draw_quote(int row, const struct lc_quote_view *quote, int64_t now_ns)
 {
 	char price[32], bid[32], ask[32], change[32] = "-", age[32] = "-";
@@ -103,25 +125,63 @@ static void draw_quote(int row, const struct lc_quote_view *quote, int64_t now_n
 	int colour = change[0] == '+'                ? COLOR_PAIR(1)
 		     : change[0] == '-' && change[1] ? COLOR_PAIR(2)
 						     : 0;
-	mvprintw(row, 0, "%-12s %-10s ", quote->symbol, quote->feeder);
-	attron(colour);
-	printw("%12s %9s", price, change);
-	attroff(colour);
-	printw(" %12s %12s %8s%s", bid, ask, age, quote->halted ? "  halted" : "");
+	int x = 0;
+	put(row, &x, 0, "%-11s ", quote->symbol);
+	if (COLS >= WITH_FEEDER) {
+		put(row, &x, 0, "%-9s ", quote->feeder);
+	}
+	put(row, &x, colour, "%10s %8s", price, change);
+	put(row, &x, 0, " %7s", age);
+	if (COLS >= WITH_BOOK) {
+		put(row, &x, 0, " %11s %11s", bid, ask);
+	}
+	put(row, &x, 0, "%s", quote->halted ? " halted" : "");
 }
 
 static int draw_feeds(
 	struct lc_demo_view *view, int row, const struct lc_feed_view *feeds, size_t count)
 {
-	mvprintw(row++, 0, "%-12s %-14s %10s %9s %8s %13s", "feeder", "state", "ticks/s", "symbols",
-		"queue", "reconnects");
+	int x = 0;
+	put(row++, &x, A_BOLD, "%-10s %-13s %8s %11s %7s %10s", "feeder", "state", "ticks/s",
+		"symbols", "queue", "reconnects");
 	for (size_t i = 0; i < count; i++) {
-		mvprintw(row++, 0, "%-12s %-14s %10.0f %4zu/%-4zu %8zu %13llu  %.40s",
-			feeds[i].name, feeds[i].state, view->rate[i], feeds[i].subscribed,
-			feeds[i].wanted, feeds[i].queued, (unsigned long long)feeds[i].reconnects,
-			feeds[i].reason);
+		x = 0;
+		put(row++, &x, 0, "%-10s %-13s %8.0f %5zu/%-5zu %7zu %10llu  %s", feeds[i].name,
+			feeds[i].state, view->rate[i], feeds[i].subscribed, feeds[i].wanted,
+			feeds[i].queued, (unsigned long long)feeds[i].reconnects, feeds[i].reason);
 	}
 	return row + 1;
+}
+
+static int draw_head(struct lc_demo_view *view)
+{
+	const struct lc_manager_totals *totals = &view->totals;
+	int row = 0, x = 0;
+	put(row++, &x, A_BOLD, "livecore demo   Kafka: %s   http: 127.0.0.1:%d", view->brokers,
+		view->service->api ? lc_api_port(view->service->api) : 0);
+	x = 0;
+	put(row++, &x, 0,
+		"published %llu (%.0f/s)   acknowledged %llu   on their way %llu   dropped %llu",
+		(unsigned long long)totals->published, view->published_rate,
+		(unsigned long long)totals->acknowledged,
+		(unsigned long long)totals->unacknowledged, (unsigned long long)totals->dropped);
+	x = 0;
+	if (COLS >= WITH_BOOK) {
+		put(row, &x, 0, "from another terminal: ");
+	}
+	put(row++, &x, 0, "kcat -C -b %s -t %s", view->brokers, view->topic);
+	return row + 1;
+}
+
+/* The last line: how to end it, and what a taller window would show. */
+static void draw_foot(const struct lc_demo_view *view, size_t shown)
+{
+	int x = 0;
+	put(LINES - 1, &x, 0, "Ctrl-C ends it");
+	if (view->totals.followed > shown) {
+		put(LINES - 1, &x, 0, "   %llu more symbols in a taller window",
+			(unsigned long long)view->totals.followed - shown);
+	}
 }
 
 static void draw_screen(struct lc_demo_view *view)
@@ -130,21 +190,15 @@ static void draw_screen(struct lc_demo_view *view)
 		quotes[ROWS_MAX]; /* too large for the stack; used by this function alone */
 	struct lc_feed_view feeds[FEEDS_MAX];
 	size_t feed_count = look(view, feeds);
-	struct lc_manager_totals totals = view->totals;
-	int row = 0;
+	int x = 0;
 	erase();
-	mvprintw(row++, 0, "livecore demo   Kafka: %s   http: 127.0.0.1:%d", view->brokers,
-		view->service->api ? lc_api_port(view->service->api) : 0);
-	mvprintw(row++, 0,
-		"published %llu (%.0f/s)   acknowledged %llu   on their way %llu   dropped %llu",
-		(unsigned long long)totals.published, view->published_rate,
-		(unsigned long long)totals.acknowledged, (unsigned long long)totals.unacknowledged,
-		(unsigned long long)totals.dropped);
-	mvprintw(row++, 0, "from another terminal: kcat -C -b %s -t ginkgo.live.market.data",
-		view->brokers);
-	row = draw_feeds(view, row + 1, feeds, feed_count);
-	mvprintw(row++, 0, "%-12s %-10s %12s %9s %12s %12s %8s", "symbol", "feeder", "price",
-		"change", "bid", "ask", "age");
+	int row = draw_feeds(view, draw_head(view), feeds, feed_count);
+	put(row++, &x, A_BOLD,
+		COLS >= WITH_FEEDER ? "%-11s %-9s %10s %8s %7s" : "%-11s %.0s%10s %8s %7s",
+		"symbol", "feeder", "price", "change", "age");
+	if (COLS >= WITH_BOOK) {
+		put(row - 1, &x, A_BOLD, " %11s %11s", "bid", "ask");
+	}
 	size_t room = LINES - row - 1 > 0 ? (size_t)(LINES - row - 1) : 0;
 	size_t count = lc_manager_quotes(
 		view->service->manager, 0, quotes, room < ROWS_MAX ? room : ROWS_MAX);
@@ -152,7 +206,9 @@ static void draw_screen(struct lc_demo_view *view)
 	for (size_t i = 0; i < count; i++) {
 		draw_quote(row++, &quotes[i], now_ns);
 	}
-	mvprintw(LINES - 1, 0, "Ctrl-C ends it");
+	move(LINES - 1, 0);
+	clrtoeol(); /* a low window: the table may have come so far */
+	draw_foot(view, count);
 	refresh();
 }
 
@@ -169,8 +225,25 @@ static void on_tick(void *arg)
 	}
 }
 
+/* Can the cursor be put anywhere? Not on a dumb terminal, or in an editor's shell. */
+static bool can_draw(void)
+{
+	int found;
+	if (setupterm(NULL, STDOUT_FILENO, &found) != OK) {
+		return false;
+	}
+	/* (char *)-1: the terminal's description has no such text */
+	const char *cup = tigetstr("cup");
+	bool able = cup != NULL && cup != (char *)-1;
+	del_curterm(cur_term);
+	return able;
+}
+
 static void open_screen(struct lc_demo_view *view)
 {
+	if (!can_draw()) {
+		return;
+	}
 	view->terminal = newterm(NULL, stdout, stdin);
 	view->screen = view->terminal != NULL;
 	if (!view->screen) {
@@ -187,8 +260,8 @@ static void open_screen(struct lc_demo_view *view)
 	}
 }
 
-enum lc_err lc_demo_view_create(
-	struct lc_service *service, const char *brokers, bool quiet, struct lc_demo_view **out)
+enum lc_err lc_demo_view_create(struct lc_service *service, const char *brokers, const char *topic,
+	bool quiet, struct lc_demo_view **out)
 {
 	struct lc_demo_view *view = calloc(1, sizeof *view);
 	if (!view) {
@@ -197,6 +270,7 @@ enum lc_err lc_demo_view_create(
 	view->service = service;
 	view->quiet = quiet;
 	snprintf(view->brokers, sizeof view->brokers, "%s", brokers);
+	snprintf(view->topic, sizeof view->topic, "%s", topic);
 	if (lc_timer_create(service->process->loop, on_tick, view, &view->timer) != LC_OK) {
 		free(view);
 		return LC_ERR_NOMEM;

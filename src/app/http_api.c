@@ -1,5 +1,6 @@
 #include "app/http_api.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@ struct lc_api {
 		void *arg, struct lc_buf *out); /* of a role without a manager; may be NULL */
 	void *ready_arg;
 	struct lc_http_server *server;
-	double *cpu, *resident, *started; /* process figures */
+	double *cpu, *resident, *started, *open_fds, *max_fds; /* process figures */
 	void (*done)(void *arg);
 	void *done_arg;
 };
@@ -49,20 +50,43 @@ static double resident_bytes(void)
 	return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
+/* Without the one that reads the list. */
+static double open_descriptors(void)
+{
+	DIR *list = opendir("/proc/self/fd");
+	double count = 0;
+	if (!list) {
+		return 0;
+	}
+	for (const struct dirent *entry = readdir(list); entry; entry = readdir(list)) {
+		count += entry->d_name[0] != '.';
+	}
+	closedir(list);
+	return count - 1;
+}
+
 static void update_process_figures(struct lc_api *api)
 {
 	struct rusage usage;
+	struct rlimit files = {0};
 	getrusage(RUSAGE_SELF, &usage);
 	*api->cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
 		    (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 	*api->resident = resident_bytes();
+	*api->open_fds = open_descriptors();
+	getrlimit(RLIMIT_NOFILE, &files);
+	*api->max_fds = (double)files.rlim_cur;
 }
 
 static void make_process_figures(struct lc_api *api)
 {
 	struct lc_metrics *metrics = lc_loop_metrics(api->loop);
-	api->cpu = lc_metrics_gauge(
+	api->cpu = lc_metrics_total(
 		metrics, "process_cpu_seconds_total", "", "user and system CPU time");
+	api->open_fds = lc_metrics_gauge(
+		metrics, "process_open_fds", "", "file descriptors that are open");
+	api->max_fds = lc_metrics_gauge(
+		metrics, "process_max_fds", "", "file descriptors that may be open");
 	api->resident = lc_metrics_gauge(
 		metrics, "process_resident_memory_bytes", "", "resident memory");
 	api->started = lc_metrics_gauge(
@@ -200,6 +224,18 @@ static const struct {
 	{"/api/v1/status", serve_status, MANAGER},
 };
 
+static void refuse_method(struct lc_exchange *exchange)
+{
+	static const char *const headers[] = {"Allow: GET, HEAD", NULL};
+	static const char text[] = "{\"error\":\"only GET and HEAD\"}\n";
+	const struct lc_response response = {.status = 405,
+		.content_type = "application/json",
+		.headers = headers,
+		.body = text,
+		.body_len = sizeof text - 1};
+	lc_exchange_respond(exchange, &response);
+}
+
 static void on_request(void *arg, struct lc_exchange *exchange)
 {
 	struct lc_api *api = arg;
@@ -209,7 +245,7 @@ static void on_request(void *arg, struct lc_exchange *exchange)
 			continue;
 		}
 		if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0) {
-			lc_exchange_fail(exchange, 405, "only GET and HEAD");
+			refuse_method(exchange);
 		} else if (!api->manager && routes[i].needs != NOBODY &&
 			   !(routes[i].needs == ROLE && api->ready)) {
 			lc_exchange_fail(exchange, 503, "stopping");

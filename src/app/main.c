@@ -1,7 +1,12 @@
 #include "app/args.h"
 #include "app/commands.h"
+#include "livecore/bar_store.h"
+#include "livecore/http_client.h"
 #include "livecore/kafka.h"
+#include "livecore/loop.h"
 #include "livecore/sim.h"
+#include "livecore/ws_client.h"
+#include "livecore/yaml.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,8 +39,7 @@ static const struct command {
 	{"command", lc_command_command, "send a control command, and wait for its answer"},
 	{"bars", lc_command_bars, "stored bars of a symbol: table, CSV, JSON or candles"},
 	{"store", lc_command_store, "the bar store: does it answer? init makes its tables"},
-	{"journal", lc_command_journal,
-		"the log on disk: its records, and whether they are sound"},
+	{"journal", lc_command_journal, "the log on disk: its records, and whether they are sound"},
 	{"status", lc_command_status, "what a running livecore says of itself"},
 	{"probe", lc_command_probe, "live or ready? for a container's health check"},
 	{"sim", command_sim, "a vendor's simulator: alpaca, eastmoney, fushu or tencent"},
@@ -56,11 +60,40 @@ static int usage(FILE *out)
 	return out == stdout ? LC_EXIT_OK : LC_EXIT_USAGE;
 }
 
+static int unknown_command(const char *name)
+{
+	const char *names[sizeof commands / sizeof *commands + 1] = {NULL};
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+		names[i] = commands[i].name;
+	}
+	const char *near = lc_yaml_nearest(name, names);
+	fprintf(stderr, "livecore: there is no command \"%s\"", name);
+	if (near) {
+		fprintf(stderr, ": did you mean %s?\nTry: livecore --help\n", near);
+		return LC_EXIT_USAGE;
+	}
+	fputc('\n', stderr);
+	return usage(stderr);
+}
+
 static int command_version(int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
-	printf("livecore %s\nlibrdkafka %s\n", LC_VERSION, lc_kafka_library_version());
+	static const struct lc_usage usage = {"version", "",
+		"Prints the versions of livecore and of the libraries it runs with."};
+	static const struct lc_option options[] = {{0}};
+	int rc = lc_args_parse(&usage, options, &argc, argv);
+	if (rc >= 0) {
+		return rc;
+	}
+	if (argc > 1) {
+		return lc_args_wrong(&usage, "version takes no arguments, not \"%s\"", argv[1]);
+	}
+	printf("livecore %s\nlibrdkafka %s\nlibuv %s\nlibwebsockets %.*s\n", LC_VERSION,
+		lc_kafka_library_version(), lc_loop_library_version(),
+		(int)strcspn(lc_ws_library_version(), "-"),
+		lc_ws_library_version()); /* "4.1.6-" and, at times, a commit */
+	/* curl names those that it is built on as well: "libcurl/7.88.1 OpenSSL/3.0.22 zlib/…". */
+	printf("%s\nSQLite %s\n", lc_http_library_version(), lc_bar_store_library_version());
 	return LC_EXIT_OK;
 }
 
@@ -128,6 +161,5 @@ int main(int argc, char **argv)
 			return check_output(commands[i].run(argc - 1, argv + 1));
 		}
 	}
-	fprintf(stderr, "livecore: there is no command \"%s\"\n", argv[1]);
-	return usage(stderr);
+	return unknown_command(argv[1]);
 }

@@ -79,7 +79,9 @@ static void on_reload_signal(void *arg, int signo)
 {
 	struct lc_service *service = arg;
 	(void)signo;
-	if (service->manager && !service->stopping) {
+	if (service->hangup_stops) {
+		lc_service_stop(service); /* the terminal is gone, and with it who looks at it */
+	} else if (service->manager && !service->stopping) {
 		lc_manager_reload(service->manager);
 	}
 }

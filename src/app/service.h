@@ -14,6 +14,7 @@ struct lc_service {
 	int stopping_roles;
 	int exit_code;
 	bool stopping;
+	bool hangup_stops; /* SIGHUP ends it, as for what a person looks at; else it reloads */
 	struct lc_manager_totals totals; /* the last ones, once it has stopped */
 	void (*stopped)(
 		void *arg); /* the manager has stopped and can still be asked; may be NULL */
@@ -27,7 +28,7 @@ struct lc_service {
  * or -1 when it runs. brokers: see struct lc_manager_options. */
 int lc_service_start(
 	struct lc_service *service, struct lc_process *process, const char *brokers, bool tape);
-/* SIGTERM, SIGINT: stop; once more: at once. SIGHUP: reload. */
+/* SIGTERM, SIGINT: stop; once more: at once. SIGHUP: reload (see hangup_stops). */
 int lc_service_on_signals(struct lc_service *service);
 void lc_service_stop(struct lc_service *service);
 /* The same without waiting for anything to be acknowledged. */

@@ -381,13 +381,12 @@ void lc_log_destroy(struct lc_log *log)
 	}
 }
 
-enum lc_err lc_log_set_levels(struct lc_log *log, const char *spec, struct lc_error *err)
+/* Into levels, whose default stays when the spec names none. */
+static enum lc_err parse_levels(const char *spec, struct levels *levels, struct lc_error *err)
 {
-	/* The default stays when the spec names none; the modules are those of the spec alone. */
-	struct levels levels = {.general = log->levels.general};
 	for (const char *word = spec;; word++) {
 		size_t len = strcspn(word, ",");
-		if (!apply_word(&levels, word, len)) {
+		if (!apply_word(levels, word, len)) {
 			return lc_error_set(err, LC_ERR_INVALID,
 				"log level '%.*s': expected trace, debug, info, warn, error or "
 				"off, or "
@@ -399,8 +398,24 @@ enum lc_err lc_log_set_levels(struct lc_log *log, const char *spec, struct lc_er
 			break;
 		}
 	}
-	log->levels = levels;
 	return LC_OK;
+}
+
+enum lc_err lc_log_set_levels(struct lc_log *log, const char *spec, struct lc_error *err)
+{
+	/* The modules are those of the spec alone. */
+	struct levels levels = {.general = log->levels.general};
+	enum lc_err rc = parse_levels(spec, &levels, err);
+	if (rc == LC_OK) {
+		log->levels = levels;
+	}
+	return rc;
+}
+
+enum lc_err lc_log_check_levels(const char *spec, struct lc_error *err)
+{
+	struct levels levels = {.general = LC_LOG_INFO};
+	return parse_levels(spec, &levels, err);
 }
 
 void lc_log_set_json(struct lc_log *log, bool json)

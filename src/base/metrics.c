@@ -12,7 +12,7 @@
 #define KEY_BYTES_MAX 1024
 #define SECONDS_EXPONENT (-9) /* of nanoseconds */
 
-enum kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM };
+enum kind { KIND_COUNTER, KIND_TOTAL, KIND_GAUGE, KIND_HISTOGRAM };
 
 union value {
 	uint64_t counter;
@@ -41,7 +41,7 @@ struct lc_metrics {
 	union value spare; /* what callers count in when memory ran out */
 };
 
-static const char *const kind_names[] = {"counter", "gauge", "histogram"};
+static const char *const kind_names[] = {"counter", "counter", "gauge", "histogram"};
 
 static void destroy_family(struct family *family)
 {
@@ -192,6 +192,7 @@ static void put_series(struct lc_buf *out, const struct family *family, const st
 		lc_buf_uint(out, series->value.counter);
 		lc_buf_putc(out, '\n');
 		break;
+	case KIND_TOTAL:
 	case KIND_GAUGE:
 		put_name(out, family->name, "", series->labels, NULL);
 		put_gauge(out, series->value.gauge);
@@ -252,6 +253,12 @@ uint64_t *lc_metrics_counter(
 	struct lc_metrics *metrics, const char *name, const char *labels, const char *help)
 {
 	return &find_value(metrics, KIND_COUNTER, name, labels, help)->counter;
+}
+
+double *lc_metrics_total(
+	struct lc_metrics *metrics, const char *name, const char *labels, const char *help)
+{
+	return &find_value(metrics, KIND_TOTAL, name, labels, help)->gauge;
 }
 
 double *lc_metrics_gauge(

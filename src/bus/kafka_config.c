@@ -3,6 +3,7 @@
 #include "bus_priv.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What kafka.properties may not touch: it would break a promise, or has a setting of its own. */
@@ -68,6 +69,49 @@ static enum lc_err check_topic(const char *text, struct lc_error *err)
 	return LC_OK;
 }
 
+/* One of the list: HOST, HOST:PORT or PROTOCOL://HOST:PORT, as librdkafka reads it. It skips what it
+ * cannot read, so a misspelled broker would be missed only when the others are away. */
+static bool is_broker(const char *text, size_t len)
+{
+	const char *scheme = memmem(text, len, "://", 3);
+	if (scheme) {
+		len -= (size_t)(scheme + 3 - text);
+		text = scheme + 3;
+	}
+	const char *colon = memrchr(text, ':', len), *bracket = memrchr(text, ']', len);
+	size_t host = colon && (!bracket || colon > bracket) ? (size_t)(colon - text) : len;
+	if (host == 0 || strcspn(text, " \t\"'/") < len) {
+		return false;
+	}
+	if (host == len) {
+		return true;
+	}
+	size_t digits = strspn(text + host + 1, "0123456789");
+	long port = digits > 0 && digits < 6 ? strtol(text + host + 1, NULL, 10) : 0;
+	return digits == len - host - 1 && port > 0 && port <= 65535;
+}
+
+static enum lc_err check_brokers(const char *text, struct lc_error *err)
+{
+	for (const char *word = text;; word++) {
+		word += strspn(word, " ");
+		size_t len = strcspn(word, ","), used = len;
+		while (used > 0 && word[used - 1] == ' ') {
+			used--;
+		}
+		if (!is_broker(word, used)) {
+			return lc_error_set(err, LC_ERR_INVALID,
+				"\"%.*s\" is no broker: write HOST:PORT, or several with commas "
+				"between them",
+				(int)(used < 80 ? used : 80), word);
+		}
+		word += len;
+		if (!*word) {
+			return LC_OK;
+		}
+	}
+}
+
 enum lc_err kafka_property_allowed(const char *name, struct lc_error *err)
 {
 	for (size_t i = 0; i < sizeof forbidden / sizeof *forbidden; i++) {
@@ -109,6 +153,7 @@ static const struct lc_setting kafka_settings[] = {
 		.type = LC_SET_STRING,
 		.offset = KAFKA(brokers),
 		.apply = LC_APPLY_RESTART,
+		.check = check_brokers,
 		.help = "Kafka's addresses, host:port, comma-separated"},
 	{.key = "client_id",
 		.type = LC_SET_STRING,
@@ -167,7 +212,8 @@ static const struct lc_setting kafka_settings[] = {
 		.min = 2.0 * 1024 * 1024,
 		.max = 64e9,
 		.apply = LC_APPLY_RESTART,
-		.help = "memory of the log between encoder and Kafka; what does not fit waits on disk, "
+		.help = "memory of the log between encoder and Kafka; what does not fit waits on "
+			"disk, "
 			"and without journal.enabled each feeder's queue policy applies"},
 	{.key = "fetch_wait",
 		.type = LC_SET_DURATION,

@@ -25,40 +25,70 @@ void http_apply_defaults(struct lc_http_server_options *options)
 }
 
 /* "127.0.0.1:8080", "[::1]:0", ":8080". */
-enum lc_err http_parse_address(struct lc_http_server *server, struct lc_error *err)
+static enum lc_err parse_address(
+	const char *address, char *host, size_t size, int *port, struct lc_error *err)
 {
-	const char *address = server->options.address;
 	const char *colon = strrchr(address, ':');
-	char *end = NULL;
-	long port = colon != NULL && colon[1] != '\0' ? strtol(colon + 1, &end, 10) : -1;
+	size_t digits = colon != NULL ? strspn(colon + 1, "0123456789") : 0;
+	bool number = digits > 0 && digits < 6 && colon[1 + digits] == '\0';
+	long value = number ? strtol(colon + 1, NULL, 10) : -1;
 	size_t len = colon != NULL ? (size_t)(colon - address) : 0;
 	bool bracket = len >= 2 && address[0] == '[' && address[len - 1] == ']';
-	if (port < 0 || port > 65535 || *end != '\0' || len >= sizeof(server->host)) {
+	if (value < 0 || value > 65535 || len >= size) {
 		return lc_error_set(err, LC_ERR_INVALID,
 			"http address '%s' is not HOST:PORT (127.0.0.1:8080)", address);
 	}
 	if (len == 0) {
-		snprintf(server->host, sizeof(server->host), "127.0.0.1");
+		snprintf(host, size, "127.0.0.1");
 	} else {
-		snprintf(server->host, sizeof(server->host), "%.*s", (int)(bracket ? len - 2 : len),
-			address + bracket);
+		snprintf(host, size, "%.*s", (int)(bracket ? len - 2 : len), address + bracket);
 	}
-	server->port = (int)port;
+	*port = (int)value;
 	return LC_OK;
+}
+
+/* Names are not looked up: it would hold the loop. */
+static enum lc_err find_address(
+	const char *host, int number, struct addrinfo **found, struct lc_error *err)
+{
+	char port[8];
+	snprintf(port, sizeof(port), "%d", number);
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV};
+	if (getaddrinfo(host, port, &hints, found) != 0) {
+		return lc_error_set(err, LC_ERR_INVALID,
+			"http address '%s' is not a numeric address, as 127.0.0.1 or [::1]", host);
+	}
+	return LC_OK;
+}
+
+enum lc_err lc_http_check_address(const char *address, struct lc_error *err)
+{
+	char host[sizeof((struct lc_http_server){0}.host)];
+	int port = 0;
+	struct addrinfo *found = NULL;
+	enum lc_err rc = parse_address(address, host, sizeof(host), &port, err);
+	rc = rc ? rc : find_address(host, port, &found, err);
+	if (found) {
+		freeaddrinfo(found);
+	}
+	return rc;
+}
+
+enum lc_err http_parse_address(struct lc_http_server *server, struct lc_error *err)
+{
+	return parse_address(
+		server->options.address, server->host, sizeof(server->host), &server->port, err);
 }
 
 /* libwebsockets does not say why it could not bind, and a context cannot be undone at once: so the
  * address is tried before there is one. */
 enum lc_err http_try_bind(const struct lc_http_server *server, struct lc_error *err)
 {
-	char port[8];
-	snprintf(port, sizeof(port), "%d", server->port);
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV};
 	struct addrinfo *found = NULL;
-	if (getaddrinfo(server->host, port, &hints, &found) != 0) {
-		return lc_error_set(err, LC_ERR_INVALID,
-			"http address '%s' is not a numeric address", server->host);
+	enum lc_err rc = find_address(server->host, server->port, &found, err);
+	if (rc != LC_OK) {
+		return rc;
 	}
 	int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int one = 1;

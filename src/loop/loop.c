@@ -197,3 +197,8 @@ enum lc_err lc_loop_on_signal(struct lc_loop *loop, int signo, lc_signal_cb cb, 
 	lc_list_append(&loop->signals, &watch->node);
 	return LC_OK;
 }
+
+const char *lc_loop_library_version(void)
+{
+	return uv_version_string();
+}

@@ -155,6 +155,11 @@ static void gauge(struct lc_manager *manager, const char *name, const char *help
 	*lc_metrics_gauge(lc_loop_metrics(manager->loop), name, "", help) = value;
 }
 
+static void total(struct lc_manager *manager, const char *name, const char *help, uint64_t value)
+{
+	*lc_metrics_total(lc_loop_metrics(manager->loop), name, "", help) = (double)value;
+}
+
 void lc_disk_log_gauges(struct lc_manager *manager)
 {
 	struct lc_journal_stats stats = lc_journal_stats(manager->journal);
@@ -162,12 +167,12 @@ void lc_disk_log_gauges(struct lc_manager *manager)
 		(double)stats.disk_bytes);
 	gauge(manager, "livecore_journal_unwritten_bytes", "of the log, not on disk yet",
 		(double)stats.unwritten);
-	gauge(manager, "livecore_journal_written_bytes", "written to the log since the start",
-		(double)stats.written_bytes);
-	gauge(manager, "livecore_journal_write_failures", "writes that the disk did not take",
-		(double)stats.write_failures);
-	gauge(manager, "livecore_journal_lost_records",
-		"records given up at journal.max_bytes, or damaged", (double)stats.lost);
+	total(manager, "livecore_journal_written_bytes_total", "written to the log since the start",
+		stats.written_bytes);
+	total(manager, "livecore_journal_write_failures_total", "writes that the disk did not take",
+		stats.write_failures);
+	total(manager, "livecore_journal_lost_records_total",
+		"records given up at journal.max_bytes, or damaged", stats.lost);
 	gauge(manager, "livecore_journal_segments", "parts of the log in use",
 		(double)stats.segments);
 	gauge(manager, "livecore_journal_protected", "0 while records are in memory alone",

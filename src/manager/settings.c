@@ -3,9 +3,11 @@
 #include "livecore/bar.h"
 #include "livecore/bar_store.h"
 #include "livecore/feeder.h"
+#include "livecore/http_server.h"
 #include "livecore/kafka.h"
 #include "livecore/redis.h"
 #include "manager/routes.h"
+#include "manager/setting_checks.h"
 #include "manager/supervisor.h"
 #include "manager/watch.h"
 
@@ -46,13 +48,13 @@ static const char *const policies[] = {"conflate", "drop_oldest", "drop_newest",
 
 static const struct lc_setting node_settings[] = {
 	{"id", LC_SET_STRING, offsetof(struct lc_node_config, id), .fallback = "",
-		.apply = LC_APPLY_RESTART,
+		.apply = LC_APPLY_RESTART, .check = lc_setting_check_node_id,
 		.help = "names this process in events and consumer groups, must survive restarts; "
 			"empty: the host's name"},
 };
 static const struct lc_setting log_settings[] = {
 	{"level", LC_SET_STRING, offsetof(struct lc_log_config, level), .fallback = "info",
-		.apply = LC_APPLY_LIVE,
+		.apply = LC_APPLY_LIVE, .check = lc_setting_check_log_level,
 		.help = "trace, debug, info, warn, error or off, then MODULE=LEVEL pairs: "
 			"info,feeder=debug"},
 	{"format", LC_SET_ENUM, offsetof(struct lc_log_config, format), .fallback = "text",
@@ -75,6 +77,7 @@ static const struct lc_setting http_settings[] = {
 		.help = "serve /metrics, /livez, /readyz and /api/v1/status"},
 	{"address", LC_SET_STRING, offsetof(struct lc_http_config, address),
 		.fallback = "127.0.0.1:8080", .apply = LC_APPLY_RESTART,
+		.check = lc_http_check_address,
 		.help = "host:port to listen on; port 0 takes any free one"},
 };
 static const struct lc_setting state_settings[] = {

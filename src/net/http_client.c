@@ -104,6 +104,11 @@ static enum lc_err start(struct lc_http *http, const struct lc_http_options *opt
 	return LC_OK;
 }
 
+const char *lc_http_library_version(void)
+{
+	return curl_version();
+}
+
 enum lc_err lc_http_create(struct lc_loop *loop, const struct lc_http_client_options *options,
 	struct lc_http **out, struct lc_error *err)
 {

@@ -169,6 +169,11 @@ static bool on_drain(void *arg)
 	return hub->destroying && lc_list_empty(&hub->live) && advance_destroy(hub);
 }
 
+const char *lc_ws_library_version(void)
+{
+	return lws_get_library_version();
+}
+
 enum lc_err lc_ws_hub_create(struct lc_loop *loop, struct lc_ws_hub **out, struct lc_error *err)
 {
 	struct lc_ws_hub *hub = calloc(1, sizeof *hub);

@@ -291,3 +291,8 @@ const struct lc_bar_backend_impl lc_bars_sqlite = {
 	.version = sqlite_version,
 	.destroy = sqlite_destroy,
 };
+
+const char *lc_bar_store_library_version(void)
+{
+	return sqlite3_libversion();
+}

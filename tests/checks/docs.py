@@ -41,6 +41,17 @@ def check_generated():
             fail(f"{path} is not what the program writes: {command} > {path}")
 
 
+def check_log_modules():
+    """log.level refuses a module that does not log: so each that does must be known."""
+    logged = set()
+    for path in [*(ROOT / "src").rglob("*.c"), *(ROOT / "feeders").rglob("*.c")]:
+        logged.update(re.findall(r'lc_log\([^;"]*"([a-z_]+)"', path.read_text()))
+    for module in sorted(logged):
+        done = run("config", "--set", f"log.level=info,{module}=debug")
+        if done.returncode != 0:
+            fail(f"log.level does not take the module {module}: {done.stderr}")
+
+
 def check_samples():
     for path in sorted((ROOT / "config").glob("*.yaml")):
         if "secrets" in path.name:
@@ -183,6 +194,6 @@ def check_files():
 
 
 for check in (check_generated, check_samples, check_secrets, check_ginkgo, check_links, check_translation, check_commands,
-              check_python, check_example, check_made, check_files):
+              check_python, check_example, check_made, check_files, check_log_modules):
     check()
 sys.exit(f"{len(failures)} failed" if failures else 0)

@@ -3,12 +3,16 @@
 usage: demo_test.py LIVECORE [unittest options]
 """
 
+import fcntl
 import json
 import os
 import pty
+import select
 import signal
+import struct
 import sys
 import tempfile
+import termios
 import time
 import unittest
 from pathlib import Path
@@ -82,20 +86,25 @@ class Demo(unittest.TestCase):
         self.assertGreater(figures["published"], 100)
         self.assertEqual(figures["unacknowledged"], 0)
 
-    def test_terminal(self):
-        """On a terminal: a live table of symbols, drawn in place."""
+    def on_terminal(self, *args, term="xterm", rows=24, columns=80, hang_up_at=None):
+        """What the demo wrote on a terminal of its own, and how it ended. It is hung up on when it wrote hang_up_at."""
         leader, follower = pty.openpty()
-        environment = livecore.environment({"TERM": "xterm", "LINES": "40", "COLUMNS": "140"})
+        fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        environment = {k: v for k, v in livecore.environment({"TERM": term}).items() if k not in ("LINES", "COLUMNS")}
         pid = os.fork()
         if pid == 0:
             os.setsid()
+            fcntl.ioctl(follower, termios.TIOCSCTTY, 0)
             for descriptor in range(3):
                 os.dup2(follower, descriptor)
             os.close(leader)
-            os.execve(livecore.LIVECORE, [livecore.LIVECORE, "demo", "--for", "4s", *PATIENT], environment)
+            os.close(follower)
+            os.execve(livecore.LIVECORE, [livecore.LIVECORE, "demo", *args, *PATIENT], environment)
         os.close(follower)
         seen, end = b"", time.monotonic() + livecore.LONG_S * 2
-        while time.monotonic() < end:
+        while time.monotonic() < end and (hang_up_at is None or hang_up_at not in seen):
+            if not select.select([leader], [], [], 1)[0]:
+                continue
             try:
                 data = os.read(leader, 65536)
             except OSError:
@@ -104,9 +113,50 @@ class Demo(unittest.TestCase):
                 break
             seen += data
         os.close(leader)
-        self.assertEqual(os.waitpid(pid, 0)[1], 0, seen[-3000:])
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        while not ended and time.monotonic() < end:
+            time.sleep(0.05)
+            ended, status = os.waitpid(pid, os.WNOHANG)
+        if not ended:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        self.assertTrue(ended, f"it did not end: {seen[-3000:]}")
+        return seen, status
+
+    def test_terminal(self):
+        """On a terminal: a live table of symbols, drawn in place."""
+        seen, status = self.on_terminal("--for", "4s", rows=40, columns=140)
+        self.assertEqual(status, 0, seen[-3000:])
         for text in (b"\x1b[", b"AAPL", b"600000.SH", b"00700.HK", b"alpaca", b"unacknowledged=0"):
             self.assertIn(text, seen)
+
+    def test_ordinary_terminal(self):
+        """80 columns show every column of the table; what 24 lines leave out is said."""
+        seen, status = self.on_terminal("--for", "3s")
+        self.assertEqual(status, 0, seen[-3000:])
+        for text in (b"change", b"age", b"bid", b"ask", b"more symbols in a taller window"):
+            self.assertIn(text, seen)
+
+    def test_narrow_terminal(self):
+        """What does not fit is left out and never goes on in the next line."""
+        seen, status = self.on_terminal("--for", "3s", columns=40)
+        self.assertEqual(status, 0, seen[-3000:])
+        for text in (b"price", b"change", b"age"):
+            self.assertIn(text, seen)
+        table = seen[: seen.rindex(b"ended:")]
+        self.assertNotIn(b"ask", table)
+        self.assertNotIn(b"reconnects", table)
+
+    def test_dumb_terminal(self):
+        """One that cannot be drawn on gets a line a second."""
+        seen, status = self.on_terminal("--for", "3s", term="dumb")
+        self.assertEqual(status, 0, seen[-3000:])
+        self.assertRegex(seen, rb"followed=\d+ ticks=\d+ published=")
+        self.assertNotIn(b"Ctrl-C ends it", seen)
+
+    def test_terminal_that_is_closed(self):
+        """Its window was closed: nobody looks any more, and nothing of it may stay."""
+        self.on_terminal(hang_up_at=b"AAPL")
 
     def test_a_simulator_that_does_not_start(self):
         """Said, with its name, within the time that it has; one that ends at once is said at once."""

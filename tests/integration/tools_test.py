@@ -13,6 +13,8 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.error
+import urllib.request
 
 LIVECORE = ""
 STARTED_S = 120  # sanitizers on a busy machine
@@ -77,7 +79,12 @@ class WrongUsage(unittest.TestCase):
         self.assertEqual(done.stdout, "")
 
     def test_arguments(self):
-        self.wrong("there is no command", "wach")
+        self.wrong('there is no command "wach": did you mean watch?', "wach")
+        self.wrong("there is no command", "frobnicate")
+        self.wrong("version takes no arguments", "version", "now")
+        self.wrong("--speed takes 1, 10 or max", "demo", "--speed", "3")
+        self.wrong("--role takes manager or worker", "command", "reload", "--wait", "--role", "nobody")
+        self.wrong("--symbols takes a number", "check", "--symbols", "many")
         self.wrong("topics takes nothing or", "topics", "delete")
         self.wrong("--portfolio is missing", "subscribe", "AAPL")
         self.wrong("which symbols?", "subscribe", "--portfolio", "p")
@@ -113,6 +120,14 @@ class WrongUsage(unittest.TestCase):
                 self.assertEqual(os.readlink(f"/proc/{process.pid}/fd/{descriptor}"), "/dev/null")
             process.send_signal(signal.SIGTERM)
             self.assertEqual(process.wait(STARTED_S), 0)
+
+    def test_version(self):
+        """The libraries it runs with, for whoever reports a fault."""
+        done = tool("version")
+        self.assertEqual(done.returncode, 0)
+        for library in ("livecore", "librdkafka", "libuv", "libwebsockets", "SQLite"):
+            self.assertRegex(done.stdout, rf"(?m)^{library} \d[\d.]*$")
+        self.assertRegex(done.stdout, r"(?m)^libcurl/\d")
 
     def test_full_disk(self):
         for args in (["version"], ["--help"], ["config"], ["check", "--help"]):
@@ -324,6 +339,49 @@ class Running(WithLivecore):
         self.assertEqual(self.ok("probe", "live", "--url", self.url).stdout, "live\n")
         self.assertRegex(self.ok("probe", "--url", self.url).stdout, r"^(ready|degraded.*)\n$")
         self.assertRegex(self.ok("probe", "ready", "--url", self.url).stdout, r"^(ready|degraded.*)\n$")
+
+
+    def test_metrics_are_as_prometheus_wants_them(self):
+        """What promtool check metrics looks at: names, types, units, one family at a time, histograms that add up."""
+        with urllib.request.urlopen(self.url + "/metrics", timeout=STARTED_S) as answer:
+            self.assertIn("version=0.0.4", answer.headers["Content-Type"])
+            text = answer.read().decode()
+        self.assertTrue(text.endswith("\n"))
+        types, helps, series, family = {}, {}, {}, None
+        for line in text.splitlines():
+            if line.startswith("# "):
+                _, what, family, rest = line.split(" ", 3)
+                self.assertNotIn(family, types if what == "TYPE" else helps, f"twice: {line}")
+                (types if what == "TYPE" else helps)[family] = rest
+                continue
+            match = re.fullmatch(r'([a-z_]+)(\{(?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)+\})? (\S+)', line)
+            self.assertTrue(match, line)
+            name, labels, value = match.groups()
+            self.assertIn(name, {family, family + "_bucket", family + "_sum", family + "_count"}, "outside its family")
+            self.assertNotIn((name, labels), series, f"twice: {line}")
+            series[name, labels] = float(value)
+        for name, kind in types.items():
+            self.assertTrue(helps.get(name), f"{name} has no help")
+            self.assertEqual(name.endswith("_total"), kind == "counter", f"{name} is a {kind}")
+            self.assertTrue(name.startswith(("livecore_", "process_")), name)
+            self.assertNotRegex(name, r"_(ms|us|ns|milliseconds|kb|mb|percent)(_|$)", "base units")
+        for (name, labels), value in series.items():
+            if name.endswith("_count"):
+                inner = labels[1:-1] + "," if labels else ""
+                whole = name.removesuffix("_count") + "_bucket"
+                self.assertEqual(series[whole, "{" + inner + 'le="+Inf"}'], value, name)
+        self.assertGreater(series["process_open_fds", None], 5)
+        self.assertLess(series["process_open_fds", None], series["process_max_fds", None])
+        self.assertGreater(series["process_cpu_seconds_total", None], 0)
+
+    def test_other_methods(self):
+        for method in ("DELETE", "OPTIONS"):
+            request = urllib.request.Request(self.url + "/livez", method=method)
+            with self.assertRaises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(request, timeout=STARTED_S)
+            self.assertEqual(refused.exception.code, 405)
+            self.assertEqual(refused.exception.headers["Allow"], "GET, HEAD")
+            refused.exception.close()
 
 
 class PerMarket(WithLivecore):

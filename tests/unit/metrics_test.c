@@ -148,3 +148,16 @@ Test(metrics, series_made_during_a_rendering_do_no_harm)
 		cr_assert_null(strstr(found + 1, labels), "twice: %s", labels);
 	}
 }
+
+Test(metrics, a_total_is_a_counter_that_is_set)
+{
+	double *total = lc_metrics_total(metrics, "cpu_seconds_total", "", "C.");
+	*total = 1.25;
+	cr_assert_eq(lc_metrics_total(metrics, "cpu_seconds_total", "", "C."), total);
+	size_t cursor = 0;
+	while (lc_metrics_render(metrics, &cursor, 10, &page)) {
+	}
+	const char *text = lc_buf_text(&page);
+	cr_assert(strstr(text, "# TYPE cpu_seconds_total counter\n"), "%s", text);
+	cr_assert(strstr(text, "cpu_seconds_total 1.25\n"), "%s", text);
+}

@@ -174,3 +174,54 @@ Test(settings, the_supervisors_defaults_are_the_contracts)
 	lc_config_destroy(config);
 	lc_buf_finish(&errors);
 }
+
+static const struct {
+	const char *set;
+	bool valid;
+} checked[] = {
+	{"log.level=loud", false},
+	{"log.level=info,loud", false},
+	{"log.level=info,feeder=loud", false},
+	{"log.level=info,feder=debug", false},
+	{"log.level=info,=debug", false},
+	{"log.level=warn", true},
+	{"log.level=info,feeder=debug,kafka=off", true},
+	{"http.address=foo", false},
+	{"http.address=127.0.0.1", false},
+	{"http.address=127.0.0.1:", false},
+	{"http.address=127.0.0.1:+80", false},
+	{"http.address=127.0.0.1:65536", false},
+	{"http.address=99.1.1.1.1:80", false},
+	{"http.address=localhost:80", false}, /* names are not looked up at the start */
+	{"http.address=127.0.0.1:0", true},
+	{"http.address=[::1]:8080", true},
+	{"http.address=:8080", true},
+	{"node.id=a b", false},
+	{"node.id=a\nb", false},
+	{"node.id=md-01.example", true},
+	{"kafka.brokers=a b:9092", false},
+	{"kafka.brokers=a:99999", false},
+	{"kafka.brokers=a:9092,,b:9092", false},
+	{"kafka.brokers=a:9092,b:x", false},
+	{"kafka.brokers=ws://a:9092/x", false},
+	{"kafka.brokers=:9092", false},
+	{"kafka.brokers=a:0", false},
+	{"kafka.brokers=a", true},
+	{"kafka.brokers=a:9092, b:9093 ,[::1]:9094", true},
+	{"kafka.brokers=SSL://a:9093", true},
+};
+
+/* A mistyped level or address is found by check, not at the next start. */
+Test(settings, values_are_checked_beyond_their_type)
+{
+	struct lc_buf errors;
+	lc_buf_init(&errors, 64 * 1024);
+	for (size_t i = 0; i < sizeof checked / sizeof *checked; i++) {
+		const char *const sets[] = {checked[i].set, NULL};
+		struct lc_config *config = load(NULL, sets, &errors);
+		cr_assert_eq(config != NULL, checked[i].valid, "%s: %s", checked[i].set,
+			lc_buf_text(&errors));
+		lc_config_destroy(config);
+	}
+	lc_buf_finish(&errors);
+}
