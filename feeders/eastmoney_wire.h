@@ -16,6 +16,8 @@
 #define LC_EASTMONEY_MAX_ROWS 2000 /* of one payload; a row beyond is refused */
 #define LC_EASTMONEY_US_MARKETS 3
 #define LC_EASTMONEY_US_FIRST 105 /* NASDAQ; 106 NYSE; 107 AMEX and NYSE Arca */
+#define LC_EASTMONEY_HK 116       /* prefix of a secid */
+#define LC_EASTMONEY_HK_LIST 128  /* Hong Kong in list filters and in dlmkts */
 
 /* The fields asked for. f107 and f292: the market's state; f152 goes with f1. */
 #define LC_EASTMONEY_FIELDS "f1,f2,f5,f6,f12,f13,f15,f16,f17,f18,f31,f32,f107,f124,f152,f292"
@@ -45,8 +47,10 @@ enum lc_eastmoney_field {
 	LC_EM_STATE,               /* (f107 and f292, f292) */
 };
 
+#define LC_EM_BIT(field) (UINT32_C(1) << (field))
+
 struct lc_eastmoney_row {
-	uint32_t given; /* 1 << enum lc_eastmoney_field: the payload named it */
+	uint32_t given; /* LC_EM_BIT(enum lc_eastmoney_field): the payload named it */
 	uint32_t known; /* … and it has a value */
 	struct lc_decimal value[LC_EM_VALUES]; /* as sent */
 	int64_t time_s;                        /* unix seconds */
@@ -85,6 +89,9 @@ struct lc_text lc_eastmoney_unwrap(const char *data, size_t len);
 bool lc_eastmoney_row_apply(
 	struct lc_eastmoney_row *cache, const struct lc_eastmoney_row *update, bool full);
 
+/* Parts a code of the WebSocket stand-in, "600000", "600000.SH" or "1.600000", into the row's market
+ * and code: a market in the code wins over the field. False when it is none. */
+bool lc_eastmoney_split_code(struct lc_eastmoney_row *row);
 /* The canonical symbol from market and code; 0 is Shenzhen or Beijing by the code. LC_ERR_INVALID
  * when either is missing (never guessed: 000001 is a stock in Shenzhen and an index in Shanghai)
  * or not one of ours. */
