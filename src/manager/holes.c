@@ -7,6 +7,9 @@
 
 /* By so much trades of one symbol may be ahead of another's, and answers to polls behind. */
 #define SLACK_NS LC_NS_PER_S
+/* A vendor's times are not quite in order: what is lost with a connection may be so much older than
+ * what came last. */
+#define DISORDER_NS (10 * LC_NS_PER_MS)
 #define FIRST_HOLES 64
 
 struct seen {
@@ -111,7 +114,7 @@ bool lc_holes_open(struct lc_holes *holes, uint32_t symbol, int64_t floor_ns, in
 	}
 	int64_t from_ns = seen->until_ns;
 	if (!holes->snapshots) {
-		from_ns = later(from_ns, holes->newest_ns - SLACK_NS);
+		from_ns = later(from_ns - DISORDER_NS, holes->newest_ns - SLACK_NS);
 	}
 	from_ns = from_ns < now_ns ? from_ns : now_ns;
 	holes->list[holes->count++] = (struct lc_hole){

@@ -172,6 +172,15 @@ static uint64_t fingerprint_of(const struct lc_quality *quality, const struct sy
 	return fingerprint;
 }
 
+/* After the hole's end the stream gives everything: of a history that reaches further than what was
+ * remembered of it, the rest is known by its time. */
+static bool is_streamed(const struct edge *edge, const struct lc_tick *tick)
+{
+	return tick->flags & LC_FLAG_BACKFILLED &&
+	       (tick->event_ns > edge->sure_ns ||
+		       (tick->event_ns > edge->was_sure_ns && tick->event_ns < edge->was_until_ns));
+}
+
 static bool is_repeat(
 	const struct symbol_state *state, const struct lc_tick *tick, uint64_t fingerprint)
 {
@@ -184,7 +193,8 @@ static bool is_repeat(
 	}
 	/* Of a trade at the hole's end it is not known whether the stream or the history gives it
 	 * first. */
-	if (state->edge && (lc_repeats_contain(&state->edge->before, fingerprint) ||
+	if (state->edge && (is_streamed(state->edge, tick) ||
+				   lc_repeats_contain(&state->edge->before, fingerprint) ||
 				   lc_repeats_contain(&state->edge->after, fingerprint))) {
 		return true;
 	}
@@ -207,6 +217,11 @@ static bool remember_edge(
 	if (tick->flags & LC_FLAG_LATE || edge->live < EDGE_TRADES) {
 		edge->live++;
 		lc_repeats_add(&edge->after, fingerprint);
+		edge->newest_ns = tick->event_ns > edge->newest_ns ? tick->event_ns
+								   : edge->newest_ns;
+	}
+	if (edge->live >= EDGE_TRADES && edge->sure_ns == INT64_MAX) {
+		edge->sure_ns = edge->newest_ns + EDGE_SLACK_NS;
 	}
 	return false;
 }
@@ -493,6 +508,7 @@ void lc_quality_edge(struct lc_quality *quality, uint32_t symbol, bool keep)
 		return;
 	}
 	struct symbol_state *state = &quality->states[symbol];
+	int64_t was_sure_ns = state->edge ? state->edge->sure_ns : INT64_MAX;
 	free(state->edge);
 	state->edge = NULL;
 	if (!keep) {
@@ -502,6 +518,14 @@ void lc_quality_edge(struct lc_quality *quality, uint32_t symbol, bool keep)
 	state->edge = aligned_alloc(_Alignof(struct edge), sizeof *state->edge);
 	if (state->edge) {
 		memset(state->edge, 0, sizeof *state->edge);
+		state->edge->newest_ns = INT64_MIN;
+		state->edge->sure_ns = INT64_MAX;
+		state->edge->was_sure_ns = was_sure_ns;
+		state->edge->was_until_ns = was_sure_ns; /* nothing is between them */
+		if (was_sure_ns != INT64_MAX) {
+			state->edge->was_until_ns = state->kinds[LC_TICK_TRADE].event_ns -
+						    EDGE_SLACK_NS;
+		}
 		if (state->repeats) {
 			state->edge->before = *state->repeats;
 		}

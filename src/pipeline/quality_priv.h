@@ -45,6 +45,9 @@ uint64_t lc_content_fingerprint(const struct lc_tick *tick, uint64_t seed);
 
 /* --- one symbol --- */
 
+/* A vendor's times are in order but for this. */
+#define EDGE_SLACK_NS (10 * LC_NS_PER_MS)
+
 enum { NUMBERED_KINDS = LC_TICK_SNAPSHOT + 1, EDGE_TRADES = 64 };
 
 /* What the stream gave just before and just after a hole, for as long as that is being filled. */
@@ -52,6 +55,10 @@ struct edge {
 	struct repeats before; /* and, as time goes on in the hole, what was fetched of it */
 	struct repeats after;
 	unsigned live; /* trades of the stream in `after` */
+	/* The newest of them; and once `after` is full, the time behind which the stream gave all. */
+	int64_t newest_ns, sure_ns;
+	/* From and until when it gave all before this hole, while the one before is being filled. */
+	int64_t was_sure_ns, was_until_ns;
 };
 
 /* What is known of one kind of a symbol's ticks. */
@@ -66,7 +73,7 @@ struct kind_state {
 struct symbol_state {
 	bool followed, has_price, wrong_unit, has_volume, has_computed, has_vendor;
 	uint8_t market, board;
-	uint8_t source; /* of the newest tick */
+	uint8_t source;          /* of the newest tick */
 	int32_t day;             /* of volume and limits */
 	int32_t last_day;        /* on which an eligible price was seen last */
 	struct repeats *repeats; /* owned; made with the first trade */

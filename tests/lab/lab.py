@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent / "lib")]
 import livecore  # noqa: E402
-from stage import HungDisk, Scene, SmallDisk, Stage, us_symbols  # noqa: E402
+from stage import Clock, HungDisk, Scene, SmallDisk, Stage, us_symbols  # noqa: E402
 
 CN = ["600000.SH", "600519.SH", "601398.SH"]
 SZ = ["000001.SZ", "000002.SZ", "300750.SZ"]
@@ -316,6 +316,22 @@ def disk_hung(play):
     return scene
 
 
+@scenario
+def clock_set(play):
+    """Our own clock is set forward and back by minutes, while ticks come in."""
+    clock = Clock()
+    scene = play.scene(("alpaca", "eastmoney"), rate=1000, quotes=True, env=clock.env)
+    scene.keep = clock
+    scene.wanted["event clock_skew"] = 1  # else it was not set
+    scene.start()
+    scene.run_on(seconds=play.outage_s / 4)
+    for seconds in (600, 0, -600, 0):
+        clock.set(seconds)
+        scene.run_on(seconds=play.outage_s / 4)
+    scene.run_on(ticks=1000)
+    return scene
+
+
 def _vendor(play, faults, vendor="alpaca", seconds=2.0, symbols=None):
     """Faults of a simulator, one after the other; the feed has to come back from each."""
     scene = play.scene((vendor,), rate=400, quotes=True, symbols=symbols)
@@ -324,10 +340,10 @@ def _vendor(play, faults, vendor="alpaca", seconds=2.0, symbols=None):
         scene.sims[vendor].fault(fault)
         begin = time.monotonic()
         scene.run_on(seconds=seconds)
-        if scene.sims[vendor].stats()["faults_left"] > 0:
-            scene.notes.append(f"{vendor} {fault}: livecore did not meet it")
         livecore.wait_for(scene.feeders_up, lambda: f"up after {fault}: {scene.live.text[-2000:]}")
         scene.run_on(ticks=100)
+        if scene.sims[vendor].stats()["faults_left"] > 0:
+            scene.notes.append(f"{vendor} {fault}: livecore did not meet it")
         scene.recovered(time.monotonic() - begin - seconds)
     return scene
 
@@ -336,6 +352,19 @@ def _vendor(play, faults, vendor="alpaca", seconds=2.0, symbols=None):
 def vendor_cuts(play):
     """Alpaca's simulator: cut in mid-frame, dropped, closed, bad frames, errors."""
     return _vendor(play, ("cut", "drop", "close:1000", "close:1006", "bad-frame", "malformed", "error:500"), seconds=0.5)
+
+
+@scenario
+def vendor_drops_many(play):
+    """Alpaca's simulator cuts off a slow reader at a high rate, and closes: what was on its way is thousands of ticks."""
+    scene = play.scene(rate=2000)
+    scene.start()
+    for fault in ("drop", "error:407", "hold:1,drop", "drop", "error:407"):
+        scene.sims["alpaca"].fault(fault)
+        scene.run_on(seconds=0.5)
+        livecore.wait_for(scene.feeders_up, lambda: f"up after {fault}: {scene.live.text[-2000:]}")
+        scene.run_on(ticks=2000)
+    return scene
 
 
 @scenario

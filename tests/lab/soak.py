@@ -20,14 +20,18 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 import livecore  # noqa: E402
 import stage as stages  # noqa: E402
 
-SYMBOLS = "AAPL IBM KO MSFT NVDA TSLA AMZN BRK.B 600000.SH 600519.SH 601398.SH 00700.HK 00005.HK 09988.HK".split()
+SYMBOLS = "AAPL IBM KO MSFT NVDA TSLA AMZN BRK.B 600000.SH 600519.SH 601398.SH 000001.SZ 000002.SZ 00700.HK 00005.HK".split()
+# Limits that outages fill soon, so that what grows beyond them shows.
+SMALL = {"kafka.buffer": "16MB", "kafka.in_flight": "8MB"}
+FILL_S = 40
 MEMORY_FACTOR, MEMORY_MORE_KB, FDS_MORE = 1.10, 4096, 4
 SHORT_S, SHORT_MORE_KB = 600, 65536
 VENDOR_FAULTS = {
     "alpaca": "cut drop close:1000 bad-frame malformed error:500 mute:3 half-open:3 drip:3 refuse:429/2,drop "
     "ban:2,drop duplicate:20 disorder:20 zero:5 correct:5 clock:60/2 quiet:5",
-    "eastmoney": "cut close:1000 drop malformed mute:3 half-open:3 refuse:502/2,drop",
-    "fushu": "mute:3 ban:3 refuse:500/3 duplicate:3 zero:3",
+    "eastmoney": "cut close:1000 drop malformed mute:3 half-open:3 refuse:502/2,drop ban:2,drop duplicate:3 zero:3",
+    "tencent": "mute:3 half-open:3 cut correct malformed ban:2 refuse:502/2 duplicate:3 zero:3",
+    "fushu": "mute:3 half-open:3 cut correct malformed ban:3 refuse:500/3 duplicate:3 zero:3",
 }
 
 
@@ -98,6 +102,36 @@ def growth(samples):
     return complaints, text
 
 
+def play(scene, chance, seconds):
+    """Breaks things for so long: how often it did, and the samples of that time."""
+    calm_s, most_s = (15, 10) if seconds >= SHORT_S else (2, 3)
+    scene.start()
+    if seconds >= SHORT_S:  # what the settings let it hold is reached before it counts
+        scene.stage.kafka.end()
+        scene.run_on(seconds=FILL_S)
+        scene.stage.kafka.restart()
+        scene.caught_up(300)
+    faults, before = Faults(scene, chance, most_s), len(scene.live.samples)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(chance.uniform(0.5, calm_s))
+        faults.one()
+    scene.drain(300)
+    return len(faults.told), scene.live.samples[before:]
+
+
+def judged(scene, samples):
+    """Whether all was well; says what was not."""
+    judge = scene.end()
+    complaints, text = growth(samples)
+    complaints += ["livecore ended and was not told to"] * (len(scene.lives) != 1) + scene.notes
+    print(f"{len(samples)} samples: {text}")
+    print(judge.report())
+    if complaints or not judge.ok:
+        print("FAILED: " + ", ".join(complaints or ["the check"]) + f"; logs: {scene.keep_logs()}")
+    return not complaints and judge.ok
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("livecore")
@@ -109,27 +143,16 @@ def main():
     livecore.LIVECORE = str(Path(args.livecore).resolve())
     seconds = args.hours * 3600
     stages.SAMPLE_S = min(3, max(0.25, seconds / 1000))
-    calm_s, most_s = (15, 10) if seconds >= 600 else (2, 3)
     chance = random.Random(args.seed)
     with stages.Stage(args.out) as stage:
-        scene = stages.Scene(stage, "soak", ("alpaca", "eastmoney", "fushu"), args.rate, SYMBOLS, where="proxy", quotes=True)
-        scene.start()
-        faults = Faults(scene, chance, most_s)
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            time.sleep(chance.uniform(0.5, calm_s))
-            faults.one()
-        scene.drain(300)
-        samples = list(scene.live.samples)
-        judge = scene.end()
-        complaints, text = growth(samples)
-        complaints += ["livecore ended and was not told to"] * (len(scene.lives) != 1) + scene.notes
-        print(f"{len(faults.told)} faults in {seconds / 3600:.2f} h, seed {args.seed}; {len(samples)} samples: {text}")
-        print(judge.report())
-        if complaints or not judge.ok:
-            print("FAILED: " + ", ".join(complaints or ["the check"]) + f"; logs: {scene.keep_logs()}")
-        scene.remove()
-    return 1 if complaints or not judge.ok else 0
+        scene = stages.Scene(stage, "soak", VENDOR_FAULTS, args.rate, SYMBOLS, SMALL, where="proxy", quotes=True)
+        try:
+            told, samples = play(scene, chance, seconds)
+            print(f"{told} faults in {seconds / 3600:.2f} h, seed {args.seed}")
+            good = judged(scene, samples)
+        finally:
+            scene.remove()
+    return 0 if good else 1
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -96,6 +97,31 @@ class SmallDisk:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
+def _layer(directory, source):
+    """A library for LD_PRELOAD."""
+    made = directory / source.replace(".c", ".so")
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", made, HERE / source, "-ldl"], check=True)
+    return str(made)
+
+
+class Clock:
+    """The wall clock of a process under env, which can be set."""
+
+    def __init__(self):
+        self.base = Path(tempfile.mkdtemp(prefix="livecore-clock-"))
+        self.file = self.base / "off"
+        self.set(0)
+        self.env = {"LD_PRELOAD": _layer(self.base, "jump.c"), "JUMP_FILE": str(self.file)}
+
+    def set(self, seconds):
+        """So far off the right time."""
+        with open(self.file, "r+b" if self.file.exists() else "wb") as file:  # not truncated: it is mapped
+            file.write(struct.pack("q", seconds))
+
+    def remove(self):
+        shutil.rmtree(self.base, ignore_errors=True)
+
+
 class HungDisk:
     """A folder in which nothing that a process under env writes comes back while it hangs."""
 
@@ -103,10 +129,8 @@ class HungDisk:
         self.base = Path(tempfile.mkdtemp(prefix="livecore-hung-"))
         self.path = self.base / "disk"
         self.path.mkdir()
-        layer = self.base / "hang.so"
-        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", layer, HERE / "hang.c", "-ldl"], check=True)
         self.flag = self.base / "hung"
-        self.env = {"LD_PRELOAD": str(layer), "HANG_DIR": str(self.path), "HANG_WHILE": str(self.flag)}
+        self.env = {"LD_PRELOAD": _layer(self.base, "hang.c"), "HANG_DIR": str(self.path), "HANG_WHILE": str(self.flag)}
 
     def hang(self):
         self.flag.touch()

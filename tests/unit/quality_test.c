@@ -563,6 +563,34 @@ Test(quality, backfilled_trades)
 	cr_assert_eq(lc_quality_judge(quality, &waits, now, &reason), LC_HOLD);
 }
 
+static void judge_history(uint64_t id, int64_t event_ns, enum lc_drop expected)
+{
+	struct lc_tick tick = trade(id, "10", event_ns);
+	tick.flags = LC_FLAG_BACKFILLED;
+	cr_assert_eq(judge(&tick), expected, "%d", (int)id);
+}
+
+/* A history that reaches further than the hole repeats what the stream gave by the thousand: more
+ * than is remembered of it. */
+Test(quality, history_beyond_the_holes_end)
+{
+	int64_t begin = now;
+	ASSERT_PASS(trade(1, "10", begin));
+	for (uint64_t hole = 1; hole <= 2; hole++) {
+		lc_quality_edge(quality, US, true);
+		now += S;
+		for (uint64_t i = 0; i < 2000; i++) {
+			ASSERT_PASS(trade(hole * 10000 + i, "10", now += S / 1000));
+		}
+	}
+	/* Of the first hole, then of what came between the two, of the second, and after it. */
+	judge_history(2, begin + S / 2, LC_DROP_NONE);
+	judge_history(11000, begin + 2 * S, LC_DROP_DUPLICATE);
+	judge_history(11980, begin + S + 1985 * S / 1000, LC_DROP_DUPLICATE);
+	judge_history(3, begin + 3 * S + S / 2, LC_DROP_NONE);
+	judge_history(21000, begin + 5 * S, LC_DROP_DUPLICATE);
+}
+
 static struct lc_tick of_source(struct lc_tick tick, uint8_t source)
 {
 	tick.source = source;
