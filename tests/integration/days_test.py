@@ -267,9 +267,9 @@ class Trades(Played, livecore.Case):
             self.assertEqual(day[field], vendors[field], field)
         # The vendor's open is NYSE's opening print of 09:30:48, ours the first trade that may make a price, as in Alpaca's bars.
         self.assertEqual((day["open"], opening), (Decimal("185.25"), vendors["open"]))
-        # The vendor's volume ends at 16:05: it has three trades that were reported behind the close, out of hours (code T, at 16:01:14.094,
+        # The vendor's volume ends at 16:05: it has three trades that were reported behind the close, out of hours (code T, at 16:01:14.095,
         # 16:01:14.103 and 16:03:14.130), which are in no bar of the session.
-        self.assertEqual(behind, [(57674094, 4300), (57674103, 1633), (57794130, 140)])
+        self.assertEqual(behind, [(57674095, 4300), (57674103, 1633), (57794130, 140)])
         self.assertEqual(vendors["volume"] - day["volume"], 4300 + 1633 + 140)
         return minutes, day
 
