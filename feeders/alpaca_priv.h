@@ -83,7 +83,7 @@ void lc_alpaca_reference_cancel(struct lc_alpaca_reference *reference);
 
 /* --- what was missed (/v2/stocks/trades and bars), one request at once (alpaca_backfill.c) --- */
 
-#define LC_ALPACA_BACKFILL_SYMBOLS 50 /* of one backfill: a URL of less than 1 KB */
+#define LC_ALPACA_BACKFILL_SYMBOLS 100 /* of one backfill: a URL of less than 2 KB */
 
 struct lc_alpaca_backfill;
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define JOBS_MAX 64
+#define CLOSED_A_TURN 500 /* entries, about 0.5 ms */
 #define DOUBTS_MAX 512
 #define DOUBT_REQUESTS 3
 #define DOUBTS_A_REQUEST 10
@@ -37,7 +38,9 @@ struct lc_backfills {
 	struct lc_backfills_setup setup;
 	struct lc_list jobs; /* the first is under way */
 	size_t n_jobs;
-	bool asking; /* the feeder was asked and has not answered */
+	bool asking;                       /* the feeder was asked and has not answered */
+	char spent_gap[LC_GAP_ID_MAX + 1]; /* the gap of the last job that ended, and what its */
+	size_t spent;                      /* jobs took: a gap that ends in pieces has one budget */
 	struct doubt doubts[DOUBTS_MAX];
 	size_t n_doubts;
 	struct lc_backfills_stats stats;
@@ -51,8 +54,21 @@ static struct job *first_job(struct lc_backfills *backfills)
 		       : container_of(backfills->jobs.next, struct job, node);
 }
 
+static void note_spent(struct lc_backfills *backfills, const struct job *job)
+{
+	if (job->gap[0] == '\0') {
+		return;
+	}
+	if (strcmp(backfills->spent_gap, job->gap) != 0) {
+		snprintf(backfills->spent_gap, sizeof backfills->spent_gap, "%s", job->gap);
+		backfills->spent = 0;
+	}
+	backfills->spent += job->plan.used;
+}
+
 static void destroy_job(struct lc_backfills *backfills, struct job *job)
 {
+	note_spent(backfills, job);
 	lc_list_remove(&job->node);
 	backfills->n_jobs--;
 	lc_plan_finish(&job->plan);
@@ -73,8 +89,8 @@ static void fill_entry(struct lc_gap_entry *out, const struct lc_symbols *symbol
 {
 	*out = (struct lc_gap_entry){
 		.from_ns = entry->from_ns, .until_ns = entry->until_ns, .records = entry->ticks};
-	snprintf(out->symbol, sizeof out->symbol, "%s",
-		lc_symbols_get(symbols, entry->symbol)->text);
+	const struct lc_symbol *known = lc_symbols_get(symbols, entry->symbol);
+	memcpy(out->symbol, known->text, known->len + 1);
 }
 
 /* The next entries that were filled, or left for a cause, into the scratch list. */
@@ -156,7 +172,7 @@ static void fill_bars(
 /* Everything that came is in the bars now; true while there is more to do. */
 static bool close_entries(struct lc_backfills *backfills, struct job *job)
 {
-	size_t stop = job->closed + LC_GAPS_PIECE;
+	size_t stop = job->closed + CLOSED_A_TURN;
 	stop = stop < job->plan.count ? stop : job->plan.count;
 	bool any = job->closed < stop;
 	for (; job->closed < stop; job->closed++) {
@@ -301,15 +317,35 @@ bool lc_backfills_can(const struct lc_backfills *backfills, uint32_t symbol)
 	       on_most((void *)(uintptr_t)backfills, LC_BACKFILL_TRADES, symbol) > 0;
 }
 
+/* The job of the same gap that can take more: not the one whose end is being told. *spent: what
+ * those before it took. */
+static struct job *job_of(const struct lc_backfills *backfills, const char *gap, size_t *spent)
+{
+	struct job *found = NULL;
+	*spent = strcmp(backfills->spent_gap, gap) == 0 ? backfills->spent : 0;
+	lc_list_each (node, &backfills->jobs) {
+		struct job *job = container_of(node, struct job, node);
+		bool same = strcmp(job->gap, gap) == 0;
+		*spent += same && job->drained ? job->plan.used : 0;
+		found = same && !job->drained ? job : found;
+	}
+	return found;
+}
+
 enum lc_err lc_backfills_add(struct lc_backfills *backfills, const char *gap,
 	enum lc_gap_cause cause, const struct lc_plan_entry *entries, size_t count,
 	int64_t bars_from_ns)
 {
+	size_t spent, budget = (size_t)backfills->setup.config->max_requests;
+	struct job *job = job_of(backfills, gap, &spent);
+	if (job) {
+		return lc_plan_append(&job->plan, entries, count);
+	}
 	if (backfills->n_jobs >= JOBS_MAX) {
 		return LC_ERR_FULL;
 	}
-	enum lc_err rc = add_job(backfills, gap, cause, entries, count,
-		(size_t)backfills->setup.config->max_requests);
+	enum lc_err rc = add_job(
+		backfills, gap, cause, entries, count, budget > spent ? budget - spent : 0);
 	if (rc == LC_OK) {
 		container_of(backfills->jobs.prev, struct job, node)->bars_from_ns = bars_from_ns;
 	}

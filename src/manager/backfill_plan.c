@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ASKED_MAX (sizeof((struct lc_plan *)0)->asked / sizeof(size_t))
 #define MINUTE_NS (60 * LC_NS_PER_S)
 
 static int64_t minute_of(int64_t ns)
@@ -28,14 +27,21 @@ static void leave(
 enum lc_err lc_plan_init(
 	struct lc_plan *plan, const struct lc_plan_entry *entries, size_t count, size_t budget)
 {
-	*plan = (struct lc_plan){.count = count, .budget = budget};
-	plan->entries = malloc((count + 1) * sizeof *plan->entries);
-	if (!plan->entries) {
+	*plan = (struct lc_plan){.budget = budget};
+	return lc_plan_append(plan, entries, count);
+}
+
+enum lc_err lc_plan_append(struct lc_plan *plan, const struct lc_plan_entry *entries, size_t count)
+{
+	size_t all = plan->count + count;
+	struct lc_plan_entry *list = realloc(plan->entries, (all + 1) * sizeof *list);
+	if (!list) {
 		return LC_ERR_NOMEM;
 	}
-	memcpy(plan->entries, entries, count * sizeof *entries);
+	plan->entries = list;
 	for (size_t i = 0; i < count; i++) {
-		plan->entries[i].reached_ns = plan->entries[i].from_ns;
+		list[plan->count] = entries[i];
+		list[plan->count++].reached_ns = entries[i].from_ns;
 	}
 	return LC_OK;
 }
@@ -49,10 +55,22 @@ void lc_plan_finish(struct lc_plan *plan)
 
 /* --- asking --- */
 
-/* The last request is kept for the bars of what its trades did not fit in. */
-static size_t reserve(const struct lc_plan *plan)
+/* Does the vendor give minute bars of what is open? */
+static bool has_minutes(const struct lc_plan *plan, lc_plan_most_cb most_of, void *arg)
 {
-	return plan->minutes_only || plan->budget < 2 ? 0 : 1;
+	for (size_t i = 0; i < plan->count; i++) {
+		if (!plan->entries[i].done) {
+			return most_of(arg, LC_BACKFILL_MINUTES, plan->entries[i].symbol) > 0;
+		}
+	}
+	return false;
+}
+
+/* The last request is kept for the bars of what its trades did not fit in. */
+static size_t reserve(const struct lc_plan *plan, lc_plan_most_cb most_of, void *arg)
+{
+	bool none = plan->minutes_only || plan->budget < 2 || !has_minutes(plan, most_of, arg);
+	return none ? 0 : 1;
 }
 
 static bool wants(const struct lc_plan *plan, const struct lc_plan_entry *entry)
@@ -60,9 +78,9 @@ static bool wants(const struct lc_plan *plan, const struct lc_plan_entry *entry)
 	return !entry->done && !(plan->what == LC_BACKFILL_MINUTES && entry->minutes);
 }
 
-static void choose_kind(struct lc_plan *plan)
+static void choose_kind(struct lc_plan *plan, size_t reserved)
 {
-	bool trades = !plan->minutes_only && plan->used + reserve(plan) < plan->budget;
+	bool trades = !plan->minutes_only && plan->used + reserved < plan->budget;
 	plan->what = trades ? LC_BACKFILL_TRADES : LC_BACKFILL_MINUTES;
 }
 
@@ -95,7 +113,7 @@ static void collect(
 			continue;
 		}
 		fits = plan->most > 0 && fits > plan->most ? plan->most : fits;
-		fits = fits < ASKED_MAX ? fits : ASKED_MAX;
+		fits = fits < LC_PLAN_ASKED ? fits : LC_PLAN_ASKED;
 		most = most == 0 || fits < most ? fits : most;
 		add(plan, i, request);
 	}
@@ -105,7 +123,8 @@ bool lc_plan_next(
 	struct lc_plan *plan, lc_plan_most_cb most, void *arg, struct lc_backfill *request)
 {
 	*request = (struct lc_backfill){.symbols = plan->symbols};
-	choose_kind(plan);
+	size_t reserved = reserve(plan, most, arg);
+	choose_kind(plan, reserved);
 	plan->n_asked = 0;
 	if (plan->used < plan->budget) {
 		collect(plan, most, arg, request);
@@ -114,7 +133,7 @@ bool lc_plan_next(
 		lc_plan_give_up(plan, LC_GAP_BUDGET, "backfill.max_requests were not enough");
 		return false;
 	}
-	size_t kept = plan->what == LC_BACKFILL_TRADES ? reserve(plan) : 0;
+	size_t kept = plan->what == LC_BACKFILL_TRADES ? reserved : 0;
 	request->what = plan->what;
 	request->count = plan->n_asked;
 	request->max_requests = plan->budget - plan->used - kept;

@@ -6,6 +6,8 @@
 #include "livecore/feeder.h"
 #include "manager/gaps.h"
 
+#define LC_PLAN_ASKED 128 /* symbols in one request, at most */
+
 struct lc_plan_entry {
 	uint32_t symbol;
 	int64_t from_ns, until_ns;
@@ -23,8 +25,8 @@ struct lc_plan {
 	size_t budget, used; /* requests */
 	size_t done;
 	size_t most; /* symbols in a request, while a culprit is looked for; 0: as many as fit */
-	size_t asked[64]; /* entries of the request under way, in its order */
-	uint32_t symbols[64];
+	size_t asked[LC_PLAN_ASKED]; /* entries of the request under way, in its order */
+	uint32_t symbols[LC_PLAN_ASKED];
 	size_t n_asked;
 	enum lc_backfill_kind what; /* of that request */
 	char why[160];              /* the first reason for what was left */
@@ -33,6 +35,8 @@ struct lc_plan {
 /* Copies the holes. LC_ERR_NOMEM. */
 enum lc_err lc_plan_init(
 	struct lc_plan *plan, const struct lc_plan_entry *entries, size_t count, size_t budget);
+/* More holes of the same gap, within the same budget. LC_ERR_NOMEM: none of them is taken. */
+enum lc_err lc_plan_append(struct lc_plan *plan, const struct lc_plan_entry *entries, size_t count);
 void lc_plan_finish(struct lc_plan *plan);
 
 /* The next request, for symbols as the first that is open: most of them in one request (0: the

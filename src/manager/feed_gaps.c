@@ -11,7 +11,8 @@
 #define TURN_MS 100
 /* So long the end of a gap waits for the symbols that are not back yet, to be one event. */
 #define SETTLE_NS (2 * LC_NS_PER_S)
-#define BACK_A_TURN 5000 /* symbols looked at, about 0.1 ms */
+#define BACK_A_TURN 5000  /* symbols looked at, about 0.1 ms */
+#define FILLED_A_TURN 500 /* symbols whose bars hear of their gap, about 0.5 ms */
 #define NO_FEED UINT8_MAX
 /* About the last event in the log of a process that was killed: a vendor's times are not quite in
  * order, so what happened shortly before it may not have come yet; and records go to Kafka while
@@ -28,6 +29,9 @@ struct side {
 	char id[LC_GAP_ID_MAX + 1];
 	char evidence[256];
 	enum lc_gap_cause cause;
+	char filling_id[LC_GAP_ID_MAX +
+			1]; /* of what is handed on: a new gap may begin meanwhile */
+	enum lc_gap_cause filling_cause;
 	bool open;                     /* there are holes that were not told as ended */
 	bool lost;                     /* it gives nothing now */
 	bool in[LC_MARKETS];           /* the market's symbols were added since it was lost */
@@ -56,6 +60,8 @@ struct lc_feed_gaps {
 	struct lc_hole *ended; /* owned; LC_GAPS_PIECE of scratch, as are the next two */
 	struct lc_gap_entry *entries;
 	struct lc_plan_entry *plan;
+	struct side *filling;            /* whose ended holes are handed on now; NULL: nobody's */
+	size_t to_fill, filled, planned; /* of `ended`; and of `plan` */
 };
 
 static struct side *side_of(const struct lc_feed *feed)
@@ -101,8 +107,8 @@ static void name_entry(
 	const struct side *side, const struct lc_hole *hole, struct lc_gap_entry *out)
 {
 	*out = (struct lc_gap_entry){.from_ns = hole->from_ns, .until_ns = hole->until_ns};
-	snprintf(out->symbol, sizeof out->symbol, "%s",
-		lc_symbols_get(side->feed->manager->symbols, hole->symbol)->text);
+	const struct lc_symbol *known = lc_symbols_get(side->feed->manager->symbols, hole->symbol);
+	memcpy(out->symbol, known->text, known->len + 1);
 }
 
 static void say(struct side *side, size_t count, bool alert)
@@ -241,38 +247,68 @@ static void look_for_back(struct side *side)
 static int64_t fill_from(const struct side *side, const struct lc_hole *hole)
 {
 	int64_t certain_ns = side->before_ns + BEHIND_LAST_NS;
-	bool unsure = side->cause == LC_GAP_RESTART && side->killed;
+	bool unsure = side->filling_cause == LC_GAP_RESTART && side->killed;
 	return unsure && hole->from_ns < certain_ns ? certain_ns : hole->from_ns;
 }
 
-/* Hands what ended to the backfill. What it does not take stays open, as was said. */
-static void fill(struct side *side, size_t count)
+static void drop_edge(const struct lc_feed_gaps *gaps, uint32_t symbol)
+{
+	/* A new hole of the symbol needs its edges. */
+	if (gaps->hole_of[symbol] == NO_FEED) {
+		lc_quality_edge(gaps->manager->quality, symbol, false);
+	}
+}
+
+static void fill_one(struct lc_feed_gaps *gaps, const struct lc_hole *hole)
+{
+	const struct side *side = gaps->filling;
+	lc_bar_flow_missed(gaps->manager->bars, hole->symbol, hole->from_ns, hole->until_ns);
+	if (!lc_backfills_can(side->backfills, hole->symbol)) {
+		return;
+	}
+	int64_t from_ns = fill_from(side, hole);
+	if (from_ns < hole->until_ns) {
+		gaps->plan[gaps->planned++] = (struct lc_plan_entry){
+			.symbol = hole->symbol, .from_ns = from_ns, .until_ns = hole->until_ns};
+	} else {
+		drop_edge(gaps, hole->symbol);
+	}
+}
+
+/* Hands what ended to the bars and then to the backfill. What that does not take stays open, as was
+ * said. */
+static void fill(struct lc_feed_gaps *gaps)
+{
+	struct side *side = gaps->filling;
+	size_t stop = gaps->filled + FILLED_A_TURN;
+	for (; gaps->filled < gaps->to_fill && gaps->filled < stop; gaps->filled++) {
+		fill_one(gaps, &gaps->ended[gaps->filled]);
+	}
+	if (gaps->filled < gaps->to_fill) {
+		return;
+	}
+	gaps->filling = NULL;
+	int64_t bars_from_ns = side->filling_cause == LC_GAP_RESTART ? gaps->before_ns : 0;
+	if (gaps->planned > 0 &&
+		lc_backfills_add(side->backfills, side->filling_id, side->filling_cause, gaps->plan,
+			gaps->planned, bars_from_ns) != LC_OK) {
+		for (size_t i = 0; i < gaps->planned; i++) {
+			drop_edge(gaps, gaps->plan[i].symbol);
+		}
+	}
+}
+
+static void begin_fill(struct side *side, size_t count)
 {
 	struct lc_feed_gaps *gaps = side->all;
-	size_t n = 0;
 	for (size_t i = 0; i < count; i++) {
-		const struct lc_hole *hole = &gaps->ended[i];
-		gaps->hole_of[hole->symbol] = NO_FEED;
-		lc_bar_flow_missed(
-			gaps->manager->bars, hole->symbol, hole->from_ns, hole->until_ns);
-		if (!lc_backfills_can(side->backfills, hole->symbol)) {
-			continue;
-		}
-		int64_t from_ns = fill_from(side, hole);
-		if (from_ns < hole->until_ns) {
-			gaps->plan[n++] = (struct lc_plan_entry){.symbol = hole->symbol,
-				.from_ns = from_ns,
-				.until_ns = hole->until_ns};
-		} else {
-			lc_quality_edge(gaps->manager->quality, hole->symbol, false);
-		}
+		gaps->hole_of[gaps->ended[i].symbol] = NO_FEED;
 	}
-	if (n > 0 && lc_backfills_add(side->backfills, side->id, side->cause, gaps->plan, n,
-			     side->cause == LC_GAP_RESTART ? gaps->before_ns : 0) != LC_OK) {
-		for (size_t i = 0; i < n; i++) {
-			lc_quality_edge(gaps->manager->quality, gaps->plan[i].symbol, false);
-		}
-	}
+	gaps->filling = side;
+	gaps->to_fill = count;
+	gaps->filled = gaps->planned = 0;
+	side->filling_cause = side->cause;
+	memcpy(side->filling_id, side->id, sizeof side->filling_id);
 }
 
 /* Says the next piece of what is over; true when there is more at once. */
@@ -294,7 +330,7 @@ static bool tell_ended(struct side *side)
 	}
 	side->told = lc_holes_count(side->holes);
 	say(side, n, true);
-	fill(side, n);
+	begin_fill(side, n);
 	if (lc_holes_ended(side->holes) == 0) {
 		side->first_end_ns = 0;
 	}
@@ -326,7 +362,11 @@ static void on_turn(void *arg)
 	if (gaps->manager->phase == LC_PHASE_STOPPING) {
 		return;
 	}
-	for (size_t i = 0; i < gaps->count; i++) {
+	if (gaps->filling) {
+		fill(gaps);
+		more = true;
+	}
+	for (size_t i = 0; i < gaps->count && !more && !gaps->filling; i++) {
 		more |= turn(&gaps->sides[i]);
 	}
 	wake(gaps, more ? 0 : TURN_MS);
@@ -363,10 +403,7 @@ static bool on_passed(void *arg)
 static void on_closed(void *arg, uint32_t symbol)
 {
 	const struct side *side = arg;
-	/* A new hole of the symbol needs its edges. */
-	if (side->all->hole_of[symbol] == NO_FEED) {
-		lc_quality_edge(side->feed->manager->quality, symbol, false);
-	}
+	drop_edge(side->all, symbol);
 }
 
 static const struct lc_backfills_host backfills_host = {.ready = on_ready,

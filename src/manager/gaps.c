@@ -54,11 +54,14 @@ static void add_range(struct lc_gaps *gaps, const struct lc_gap_entry *entry)
 	lc_buf_puts(&gaps->ranges, gaps->ranges.len > 1 ? ",{\"symbol\":\"" : "{\"symbol\":\"");
 	lc_buf_puts(&gaps->ranges, entry->symbol);
 	time_text(gaps, entry->from_ns, text);
-	lc_buf_printf(&gaps->ranges, "\",\"from\":\"%s\"", text);
+	lc_buf_puts(&gaps->ranges, "\",\"from\":\"");
+	lc_buf_puts(&gaps->ranges, text);
 	if (entry->until_ns != 0) {
 		time_text(gaps, entry->until_ns, text);
-		lc_buf_printf(&gaps->ranges, ",\"until\":\"%s\"", text);
+		lc_buf_puts(&gaps->ranges, "\",\"until\":\"");
+		lc_buf_puts(&gaps->ranges, text);
 	}
+	lc_buf_putc(&gaps->ranges, '"');
 	if (entry->records > 0) {
 		lc_buf_printf(
 			&gaps->ranges, ",\"records\":%llu", (unsigned long long)entry->records);
@@ -91,7 +94,9 @@ static void list_entries(struct lc_gaps *gaps, const struct lc_gap_entry *entrie
 	lc_buf_putc(&gaps->ranges, '[');
 	for (size_t i = 0; i < count; i++) {
 		const struct lc_gap_entry *entry = &entries[i];
-		lc_buf_printf(&gaps->symbols, "%s\"%s\"", i > 0 ? "," : "", entry->symbol);
+		lc_buf_puts(&gaps->symbols, i > 0 ? ",\"" : "\"");
+		lc_buf_puts(&gaps->symbols, entry->symbol);
+		lc_buf_putc(&gaps->symbols, '"');
 		if (entry->from_ns != span->from_ns || entry->until_ns != span->until_ns ||
 			(count > 1 && entry->records > 0)) {
 			add_range(gaps, entry);

@@ -191,6 +191,18 @@ class Silence(livecore.Case):
         self.come_from("eastmoney")
         self.fit()
 
+    def test_to_and_fro(self):
+        """Sources that change as fast as they can: nothing is missing, twice, or out of order, and each change is said."""
+        self.begin(CN, failover__quarantine="100ms", failover__quarantine_max="100ms")
+        for _ in range(4):
+            self.command("feeder_stop", "feeder=eastmoney")
+            self.come_from("tencent")
+            self.command("feeder_start", "feeder=eastmoney")
+            self.come_from("eastmoney")
+        told = [r.value["data"] for r in self.events.records if r.value["type"] == "failover"]
+        self.assertEqual([data["returning"] for data in told if data["count"] == len(CN)][:8], [False, True] * 4)
+        self.fit()
+
     def test_volumes_of_two_origins_in_bars(self):
         """Each counts the day's volume for itself, millions apart: no bar may hold the difference."""
         self.begin(CN, bars__partial_ms="100", bars__grace="0s")

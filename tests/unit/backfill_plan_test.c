@@ -73,6 +73,27 @@ Test(backfill_plan, several_symbols_a_request)
 }
 
 /* What does not fit gets its bars with the last request, and stays open for the budget. */
+Test(backfill_plan, more_holes_within_the_same_budget)
+{
+	struct lc_plan plan;
+	struct lc_backfill request;
+	make(&plan, 60, 3);
+	cr_assert(lc_plan_next(&plan, on_most, NULL, &request));
+	const struct lc_plan_entry more[] = {
+		{.symbol = 70, .from_ns = 100 * S, .until_ns = 200 * S},
+		{.symbol = 71, .from_ns = 101 * S, .until_ns = 201 * S}};
+	cr_assert_eq(lc_plan_append(&plan, more, 2), LC_OK); /* while a request is under way */
+	answer(&plan, LC_OK, 1, 1000 * S);
+	cr_assert_eq(count_filled(&plan), 50);
+	cr_assert(lc_plan_next(&plan, on_most, NULL, &request));
+	cr_assert_eq(request.count, 12);
+	cr_assert_eq(request.symbols[11], 71);
+	answer(&plan, LC_OK, 1, 1000 * S);
+	cr_assert_eq(count_filled(&plan), 62);
+	cr_assert_eq(plan.done, 62);
+	lc_plan_finish(&plan);
+}
+
 Test(backfill_plan, the_budget_ends)
 {
 	struct lc_plan plan;
