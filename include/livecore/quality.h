@@ -72,6 +72,7 @@ struct lc_quality_options {
 	uint64_t seed;                      /* of the repeat detection */
 	int64_t future_ns;                  /* 0: 5 s ahead of now and of the feed's median */
 	int64_t skew_ns;                    /* 0: 2 s */
+	size_t symbols_at_start;            /* with room from the start, so that none is copied */
 	size_t max_held;                    /* quotes without a price; 0: 10,000 */
 	const struct lc_quality_host *host; /* borrowed; any slot may be NULL */
 	void *arg;

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AT_START 8192 /* symbols with room from the start: growing by copies would hold the loop */
 #define SORTED_A_STEP 1000
 #define REROUTED_A_STEP 200 /* about 0.2 ms */
 
@@ -239,10 +238,11 @@ enum lc_err lc_feeds_create(struct lc_manager *manager, struct lc_error *err)
 		if (rc != LC_OK) {
 			return rc;
 		}
-		lc_queue_reserve(feed->queue,
-			AT_START); /* a failure shows, and is handled, when it is needed */
+		/* Room for all: growing by copies would hold the loop. A failure shows, and is
+		 * handled, when it is needed. */
+		lc_queue_reserve(feed->queue, (size_t)symbols->max);
 	}
-	lc_last_value_reserve(manager->last, AT_START);
+	lc_last_value_reserve(manager->last, (size_t)symbols->max);
 	if (lc_failover_create(manager, &manager->failover) != LC_OK) {
 		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
 	}

@@ -83,6 +83,7 @@ static enum lc_err create_core(struct lc_manager *manager, struct lc_error *err)
 	const struct lc_quality_options quality = {.symbols = manager->symbols,
 		.calendar = manager->calendar,
 		.seed = lc_loop_random(manager->loop),
+		.symbols_at_start = max,
 		.host = &lc_intake_quality_host,
 		.arg = manager};
 	rc = rc ? rc : lc_quality_create(&quality, &manager->quality);

@@ -257,11 +257,15 @@ enum lc_err lc_last_value_reserve(struct lc_last_value *values, size_t count)
 	while (grown < count) {
 		grown *= 2;
 	}
-	struct lc_last *rows = realloc(values->rows, grown * sizeof *rows);
+	/* The first room is not written to: the kernel gives its pages as symbols come. */
+	struct lc_last *rows = values->count ? realloc(values->rows, grown * sizeof *rows)
+					     : calloc(grown, sizeof *rows);
 	if (!rows) {
 		return LC_ERR_NOMEM;
 	}
-	memset(rows + values->count, 0, (grown - values->count) * sizeof *rows);
+	if (values->count) {
+		memset(rows + values->count, 0, (grown - values->count) * sizeof *rows);
+	}
 	values->rows = rows;
 	values->count = grown;
 	return LC_OK;

@@ -14,7 +14,8 @@ enum { MAX_HELD = 10000, SOURCES = 256, FIRST_STATES = 256 };
 
 struct lc_quality {
 	struct lc_quality_options options;
-	struct symbol_state *states; /* owned; by symbol */
+	struct symbol_state *states; /* by symbol; in memory, where they are aligned */
+	void *memory;                /* owned */
 	size_t n_states;
 	size_t held;
 	struct feed_clock clocks[SOURCES];
@@ -59,16 +60,18 @@ static enum lc_err reserve_states(struct lc_quality *quality, uint32_t symbol)
 	while (count <= symbol) {
 		count *= 2;
 	}
-	struct symbol_state *states = aligned_alloc(
-		_Alignof(struct symbol_state), count * sizeof *states);
-	if (!states) {
+	/* Not written to here: the kernel gives zeroed pages as symbols come. */
+	void *memory = calloc(count + 1, sizeof(struct symbol_state));
+	if (!memory) {
 		return LC_ERR_NOMEM;
 	}
-	memset(states, 0, count * sizeof *states);
+	uintptr_t mask = _Alignof(struct symbol_state) - 1;
+	struct symbol_state *states = (void *)(((uintptr_t)memory + mask) & ~mask);
 	if (quality->n_states > 0) {
 		memcpy(states, quality->states, quality->n_states * sizeof *states);
 	}
-	free(quality->states);
+	free(quality->memory);
+	quality->memory = memory;
 	quality->states = states;
 	quality->n_states = count;
 	return LC_OK;
@@ -376,6 +379,10 @@ enum lc_err lc_quality_create(const struct lc_quality_options *options, struct l
 	if (options->max_held == 0) {
 		quality->options.max_held = MAX_HELD;
 	}
+	if (options->symbols_at_start > 0) {
+		/* A failure shows, and is handled, when the room is needed. */
+		reserve_states(quality, (uint32_t)options->symbols_at_start - 1);
+	}
 	*out = quality;
 	return LC_OK;
 }
@@ -390,7 +397,7 @@ void lc_quality_destroy(struct lc_quality *quality)
 		free(quality->states[i].edge);
 		free(quality->states[i].held);
 	}
-	free(quality->states);
+	free(quality->memory);
 	free(quality);
 }
 

@@ -431,11 +431,15 @@ enum lc_err lc_queue_reserve(struct lc_queue *queue, size_t count)
 	while (grown < count) {
 		grown *= 2;
 	}
-	struct newest *newest = realloc(queue->newest, grown * sizeof *newest);
+	/* The first room is not written to: the kernel gives its pages as symbols come. */
+	struct newest *newest = queue->n_newest ? realloc(queue->newest, grown * sizeof *newest)
+						: calloc(grown, sizeof *newest);
 	if (!newest) {
 		return LC_ERR_NOMEM;
 	}
-	memset(newest + queue->n_newest, 0, (grown - queue->n_newest) * sizeof *newest);
+	if (queue->n_newest) {
+		memset(newest + queue->n_newest, 0, (grown - queue->n_newest) * sizeof *newest);
+	}
 	queue->newest = newest;
 	queue->n_newest = grown;
 	return LC_OK;

@@ -3,7 +3,9 @@
 #include "livecore/clock.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define S LC_NS_PER_S
 #define DAY (24 * 3600 * S)
@@ -311,4 +313,25 @@ Test(last_value, backfilled_trades_change_nothing)
 	const struct lc_last *last = lc_last_value_get(values, US);
 	cr_assert(is(last->price, 100));
 	cr_assert_eq(last->event_ns, opening + 60 * S);
+}
+
+/* Room for every symbol there may be: the pages come with the symbols. Writing to all of it at once would hold the loop. */
+static double resident_mb(void)
+{
+	unsigned long pages = 0;
+	FILE *file = fopen("/proc/self/statm", "r");
+	cr_assert(file);
+	cr_assert_eq(fscanf(file, "%*u %lu", &pages), 1);
+	fclose(file);
+	return (double)pages * (double)sysconf(_SC_PAGESIZE) / 1e6;
+}
+
+Test(last_value, room_costs_nothing_before_it_is_used)
+{
+	struct lc_last_value *many;
+	cr_assert_eq(lc_last_value_create(symbols, calendar, &many), LC_OK);
+	double before = resident_mb();
+	cr_assert_eq(lc_last_value_reserve(many, 1000000), LC_OK);
+	cr_assert_lt(resident_mb() - before, 60);
+	lc_last_value_destroy(many);
 }

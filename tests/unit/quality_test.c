@@ -3,7 +3,9 @@
 #include "livecore/clock.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define S LC_NS_PER_S
 
@@ -620,4 +622,25 @@ Test(quality, another_source_is_judged_by_itself)
 	assert_first(snapshot(SH, "10", "100200", "1002000", now + 2), 3); /* back again */
 	cr_assert_eq(lc_quality_newest(quality, SH, LC_TICK_TRADE), INT64_MIN);
 	cr_assert_eq(lc_quality_newest(quality, 999, LC_TICK_TRADE), INT64_MIN);
+}
+
+/* Room for every symbol there may be: the pages come with the symbols. Writing to all of it at once would hold the loop. */
+static double resident_mb(void)
+{
+	unsigned long pages = 0;
+	FILE *file = fopen("/proc/self/statm", "r");
+	cr_assert(file);
+	cr_assert_eq(fscanf(file, "%*u %lu", &pages), 1);
+	fclose(file);
+	return (double)pages * (double)sysconf(_SC_PAGESIZE) / 1e6;
+}
+
+Test(quality_room, room_costs_nothing_before_it_is_used)
+{
+	struct lc_quality *many;
+	const struct lc_quality_options options = {.symbols_at_start = 1000000};
+	double before = resident_mb();
+	cr_assert_eq(lc_quality_create(&options, &many), LC_OK);
+	cr_assert_lt(resident_mb() - before, 60);
+	lc_quality_destroy(many);
 }
