@@ -369,14 +369,20 @@ class Judge:
         seen.sort()
         seen.append(gap.end)
         if gone:
-            before = max((at for at in seen[:-1] if at <= min(gone)), default=gap.begin)
-            behind = min((at for at in seen[1:] if at >= max(gone)), default=gap.end)
+            parts = [at for at in seen if at <= min(gone)], [at for at in seen if at >= max(gone)]
         else:  # nothing happened in its longest silence
-            _, before, behind = max((b - a, a, b) for a, b in zip(seen, seen[1:])) if len(seen) > 1 else (0, 0, 0)
-        for more, side in ((before - gap.begin, "begins"), (gap.end - behind, "ends")):
+            most = max(range(len(seen) - 1), key=lambda n: seen[n + 1] - seen[n])
+            parts = seen[: most + 1], seen[most + 1 :]
+        for points, side in zip(parts, ("begins", "ends")):
+            more = self._steady(points)
             if gap.end != FOREVER and more > GAP_MORE_US:
                 text = f"{symbol}, cause {gap.cause}, said at {gap.said}, from {gap.begin} until {gap.end}"
                 self.fail("gap", f"{side} {more / 1e6:.1f} s beside what was missing: {text}")
+
+    @staticmethod
+    def _steady(points):
+        """How long ticks came that were seen: the longest silence between them does not count."""
+        return points[-1] - points[0] - max((b - a for a, b in zip(points, points[1:])), default=0) if points else 0
 
     @staticmethod
     def _superseded(line):

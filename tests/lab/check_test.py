@@ -257,7 +257,7 @@ class Check(unittest.TestCase):
             trade.time = BEGIN_NS + trade.number * 10**9
         values = [trade.value(trade.number) for trade in sent[:8]] + [t.value(t.number - 4) for t in sent[12:]]
         first, last = sent[8].time, sent[11].time
-        for begin, end, wrong in ((-1, 1, 0), (-4, 0, 1), (0, 4, 1), (-5, 5, 2)):
+        for begin, end, wrong in ((-1, 1, 0), (-5, 0, 1), (0, 5, 1), (-5, 5, 2)):
             said = [gap(["AAPL"], first + begin * 10**9, last + end * 10**9)]
             self.wrong(values, "gap", wrong, sent=sent, events=said)
         # One in which nothing was missing.
