@@ -134,6 +134,9 @@ static void on_topics(void *arg, const struct lc_topics_result *result)
 	}
 	for (size_t i = 0; i < result->count; i++) {
 		const struct lc_topic_state *state = &result->states[i];
+		if (state->err.code != LC_OK) { /* Kafka may only have been starting: on_minute */
+			manager->topics_asked = false;
+		}
 		if (state->created || state->err.code != LC_OK) {
 			lc_log(manager->log, state->created ? LC_LOG_INFO : LC_LOG_WARN, "kafka",
 				state->created ? "topic_created" : "topic_not_created",
@@ -475,9 +478,13 @@ static enum lc_err create_input(struct lc_manager *manager, struct lc_error *err
 
 static void on_minute(void *arg)
 {
-	lc_intake_say_drops(arg);
-	lc_feeds_check_limits(arg);
-	lc_calendars_look(((struct lc_manager *)arg)->calendars);
+	struct lc_manager *manager = arg;
+	lc_intake_say_drops(manager);
+	lc_feeds_check_limits(manager);
+	lc_calendars_look(manager->calendars);
+	if (manager->kafka_reachable) {
+		create_topics(manager);
+	}
 }
 
 static void say_started(struct lc_manager *manager)

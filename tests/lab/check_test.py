@@ -223,6 +223,13 @@ class Check(unittest.TestCase):
         # Duplicates are no excuse for others, nor another feeder's drops.
         self.wrong(left, "lost silently", count=3, drops={"alpaca": {"duplicate": 9}, "fushu": {"memory": 3}})
 
+    def test_history_of_a_vendor_of_snapshots(self):
+        sent = [Snapshot(n, 100 * n) for n in range(1, 6)]
+        values = [snapshot.value(seq) for seq, snapshot in enumerate(sent, 1)]
+        trade = Trade(1, "600000.SH").value(1)
+        self.right(values + [trade | {"flags": ["backfilled"]}], {"of history": 1}, sent=sent)
+        self.wrong(values + [trade], "unknown", sent=sent)
+
     def test_a_clock_that_jumped(self):
         """What comes after it is found, and what was ahead of its time is no excuse for others."""
         sent = [Snapshot(n, 100 * n) for n in range(1, 41)]
