@@ -153,6 +153,9 @@ static struct lc_config *load(struct lc_manager *manager, struct lc_buf *errors)
 
 static enum lc_err refuse(struct lc_manager *manager, struct lc_buf *errors, struct lc_error *err)
 {
+	while (errors->len > 0 && errors->data[errors->len - 1] == '\n') {
+		errors->len--; /* one mistake is one line of the log, and of an answer */
+	}
 	const char *text = lc_buf_text(errors);
 	lc_log(manager->log, LC_LOG_ERROR, "config", "reload_refused", LC_S("errors", text));
 	lc_event(&manager->outbox, "config_reloaded", LC_B("ok", false), LC_S("errors", text));

@@ -105,9 +105,9 @@ Test(manager, a_reload_applies_what_changed_and_says_what_waits)
 	rig_command(&rig, "{\"command\":\"reload\",\"request_id\":\"r2\"}");
 	RIG_UNTIL(&rig,
 		rig_has(&rig.said, "\"applied\":0,\"reconnecting\":0,\"waiting_for_restart\":1"));
-	rig.broken = "livecore.yaml:3:1: unknown key";
+	rig.broken = "livecore.yaml:3:1: unknown key\n";
 	rig_command(&rig, "{\"command\":\"reload\",\"request_id\":\"r3\"}");
-	RIG_UNTIL(&rig, rig_has(&rig.said, "nothing changed: livecore.yaml:3:1: unknown key"));
+	RIG_UNTIL(&rig, rig_has(&rig.said, "nothing changed: livecore.yaml:3:1: unknown key\""));
 	/* Another address is another session; another route moves what is followed. */
 	rig.broken = NULL;
 	snprintf(rig.sets[3], sizeof rig.sets[3], "fushu.url=http://127.0.0.1:%d/v2",
