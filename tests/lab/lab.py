@@ -150,8 +150,7 @@ def kill(play):
         scene.kill()
         begin = time.monotonic()
         scene.begin()
-        scene.run_on(ticks=10)
-        scene.recovered(time.monotonic() - begin)
+        scene.speaks_again(begin)
     return scene
 
 
@@ -169,8 +168,7 @@ def kill_without_kafka(play):
         scene.run_on(seconds=play.random.uniform(0, 1))
         play.stage.kafka.restart()
         begin = time.monotonic()
-        scene.run_on(ticks=10)
-        scene.recovered(time.monotonic() - begin)
+        scene.speaks_again(begin)
     return scene
 
 

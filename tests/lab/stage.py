@@ -328,6 +328,11 @@ class Scene:
         )
         self.recovered(time.monotonic() - begin)
 
+    def speaks_again(self, since):
+        """Ticks come; since then is the recovery time."""
+        self.run_on(ticks=10)
+        self.recovered(time.monotonic() - since)
+
     def recovered(self, seconds):
         self.recovery_s = max(self.recovery_s or 0, seconds)
 
