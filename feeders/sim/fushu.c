@@ -107,7 +107,9 @@ static void put_rows(struct sim *sim, struct lc_buf *out, const char *symbols)
 			put_row(sim, out, symbol);
 		}
 	}
-	sim_log_subscribe(sim, count, strlen(symbols), false);
+	if (count > 0) { /* a probe asks for nothing */
+		sim_log_subscribe(sim, count, strlen(symbols), false);
+	}
 }
 
 static bool authorised(struct sim *sim, struct lc_exchange *exchange)
