@@ -12,6 +12,7 @@
 /* So long the end of a gap waits for the symbols that are not back yet, to be one event. */
 #define SETTLE_NS (2 * LC_NS_PER_S)
 #define BACK_A_TURN 5000  /* symbols looked at, about 0.1 ms */
+#define EDGES_A_TURN 500  /* symbols, 2 KB each: about 1 ms */
 #define FILLED_A_TURN 500 /* symbols whose bars hear of their gap, about 0.5 ms */
 #define NO_FEED UINT8_MAX
 /* About the last event in the log of a process that was killed: a vendor's times are not quite in
@@ -37,6 +38,7 @@ struct side {
 	bool in[LC_MARKETS];           /* the market's symbols were added since it was lost */
 	int64_t begins_ns[LC_MARKETS]; /* when its session begins, while it is out of session */
 	size_t told;                   /* holes said to be open */
+	size_t edged;                  /* … whose edges are kept */
 	size_t looked;                 /* where the look at them goes on */
 	int64_t first_end_ns; /* monotonic: when the first of the untold ends came; 0: none */
 	uint64_t connects;    /* sessions when it was lost */
@@ -145,9 +147,21 @@ static void open_hole(struct side *side, uint32_t symbol, int64_t floor_ns, int6
 	}
 	gaps->hole_of[symbol] = side->feed->index;
 	lc_bar_flow_lost(gaps->manager->bars, symbol);
-	if (lc_backfills_can(side->backfills, symbol)) {
-		lc_quality_edge(gaps->manager->quality, symbol, true);
+}
+
+/* Trades about the ends of what will be fetched are to be known again, so that none comes twice.
+ * Of thousands of symbols this is prepared in pieces, before the vendor has them again; true when
+ * there is more. */
+static bool make_edges(struct side *side)
+{
+	size_t count = lc_holes_count(side->holes), stop = side->edged + EDGES_A_TURN;
+	for (; side->edged < count && side->edged < stop; side->edged++) {
+		const struct lc_hole *hole = lc_holes_at(side->holes, side->edged);
+		if (!hole->ended && lc_backfills_can(side->backfills, hole->symbol)) {
+			lc_quality_edge(side->all->manager->quality, hole->symbol, true);
+		}
 	}
+	return side->edged < count;
 }
 
 /* Opens holes for the feed's symbols of a market; floor: not before it. */
@@ -175,7 +189,7 @@ static void begin_gap(struct side *side, enum lc_gap_cause cause, const char *ev
 		if (evidence != side->evidence) { /* what was seen before still holds */
 			snprintf(side->evidence, sizeof side->evidence, "%.250s", evidence);
 		}
-		side->told = side->looked = 0;
+		side->told = side->looked = side->edged = 0;
 		side->first_end_ns = 0;
 	}
 }
@@ -185,6 +199,9 @@ static void began(struct side *side)
 	if (!side->open && lc_holes_count(side->holes) > 0) {
 		side->open = true;
 		++*side->opened;
+	}
+	if (make_edges(side)) {
+		wake(side->all, 0);
 	}
 	tell_opened(side);
 }
@@ -328,7 +345,7 @@ static bool tell_ended(struct side *side)
 	for (size_t i = 0; i < n; i++) {
 		name_entry(side, &side->all->ended[i], &side->all->entries[i]);
 	}
-	side->told = lc_holes_count(side->holes);
+	side->told = side->edged = lc_holes_count(side->holes);
 	say(side, n, true);
 	begin_fill(side, n);
 	if (lc_holes_ended(side->holes) == 0) {
@@ -347,6 +364,9 @@ static bool turn(struct side *side)
 		watch_sessions(side);
 	}
 	if (side->open) {
+		if (make_edges(side)) {
+			return true;
+		}
 		look_for_back(side);
 		if (tell_opened(side) || tell_ended(side)) {
 			return true;
@@ -594,9 +614,9 @@ void lc_feed_gaps_forget(struct lc_manager *manager, uint32_t symbol)
 		struct side *side = &gaps->sides[i];
 		size_t before = lc_holes_count(side->holes);
 		lc_holes_forget(side->holes, symbol);
-		side->told -= before - lc_holes_count(side->holes) <= side->told
-				      ? before - lc_holes_count(side->holes)
-				      : 0;
+		size_t gone = before - lc_holes_count(side->holes);
+		side->told -= gone <= side->told ? gone : 0;
+		side->edged -= gone <= side->edged ? gone : 0;
 	}
 	if (gaps) {
 		gaps->hole_of[symbol] = NO_FEED;
