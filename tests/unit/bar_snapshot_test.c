@@ -2,7 +2,6 @@
 #include "manager/bar_snapshot.h"
 #include "bar_rig.h"
 
-
 struct scene {
 	struct bar_rig rig;
 	struct lc_bars *bars;
