@@ -1,7 +1,8 @@
 /* The log between encoder and Kafka: records are appended at its end, one sender reads them in
  * order through a cursor, and each is reported when Kafka has it (or refused it for good). A record
- * lives in a segment of memory; with a folder, each segment is also a file, which the thread pool
- * writes a few milliseconds behind (a record is *accepted* when it is written there, or on Kafka).
+ * lives in a segment of memory; with a folder, that memory outlives the process (it is a file on a
+ * tmpfs: a record is *accepted* when it is committed there), and each segment is also a file on
+ * disk, which the thread pool writes a few milliseconds behind.
  * Segments that are written and wait for Kafka leave memory and are read back when the cursor comes
  * to them, so memory stays within its limit and order stays as it was. Loop thread, but for
  * lc_journal_open(), which runs before the loop. The loop never waits for the disk. */
@@ -65,8 +66,9 @@ enum lc_journal_sync { LC_SYNC_NONE, LC_SYNC_INTERVAL };
 
 struct lc_journal_config {
 	bool enabled;
-	char *dir; /* "": in the state folder */
-	int sync;  /* enum lc_journal_sync */
+	char *dir;        /* "": in the state folder */
+	char *memory_dir; /* a tmpfs; "" or NULL: what is not on disk goes with the process */
+	int sync;         /* enum lc_journal_sync */
 	int64_t sync_interval_ms;
 	int64_t max_bytes;
 	int64_t restart_max_age_ms; /* 0: no limit */

@@ -71,11 +71,15 @@ struct lc_journal_scan {
 	size_t len;
 	uint64_t next_id;
 	uint32_t salt;
+	bool unsealed;          /* no checksums: memory, where a record is complete or not there */
 	uint32_t used, records; /* behind what was given out */
 	bool torn;              /* after the last one: there are bytes that are no whole record */
 };
 void lc_journal_scan_begin(struct lc_journal_scan *scan, const struct lc_journal_head *head,
 	const char *data, size_t len);
+/* The same in memory that an earlier process filled. */
+void lc_journal_scan_memory(
+	struct lc_journal_scan *scan, uint64_t first_id, const char *data, size_t len);
 /* The next one, or NULL at the end. */
 const struct lc_journal_entry *lc_journal_scan_next(struct lc_journal_scan *scan);
 

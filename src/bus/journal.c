@@ -25,8 +25,11 @@ static bool fits_tail(const struct lc_journal *journal, size_t size)
 
 char *journal_take_buffer(struct lc_journal *journal)
 {
-	char *data = journal->spare_count ? journal->spares[--journal->spare_count]
-					  : malloc(journal->segment_bytes);
+	char *data = journal->shared ? journal_shared_take(journal->shared) : NULL;
+	if (!data) {
+		data = journal->spare_count ? journal->spares[--journal->spare_count]
+					    : malloc(journal->segment_bytes);
+	}
 	journal->in_memory += data != NULL;
 	return data;
 }
@@ -37,10 +40,22 @@ void journal_give_buffer(struct lc_journal *journal, char *data)
 		return;
 	}
 	journal->in_memory--;
+	if (journal->shared && journal_shared_give(journal->shared, data)) {
+		return;
+	}
 	if (journal->spare_count < JOURNAL_SPARES) {
 		journal->spares[journal->spare_count++] = data;
 	} else {
 		free(data);
+	}
+}
+
+/* What is committed there from now on is found by the next process. */
+static void share(struct lc_journal *journal, struct segment *segment)
+{
+	if (journal->shared && segment->data) {
+		segment->shared = journal_shared_begin(
+			journal->shared, segment->data, segment->first_id);
 	}
 }
 
@@ -58,6 +73,7 @@ struct segment *journal_segment_new(struct lc_journal *journal, bool with_data)
 		segment->first_id = journal->next_id;
 		segment->slot = JOURNAL_NO_SLOT;
 		journal->segments[journal->count++] = segment;
+		share(journal, segment);
 	}
 	return segment;
 }
@@ -89,6 +105,10 @@ void journal_release(struct lc_journal *journal, size_t index)
 			.after_id = segment->after_id,
 		};
 		journal_store_freed(journal->store, &freed);
+	}
+	if (segment->shared) {
+		journal_shared_forget(segment->shared);
+		segment->shared = NULL;
 	}
 	segment->released = true;
 	segment->users++;
@@ -207,12 +227,16 @@ enum lc_err lc_journal_create(size_t capacity_bytes, struct lc_journal **out)
 void journal_free(struct lc_journal *journal)
 {
 	for (size_t i = 0; i < journal->count; i++) {
-		free(journal->segments[i]->data);
-		free(journal->segments[i]);
+		struct segment *segment = journal->segments[i];
+		if (!segment->shared) {
+			journal_give_buffer(journal, segment->data);
+		}
+		free(segment);
 	}
 	for (size_t i = 0; i < journal->spare_count; i++) {
 		free(journal->spares[i]);
 	}
+	journal_shared_destroy(journal->shared);
 	free(journal->segments);
 	free(journal);
 }
@@ -281,6 +305,9 @@ uint64_t lc_journal_commit(struct lc_journal *journal, size_t value_len)
 	size_t end = sizeof *entry + entry->key_len + value_len;
 	memset((char *)entry + end, 0, entry->size - end);
 	segment->used += entry->size;
+	if (segment->shared) {
+		journal_shared_commit(segment->shared, segment->used);
+	}
 	segment->records++;
 	segment->outstanding++;
 	journal->appended++;

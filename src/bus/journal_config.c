@@ -12,6 +12,12 @@ static const struct lc_setting settings[] = {
 	{"dir", LC_SET_STRING, JOURNAL(dir), .fallback = "", .apply = LC_APPLY_RESTART,
 		.help = "folder of the log; one process alone may use it; empty: journal in "
 			"state.dir"},
+	{"memory_dir", LC_SET_STRING, JOURNAL(memory_dir), .fallback = "/dev/shm",
+		.apply = LC_APPLY_RESTART,
+		.help = "folder on a tmpfs where the log keeps its memory, kafka.buffer at most, "
+			"so "
+			"that kill -9 does not take the milliseconds that are not on disk yet; "
+			"empty: it takes them, and they are a gap"},
 	{"sync", LC_SET_ENUM, JOURNAL(sync), .fallback = "interval", .choices = syncs,
 		.apply = LC_APPLY_RESTART,
 		.help = "none: the system decides when bytes reach the disk; interval: they do so "

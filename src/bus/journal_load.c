@@ -37,6 +37,7 @@ static bool evict_behind(struct lc_journal *journal, size_t from)
 	}
 	journal_give_buffer(journal, journal->segments[index]->data);
 	journal->segments[index]->data = NULL;
+	journal->segments[index]->shared = NULL;
 	return true;
 }
 
@@ -264,6 +265,7 @@ static void end_telling(struct journal_store *store)
 	losses_destroy(store->losses);
 	store->losses = NULL;
 	store->giving_up = false;
+	journal_adopt_memory(store);
 	uint64_t last = journal->next_id - 1;
 	for (size_t i = 0; i < journal->count; i++) {
 		if (journal->segments[i]->after_id == JOURNAL_NEVER) {

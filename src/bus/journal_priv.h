@@ -1,11 +1,12 @@
 /* What the files of the log share: its segments, and the disk's side of it. journal.c is the log,
  * journal_store.c writes it in rounds (journal_round.c) and journal_sync.c syncs it, journal_load.c
- * reads it back and gives up what has no room, journal_recover.c finds it again. Loop thread, but
- * for what is said to run in the pool. */
+ * reads it back and gives up what has no room, journal_recover.c finds it again, journal_shared.c
+ * has its memory. Loop thread, but for what is said to run in the pool. */
 #pragma once
 
 #include "journal_disk.h"
 #include "journal_losses.h"
+#include "journal_shared.h"
 
 #define JOURNAL_NO_SLOT UINT32_MAX
 #define JOURNAL_NEVER UINT64_MAX /* an id that is never reached */
@@ -32,6 +33,7 @@ struct segment {
 	bool marks_dirty; /* marks that are not on disk */
 	bool unsynced;
 	char *data; /* owned; NULL: on disk only */
+	struct journal_shared_head *shared; /* of data, while the next process must find it there */
 	uint64_t reported[LC_JOURNAL_MARK_WORDS];
 };
 
@@ -47,6 +49,7 @@ struct lc_journal {
 	size_t count, max_segments;
 	size_t in_memory, max_memory; /* segments with data */
 	uint32_t segment_bytes;
+	struct journal_shared *shared; /* owned; NULL: its memory goes with the process */
 	char *spares[JOURNAL_SPARES];
 	size_t spare_count;
 	struct cursor cursor;
@@ -175,3 +178,6 @@ bool journal_can_evict(const struct lc_journal *journal);
 /* The log is at its size limit: begins to give up the oldest segment that is not on its way. */
 void journal_give_up(struct journal_store *store);
 void journal_tell_losses(struct journal_store *store);
+
+/* journal_recover.c: all that an earlier process left is taken over, or said */
+void journal_adopt_memory(struct journal_store *store);

@@ -119,8 +119,11 @@ static void work_clean(void *arg)
 static void on_clean(void *arg, bool cancelled)
 {
 	struct journal_store *store = arg;
-	(void)cancelled;
+	struct journal_shared *shared = store->journal->shared;
 	store->writing = false;
+	if (shared && !cancelled) {
+		journal_shared_remove(shared);
+	}
 	if (journal_store_job_done(store) && !store->closed) {
 		finish_closing(store);
 	}
@@ -243,6 +246,9 @@ uint8_t journal_store_source(struct journal_store *store, const char *name)
 	if (i == store->source_count) {
 		snprintf(store->sources[i].name, sizeof store->sources[i].name, "%s", name);
 		store->source_count++;
+		if (store->journal->shared) {
+			journal_shared_name(store->journal->shared, i, name);
+		}
 	}
 	store->source_keys[i] = name;
 	return (uint8_t)i;

@@ -81,6 +81,7 @@ kafka.properties         kafka_test:test_tls_and_sasl
 topics                   effects_test:test_topic_names
 journal                  unit/journal_disk_test:what_is_not_reported_comes_again
 journal.dir              journal_test:test_a_second_process
+journal.memory_dir       unit/journal_disk_test:what_is_not_on_disk_outlives_its_process
 journal.max_bytes        journal_test:test_at_its_size_limit
 journal.restart_max_age  journal_test:test_too_old_for_a_restart
 backfill.enabled         gaps_test:test_it_can_be_off

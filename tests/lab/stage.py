@@ -418,7 +418,7 @@ class Scene:
 
     def remove(self):
         self.close()
-        shutil.rmtree(self.state, ignore_errors=True)
+        livecore.remove_state(self.state)
 
     @property
     def peak_mb(self):

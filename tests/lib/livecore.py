@@ -414,6 +414,14 @@ class Kafka:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
+def remove_state(state):
+    """A state directory, and the memory that a killed process left for the next one."""
+    for token in Path(state).rglob("memory"):
+        for left in Path("/dev/shm").glob(f"livecore-{token.read_text()}-*"):
+            left.unlink()
+    shutil.rmtree(state, ignore_errors=True)
+
+
 class Case(unittest.TestCase):
     """Stops what the test started, last first. Classes with KAFKA share one real Kafka with those of their file."""
 
@@ -436,7 +444,7 @@ class Case(unittest.TestCase):
 
     def _state_directory(self):
         made = tempfile.mkdtemp(prefix="livecore-state-")
-        self.addCleanup(shutil.rmtree, made, ignore_errors=True)
+        self.addCleanup(remove_state, made)
         return made
 
     def sim(self, vendor, *options):

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MEMORY (4 * LC_JOURNAL_SEGMENT)
@@ -31,7 +32,7 @@ struct scene {
 	struct lc_timer *tick;
 	struct lc_journal *journal;
 	struct lc_journal_config config;
-	char dir[64];
+	char dir[64], memory[80];
 	bool (*until)(struct scene *scene);
 	int64_t give_up_ns;
 	bool closed;
@@ -144,7 +145,7 @@ static bool all_written(struct scene *scene)
 	return lc_journal_stats(scene->journal).unwritten == 0;
 }
 
-/* As kill -9 does: what is not written is gone. */
+/* As kill -9 does: what is not written is gone, unless memory_dir keeps it. */
 static void crash(struct scene *scene)
 {
 	lc_journal_destroy(scene->journal);
@@ -169,6 +170,17 @@ static void end_well(struct scene *scene)
 	lc_journal_close(scene->journal, WAIT_MS, on_closed, scene);
 	run_until(scene, is_closed);
 	lc_journal_destroy(scene->journal);
+}
+
+/* With memory that outlives the process, in a folder of its own below the log's. */
+static void setup_shared(struct scene *scene)
+{
+	setup(scene);
+	lc_journal_destroy(scene->journal);
+	snprintf(scene->memory, sizeof scene->memory, "%s/shm", scene->dir);
+	cr_assert_eq(mkdir(scene->memory, 0700), 0);
+	scene->config.memory_dir = scene->memory;
+	open_journal(scene);
 }
 
 static size_t count_files(const struct scene *scene)
@@ -555,7 +567,9 @@ static void model_read(struct scene *scene, struct model *model)
 
 static void model_crash(struct scene *scene, struct model *model)
 {
-	run_until(scene, all_written);
+	if (!scene->config.memory_dir) {
+		run_until(scene, all_written);
+	}
 	crash(scene);
 	model->last_read = 0;
 	/* What was reported in the last second may come again: it is a repeat. */
@@ -577,28 +591,156 @@ static void model_crash(struct scene *scene, struct model *model)
 	model->last_read = last;
 }
 
-Test(journal_disk, nothing_is_lost_whatever_happens, .timeout = 100)
+static void play_model(struct scene *scene)
 {
 	static struct model model;
-	struct scene scene;
-	setup(&scene);
 	for (int step = 0; step < 3000; step++) {
 		unsigned what = next_random() % 100;
 		if (what < 45) {
 			for (unsigned n = next_random() % 40; n > 0; n--) {
-				model_append(&scene, &model);
+				model_append(scene, &model);
 			}
 		} else if (what < 98) {
 			for (unsigned n = next_random() % 40; n > 0; n--) {
-				model_read(&scene, &model);
+				model_read(scene, &model);
 			}
 		} else if (what == 98) {
-			lc_journal_rewind(scene.journal);
+			lc_journal_rewind(scene->journal);
 			model.last_read = 0;
 		} else {
-			model_crash(&scene, &model);
+			model_crash(scene, &model);
 		}
 	}
 	cr_assert_gt(model.appended, 10000);
+}
+
+Test(journal_disk, nothing_is_lost_whatever_happens, .timeout = 100)
+{
+	struct scene scene;
+	setup(&scene);
+	play_model(&scene);
+	finish(&scene);
+}
+
+Test(journal_disk, nothing_is_lost_when_it_is_killed_at_any_moment, .timeout = 100)
+{
+	struct scene scene;
+	setup_shared(&scene);
+	play_model(&scene);
+	finish(&scene);
+}
+
+/* --- memory that outlives its process --- */
+
+Test(journal_disk, what_is_not_on_disk_outlives_its_process)
+{
+	struct scene scene;
+	setup_shared(&scene);
+	struct lc_record record;
+	char *value;
+	for (uint64_t i = 1; i <= 3; i++) {
+		append_surely(&scene, i, 1000);
+	}
+	const struct lc_record begun = {.key = "S", .key_len = 1};
+	cr_assert_eq(lc_journal_reserve(scene.journal, &begun, 100, &value), LC_OK);
+	memset(value, 'x', 100); /* killed before it is committed */
+	crash(&scene);
+	const struct lc_journal_recovery *found = lc_journal_recovered(scene.journal);
+	cr_assert(found->found && !found->clean);
+	cr_assert_eq(found->to_send, 3);
+	cr_assert_eq(found->sources[0].last_event_ns, 3);
+	cr_assert_str_eq(found->sources[0].name, "alpaca");
+	for (uint64_t i = 1; i <= 3; i++) {
+		cr_assert_eq(read_next(&scene, &record), LC_OK);
+		cr_assert_eq(number_of(&record), i);
+		cr_assert(record.replayed);
+		lc_journal_report(scene.journal, record.id);
+	}
+	cr_assert_eq(read_next(&scene, &record), LC_ERR_END);
+	append_surely(&scene, 4, 1000);
+	cr_assert_eq(read_next(&scene, &record), LC_OK);
+	cr_assert_not(record.replayed);
+	finish(&scene);
+}
+
+static size_t count_memory(const struct scene *scene)
+{
+	size_t count = 0;
+	DIR *dir = opendir(scene->memory);
+	struct dirent *entry;
+	while ((entry = readdir(dir))) {
+		count += entry->d_name[0] != '.';
+	}
+	closedir(dir);
+	return count;
+}
+
+Test(journal_disk, an_orderly_end_leaves_no_memory)
+{
+	struct scene scene;
+	setup_shared(&scene);
+	struct lc_record record;
+	append_surely(&scene, 1, 1000);
+	cr_assert_eq(count_memory(&scene), 1);
+	end_well(&scene);
+	cr_assert_eq(count_memory(&scene), 0);
+	open_journal(&scene);
+	cr_assert_eq(read_next(&scene, &record), LC_OK);
+	cr_assert_eq(number_of(&record), 1);
+	cr_assert_eq(read_next(&scene, &record), LC_ERR_END);
+	finish(&scene);
+}
+
+static bool is_told(struct scene *scene)
+{
+	return scene->lost_ends > 0;
+}
+
+/* What is too old is said first: until then the file of the process that left it stays. */
+Test(journal_disk, old_memory_goes_when_all_of_it_is_taken_over)
+{
+	struct scene scene;
+	setup_shared(&scene);
+	for (uint64_t i = 1; i <= 30; i++) {
+		append_surely(&scene, i, 100 * 1000);
+	}
+	scene.config.restart_max_age_ms = 1;
+	lc_journal_destroy(scene.journal);
+	usleep(10000);
+	for (int again = 0; again < 2; again++) { /* killed before it could say it */
+		struct lc_error err;
+		cr_assert_eq(lc_journal_open(scene.loop, scene.dir, MEMORY, &scene.config,
+				     &scene.journal, &err),
+			LC_OK);
+		cr_assert_eq(lc_journal_recovered(scene.journal)->expired, 30);
+		lc_journal_destroy(scene.journal);
+	}
+	open_journal(&scene);
+	run_until(&scene, is_told);
+	cr_assert_eq(scene.lost_records, 30);
+	crash(&scene);
+	cr_assert_eq(lc_journal_recovered(scene.journal)->expired, 0);
+	finish(&scene);
+}
+
+Test(journal_disk, memory_that_is_no_good_is_said_and_left)
+{
+	struct scene scene;
+	setup_shared(&scene);
+	struct lc_record record;
+	append_surely(&scene, 1, 1000);
+	lc_journal_destroy(scene.journal);
+	char command[200];
+	snprintf(command, sizeof command, "for f in %s/*; do echo no >$f; truncate -s 1M $f; done",
+		scene.memory);
+	cr_assert_eq(system(command), 0);
+	open_journal(&scene);
+	cr_assert_eq(lc_journal_recovered(scene.journal)->damaged, 1);
+	crash(&scene);
+	snprintf(scene.memory, sizeof scene.memory, "/nowhere");
+	crash(&scene);
+	append_surely(&scene, 2, 1000);
+	cr_assert_eq(read_next(&scene, &record), LC_OK);
+	cr_assert_eq(number_of(&record), 2);
 	finish(&scene);
 }
