@@ -327,16 +327,20 @@ static const char *conditions_of(uint32_t bits, int64_t size, char out[16])
 	return size < 100 ? strcat(out, ",I") : out;
 }
 
+/* M and Q, the official close and open, say again what was traded: no volume of the day. */
+#define OFFICIAL_PRICES 0x5000000
+
 static void play_row(struct sim *sim, struct sim_symbol *symbol, const struct sim_tape_row *row)
 {
 	struct alpaca *alpaca = sim->state;
 	char conditions[16];
+	const int64_t size = row->conditions & OFFICIAL_PRICES ? 0 : row->size;
 	symbol->last = row->price;
 	symbol->last_size = row->size;
 	symbol->high = row->price > symbol->high ? row->price : symbol->high;
 	symbol->low = row->price < symbol->low ? row->price : symbol->low;
-	symbol->volume += row->size;
-	symbol->value += row->size * row->price;
+	symbol->volume += size;
+	symbol->value += size * row->price;
 	symbol->time_ns = row->time_ns;
 	send_trade(sim, symbol,
 		&(struct trade){.symbol = symbol->text,

@@ -143,6 +143,8 @@ class Live(livecore.Case):
         opens = {r.key: r.value["open"] for r in reversed(bars.records) if r.value["period"] == "1d"}
         bars.wait(lambda r: r.key == "00700.HK" and r.value["period"] == "1d", "more of the day", count=5)
         self.server.fault("quiet:60")  # the day's newest bars are what the snapshot has
+        asked = self.server.stats()["requests"]
+        livecore.wait_for(lambda: self.server.stats()["requests"] > asked + 3, "polls that see nothing new")
         answer = self.snapshot("all", None)
         self.assertTrue(answer["ok"], answer)
         result = answer["result"]

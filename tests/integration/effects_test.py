@@ -96,6 +96,7 @@ store.clickhouse_url     effects_test:test_clickhouse_login
 store.clickhouse_database effects_test:test_clickhouse_login
 store.clickhouse_user    effects_test:test_clickhouse_login
 store.clickhouse_password effects_test:test_clickhouse_login
+store.clickhouse_ca_file bar_store_test:tls
 store.batch_rows         unit/bar_store_test:a_batch_goes_by_time_and_by_size
 store.batch_interval     unit/bar_store_test:a_batch_goes_by_time_and_by_size
 store.spool_size         unit/bar_store_test:a_full_spool_gives_up_the_oldest
@@ -184,7 +185,7 @@ def exists(where):
     """Is there such a test?"""
     name, _, test = where.partition(":")
     path = livecore.ROOT / "tests" / (name + ".c" if name.startswith("unit/") else f"integration/{name}.py")
-    pattern = rf"(?m)^Test\(\w+, {test}\b" if name.startswith("unit/") else rf"(?m)^    def {test}\("
+    pattern = rf"(?m)^Test\(\w+, {test}\b" if name.startswith("unit/") else rf"(?m)^ *def {test}\("
     return path.exists() and re.search(pattern, path.read_text()) is not None
 
 

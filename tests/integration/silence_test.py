@@ -122,7 +122,8 @@ class Silence(livecore.Case):
         self.assertEqual(sorted(back["symbols"]), sorted(CN))
         event = next(r.value for r in self.events.records if r.value["type"] == "failover" and r.value["data"]["returning"])
         well = next(r.value for r in self.events.records if r.value["data"].get("stage") == "over")
-        self.assertGreaterEqual(seconds(event["timestamp"]) - seconds(well["timestamp"]), 0.9, "the quarantine")
+        # It begins when the stream flows again; that it is over is said a moment later.
+        self.assertGreaterEqual(seconds(event["timestamp"]) - seconds(well["timestamp"]), 0.5, "the quarantine")
         self.come_from("eastmoney")
         livecore.wait_for(lambda: self.live.feeder("tencent")["symbols"]["wanted"] == 0, "Tencent is left alone again")
 
