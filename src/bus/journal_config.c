@@ -16,8 +16,8 @@ static const struct lc_setting settings[] = {
 		.apply = LC_APPLY_RESTART,
 		.help = "folder on a tmpfs where the log keeps its memory, kafka.buffer at most, "
 			"so "
-			"that kill -9 does not take the milliseconds that are not on disk yet; "
-			"empty: it takes them, and they are a gap"},
+			"that kill -9 does not take what is not on disk yet; empty: it takes the "
+			"last milliseconds, and they are a gap"},
 	{"sync", LC_SET_ENUM, JOURNAL(sync), .fallback = "interval", .choices = syncs,
 		.apply = LC_APPLY_RESTART,
 		.help = "none: the system decides when bytes reach the disk; interval: they do so "

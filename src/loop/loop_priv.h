@@ -13,6 +13,7 @@ struct watchdog {
 	int64_t turn_started_cpu_ns; /* -1 before the first turn */
 	int64_t next_tick_ns;        /* monotonic time at which the tick is due */
 	uint64_t *turns_total;
+	struct lc_histogram *turn_seconds;
 	double *lag_seconds, *longest_turn_seconds, *longest_slice_seconds;
 };
 

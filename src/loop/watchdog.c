@@ -12,6 +12,9 @@ static void on_prepare(uv_prepare_t *handle)
 	if (dog->turn_started_cpu_ns >= 0 && turn > dog->seen.longest_turn_ns) {
 		dog->seen.longest_turn_ns = turn;
 	}
+	if (dog->turn_started_cpu_ns >= 0) {
+		lc_histogram_observe_ns(dog->turn_seconds, turn);
+	}
 	dog->turn_started_cpu_ns = now;
 	dog->seen.turns++;
 	(*dog->turns_total)++;
@@ -33,6 +36,8 @@ void lc_loop_watchdog_init(struct lc_loop *loop)
 	struct watchdog *dog = &loop->watchdog;
 	dog->turns_total = lc_metrics_counter(
 		loop->metrics, "livecore_loop_turns_total", "", "Turns of the event loop.");
+	dog->turn_seconds = lc_metrics_histogram(loop->metrics,
+		"livecore_loop_turn_cpu_seconds", "", "CPU time of the event loop's turns.");
 	dog->lag_seconds = lc_metrics_gauge(loop->metrics, "livecore_loop_lag_seconds", "",
 		"How late the loop's last 100 ms timer was.");
 	dog->longest_turn_seconds = lc_metrics_gauge(loop->metrics,

@@ -27,6 +27,7 @@ CORE_MAX = 0.5  # of one, at this rate
 MEMORY_MAX_KB = 100 * 1024
 GROWTH_MAX_KB = 8 * 1024
 TOOK_MAX_MS = 1000  # bar_snapshot of all symbols
+QUIET_S = 0.1  # of both processors: when the host took more, one turn says nothing
 TRIES = 3
 
 
@@ -39,6 +40,16 @@ def anonymous_kb(pid):
 def cpu_s(pid):
     words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def host_s():
+    """What a machine below this one took of its processors: the kernel counts it as CPU time of whoever was running."""
+    return int(Path("/proc/stat").read_text().split()[8]) / os.sysconf("SC_CLK_TCK")
+
+
+def long_turns(manager):
+    metrics, name = manager.metrics(), "livecore_loop_turn_cpu_seconds"
+    return metrics[f"{name}_count"] - metrics[f'{name}_bucket{{le="{TURN_MAX_S}"}}']
 
 
 def slow_client(port, request):
@@ -64,8 +75,8 @@ class Load(livecore.Case):
             livecore.get(manager.url + "/metrics")
         self.settings.write_text(f"queue: {{policy: {['conflate', 'drop_oldest'][round_number % 2]}}}\n")
         manager.send(signal.SIGHUP)
-        if round_number % 5 == 0:
-            self.follow("second", SYMBOLS if round_number % 10 == 0 else SYMBOLS[::2])
+        if round_number % 2 == 0:
+            self.follow("second", SYMBOLS if round_number % 4 == 0 else SYMBOLS[::2])
 
     def test_nothing_holds_the_loop(self):
         """A machine whose time others take counts that as ours, now and then: then it is tried again."""
@@ -82,10 +93,13 @@ class Load(livecore.Case):
         self.follow("first", SYMBOLS)
         manager.wait_subscribed("alpaca", len(SYMBOLS))
         first, sent, used_s = manager.feeder("alpaca")["ticks"], self.server.stats()["ticks"], cpu_s(manager.pid)
-        started, middle_kb = time.monotonic(), 0
+        started, middle_kb, taken_s = time.monotonic(), 0, host_s()
+        long = {"with a set of symbols": [], "without": []}  # how many turns took too long, in each second
         for number in range(SECONDS):
+            before = long_turns(manager)
             self.disturb(manager, number)
             livecore.wait_for(lambda: time.monotonic() - started >= number + 1, "time")
+            long["without" if number % 2 else "with a set of symbols"].append(long_turns(manager) - before)
             if number == SECONDS // 2:
                 middle_kb = anonymous_kb(manager.pid)
         memory_kb, seconds = anonymous_kb(manager.pid), time.monotonic() - started
@@ -95,17 +109,23 @@ class Load(livecore.Case):
         ticks = feeder["ticks"] - first
         print(f"longest turn {turn_s * 1000:.2f} ms, slice {metrics['livecore_loop_longest_slice_cpu_seconds'] * 1000:.2f} ms of CPU; "
               f"RssAnon and RssShmem {memory_kb / 1024:.0f} MB, {(memory_kb - middle_kb) / 1024:+.1f} MB in the second half; "
-              f"{ticks / seconds:.0f} ticks/s of {sent / seconds:.0f} with {used_s / seconds:.2f} of a core")
+              f"{ticks / seconds:.0f} ticks/s of {sent / seconds:.0f} with {used_s / seconds:.2f} of a core; "
+              f"the host took {host_s() - taken_s:.1f} s")
         for client in slow:
             client.close()
         self.assertEqual(manager.stop(), 0, manager.text)
         self.server.stop()
-        self.assertLess(turn_s, TURN_MAX_S)
+        if host_s() - taken_s < QUIET_S:
+            self.assertLess(turn_s, TURN_MAX_S)
+        for kind, counts in long.items():  # what is ours comes each time
+            self.assertEqual(min(counts), 0, f"turns over {TURN_MAX_S} s in seconds {kind}: {counts}")
         self.assertLess(memory_kb, MEMORY_MAX_KB)
         self.assertLess(memory_kb - middle_kb, GROWTH_MAX_KB)
         self.assertGreater(ticks, 0.9 * sent, "it keeps up")
         self.assertLess(used_s / ticks * RATE, CORE_MAX)
-        self.assertLessEqual(set(feeder["dropped"]), {"no_price"})  # quotes before the first price
+        # Quotes before the first price; what the answer about a newly followed symbol repeats of its stream.
+        self.assertLessEqual(set(feeder["dropped"]), {"no_price", "stale", "duplicate"})
+        self.assertLessEqual(sum(feeder["dropped"].values()), len(SYMBOLS))
 
 
 def waited_ms(pid):
