@@ -2,7 +2,7 @@
  * order through a cursor, and each is reported when Kafka has it (or refused it for good). A record
  * lives in a segment of memory; with a folder, that memory outlives the process (it is a file on a
  * tmpfs: a record is *accepted* when it is committed there), and each segment is also a file on
- * disk, which the thread pool writes some 50 ms behind.
+ * disk, which the thread pool writes a few milliseconds behind.
  * Segments that are written and wait for Kafka leave memory and are read back when the cursor comes
  * to them, so memory stays within its limit and order stays as it was. Loop thread, but for
  * lc_journal_open(), which runs before the loop. The loop never waits for the disk. */

@@ -92,10 +92,10 @@ struct journal_store {
 	struct lc_timer *flush, *tick;
 	struct journal_round round;
 	bool writing; /* the round is in the pool */
-	bool armed;   /* something was committed since the last round: written at flush_ns */
+	bool armed;   /* something was committed since the last round */
 	bool marks_due;
 	unsigned late_ticks; /* in a row that found the round too long in the pool */
-	int64_t flush_ns, retry_ns, freed_retry_ns, marks_ns, sync_ns;
+	int64_t retry_ns, freed_retry_ns, marks_ns, sync_ns;
 	size_t max_files, files; /* that may be, and that are */
 	size_t reserve;          /* of them, for what is said about losses */
 	uint32_t next_slot;

@@ -90,12 +90,7 @@ static bool add_records(struct journal_store *store)
 	if (!segment) {
 		journal_note_times(store, store->stored_event_ns);
 	}
-	const int64_t now = journal_now_ns(store);
-	if (!segment || now < store->retry_ns) {
-		return false;
-	}
-	const bool newest = segment == store->journal->segments[store->journal->count - 1];
-	if (newest && store->armed && now < store->flush_ns && !store->closing) {
+	if (!segment || journal_now_ns(store) < store->retry_ns) {
 		return false;
 	}
 	if (segment->slot == JOURNAL_NO_SLOT) {
@@ -110,7 +105,7 @@ static bool add_records(struct journal_store *store)
 	step->to = segment->used;
 	step->salt = segment->salt;
 	store->round.to_records = segment->records;
-	if (newest) {
+	if (segment == store->journal->segments[store->journal->count - 1]) {
 		store->armed = false;
 		store->round.takes_all = true;
 		journal_note_times(store, store->round.last_event_ns);

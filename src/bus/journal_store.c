@@ -5,11 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What was committed is written so much later, with what came after it: sooner when a kill would
- * take it. Each round costs a wake-up, and libuv 1.44 may spin in that until the pool's thread has
- * the processor again: turns of 10 ms and more were seen with 250 rounds a second. */
-#define FLUSH_MS 50
-#define FLUSH_UNSHARED_MS 4
+#define FLUSH_MS 4 /* what was committed is written so much later, with what came after it */
 #define TICK_MS 100
 #define HUNG_MS 1000 /* a disk that takes so long protects nothing */
 #define MARKS_MS 400 /* marks are stored so much later at most, and a round */
@@ -203,6 +199,11 @@ static void on_tick(void *arg)
 		return;
 	}
 	journal_store_pump(store);
+	/* Reading back may have found no memory for it: what nobody else asks for again is asked
+	 * for here. */
+	if (store->journal->unsent > 0 && store->journal->readable) {
+		store->journal->readable(store->journal->readable_arg);
+	}
 }
 
 static void on_flush(void *arg)
@@ -228,12 +229,8 @@ void journal_store_committed(struct journal_store *store, const struct lc_journa
 		*last = entry->event_ns > *last ? entry->event_ns : *last;
 	}
 	if (!store->armed) {
-		const struct lc_journal *journal = store->journal;
-		bool shared = journal->segments[journal->count - 1]->shared;
-		int64_t wait_ms = shared ? FLUSH_MS : FLUSH_UNSHARED_MS;
 		store->armed = true;
-		store->flush_ns = journal_now_ns(store) + wait_ms * LC_NS_PER_MS;
-		lc_timer_start(store->flush, wait_ms, 0);
+		lc_timer_start(store->flush, FLUSH_MS, 0);
 	}
 }
 

@@ -53,6 +53,7 @@ class Journal(livecore.Case):
         return json.loads(done.stdout)
 
     def all_arrive(self, live):
+        """When no more comes: else there is always one on its way."""
         livecore.wait_for(
             lambda: live.status()["unacknowledged"] == 0 and live.status()["kafka"]["acknowledged"] > 0,
             lambda: f"all acknowledged: {live.status()}\n{live.text[-3000:]}",
@@ -90,6 +91,7 @@ class Journal(livecore.Case):
             if number == 4:
                 self.kafka.restart()
         live = self.start(server)
+        server.kill()
         self.all_arrive(live)
         self.assertEqual(live.stop(), 0, live.text)
         self.assertIn("unacknowledged=0", live.text)
@@ -118,6 +120,7 @@ class Journal(livecore.Case):
         self.assertGreaterEqual(self.shown()["unmarked"], before)
         self.kafka.restart()
         live = self.start(server)
+        server.kill()
         self.all_arrive(live)
         self.check_market(at_least)
 
@@ -242,6 +245,7 @@ class Journal(livecore.Case):
         self.kafka.restart()
         live = self.start(server)
         self.assertEqual(live.status()["journal"]["found"], kept)
+        server.kill()
         self.all_arrive(live)
         self.assertEqual(livecore.holes(livecore.read_all(self.broker, self.name("market_data"))), [])
 
