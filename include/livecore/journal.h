@@ -77,7 +77,7 @@ extern const struct lc_section lc_journal_section;
 
 /* The log in this folder, which is made when it is missing. What is found in it is read first, on
  * this thread: call it before the loop runs. What is not reported there is sent first, marked
- * replayed. memory_bytes bounds what is kept in memory (4 segments at least); config is borrowed.
+ * replayed. memory_bytes bounds what is kept in memory (6 segments at least); config is borrowed.
  * Errors: LC_ERR_EXISTS (another process has it, err says which), LC_ERR_IO, LC_ERR_NOMEM. */
 enum lc_err lc_journal_open(struct lc_loop *loop, const char *dir, size_t memory_bytes,
 	const struct lc_journal_config *config, struct lc_journal **out, struct lc_error *err);

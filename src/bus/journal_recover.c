@@ -11,7 +11,9 @@
 #define FILES_MAX 100000 /* in a folder: more are none of ours */
 #define SEGMENT_MAX (4 * LC_JOURNAL_SEGMENT)
 #define SEGMENTS_OF_LIMIT 16 /* a limit is at least so many segments */
-#define MEMORY_SEGMENTS_MIN 4
+/* What is on its way to Kafka lies in up to three and cannot leave; one is read, one is written, and
+ * one is for events. */
+#define MEMORY_SEGMENTS_MIN 6
 #define FILES_MIN 4
 #define SAY_EVERY (256 << 20)
 

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MEMORY (4 * LC_JOURNAL_SEGMENT)
+#define MEMORY (6 * LC_JOURNAL_SEGMENT)
 #define WAIT_MS 60000
 
 static uint64_t state = 1;
@@ -325,7 +325,7 @@ static void append_surely(struct scene *scene, uint64_t number, size_t len)
 	cr_assert_eq(append(scene, number, len, LC_SCHEMA_PRICE_UPDATE), LC_OK);
 }
 
-/* 40 MB through 4 MB of memory, while nothing is acknowledged; then all of it in order. */
+/* 40 MB through 6 MB of memory, while nothing is acknowledged; then all of it in order. */
 Test(journal_disk, more_than_memory_holds, .timeout = 100)
 {
 	struct scene scene;
