@@ -75,14 +75,15 @@ class Failover(livecore.Case):
         self.assertEqual((back["count"], back["returning"]), (count, True))
 
     def check_numbers(self):
-        """No number is missing and none comes twice; a symbol's sources follow each other. What was on its way from one when a
-        symbol moved to the other may still come, once a switch."""
+        """No number is missing and none comes twice; a symbol's sources follow each other, they do not mix: but for the trades
+        of the gap, which EastMoney's history gives while Tencent is still followed."""
         self.assertEqual(livecore.holes(self.prices.records), [])
         for symbol in SYMBOLS:
             values = [r.value for r in self.prices.records if r.key == symbol and r.value["seq"] > 0]
+            values = [v for v in values if "backfilled" not in (v.get("flags") or ())]
             changes = sum(a["source"] != b["source"] for a, b in zip(values, values[1:]))
             told = [r.text for r in self.events.records if r.value["type"] in ("failover", "feeder_state", "feed_mute")]
-            self.assertLessEqual(changes, 2 * self.switches, f"{symbol}: {told}")
+            self.assertLessEqual(changes, self.switches, f"{symbol}: {told}")
             self.assertEqual(len({v["stream"] for v in values}), 1)
 
     def test_a_dead_vendor_is_left_and_gone_back_to(self):

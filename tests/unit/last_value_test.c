@@ -1,11 +1,10 @@
 #include "livecore/last_value.h"
 
 #include "livecore/clock.h"
+#include "resident.h"
 
 #include <criterion/criterion.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define S LC_NS_PER_S
 #define DAY (24 * 3600 * S)
@@ -315,17 +314,8 @@ Test(last_value, backfilled_trades_change_nothing)
 	cr_assert_eq(last->event_ns, opening + 60 * S);
 }
 
-/* Room for every symbol there may be: the pages come with the symbols. Writing to all of it at once would hold the loop. */
-static double resident_mb(void)
-{
-	unsigned long pages = 0;
-	FILE *file = fopen("/proc/self/statm", "r");
-	cr_assert(file);
-	cr_assert_eq(fscanf(file, "%*u %lu", &pages), 1);
-	fclose(file);
-	return (double)pages * (double)sysconf(_SC_PAGESIZE) / 1e6;
-}
-
+/* Room for every symbol there may be: the pages come with the symbols. Writing to all of it at once
+ * would hold the loop. */
 Test(last_value, room_costs_nothing_before_it_is_used)
 {
 	struct lc_last_value *many;

@@ -1,11 +1,10 @@
 #include "livecore/quality.h"
 
 #include "livecore/clock.h"
+#include "resident.h"
 
 #include <criterion/criterion.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define S LC_NS_PER_S
 
@@ -624,17 +623,8 @@ Test(quality, another_source_is_judged_by_itself)
 	cr_assert_eq(lc_quality_newest(quality, 999, LC_TICK_TRADE), INT64_MIN);
 }
 
-/* Room for every symbol there may be: the pages come with the symbols. Writing to all of it at once would hold the loop. */
-static double resident_mb(void)
-{
-	unsigned long pages = 0;
-	FILE *file = fopen("/proc/self/statm", "r");
-	cr_assert(file);
-	cr_assert_eq(fscanf(file, "%*u %lu", &pages), 1);
-	fclose(file);
-	return (double)pages * (double)sysconf(_SC_PAGESIZE) / 1e6;
-}
-
+/* Room for every symbol there may be: the pages come with the symbols. Writing to all of it at once
+ * would hold the loop. */
 Test(quality_room, room_costs_nothing_before_it_is_used)
 {
 	struct lc_quality *many;
