@@ -140,13 +140,18 @@ static bool is_expired(const struct finder *finder, const struct lc_journal_entr
 	return entry->schema == LC_SCHEMA_PRICE_UPDATE && entry->timestamp_ns < finder->oldest_ns;
 }
 
+static void count_record(struct lc_journal_recovery *recovery, const struct lc_journal_entry *entry)
+{
+	recovery->records++;
+	recovery->last_ns = entry->timestamp_ns > recovery->last_ns ? entry->timestamp_ns
+								    : recovery->last_ns;
+}
+
 static enum lc_err take_record(struct finder *finder, struct segment *segment,
 	const struct lc_journal_marks *marks, const struct lc_journal_entry *entry, uint32_t index)
 {
 	struct lc_journal_recovery *recovery = &finder->store->journal->recovery;
-	recovery->records++;
-	recovery->last_ns = entry->timestamp_ns > recovery->last_ns ? entry->timestamp_ns
-								    : recovery->last_ns;
+	count_record(recovery, entry);
 	take_source(finder->store, marks, entry->source, entry->event_ns);
 	if (lc_journal_marked(marks->reported, index)) {
 		return LC_OK;
@@ -364,9 +369,7 @@ static enum lc_err append_found(struct finder *finder, const struct journal_shar
 {
 	struct lc_journal *journal = finder->store->journal;
 	struct lc_journal_recovery *recovery = &journal->recovery;
-	recovery->records++;
-	recovery->last_ns = entry->timestamp_ns > recovery->last_ns ? entry->timestamp_ns
-								    : recovery->last_ns;
+	count_record(recovery, entry);
 	if (is_expired(finder, entry)) {
 		recovery->expired++;
 		return losses_add(finder->store->losses, entry);
