@@ -246,7 +246,8 @@ static struct lc_gap_entry *make_entry(
 	return entry;
 }
 
-/* NULL: no symbol's name, or no memory for it. */
+/* NULL: no symbol's name, or no memory for it. What another process followed need not be in a table
+ * of ours. */
 static struct lc_gap_entry *find_entry(
 	struct lc_gaps *gaps, struct heap *heap, const char *key, size_t len)
 {
@@ -278,11 +279,10 @@ const char *lc_gap_cause_name(enum lc_gap_cause cause)
 	return names[cause];
 }
 
-enum lc_err lc_gaps_create(struct lc_loop *loop, const struct lc_symbols *symbols,
-	size_t max_symbols, struct lc_outbox *outbox, struct lc_gaps **out)
+enum lc_err lc_gaps_create(
+	struct lc_loop *loop, size_t max_symbols, struct lc_outbox *outbox, struct lc_gaps **out)
 {
 	struct lc_gaps *gaps = calloc(1, sizeof *gaps);
-	(void)symbols; /* what another process followed need not be in our table */
 	if (!gaps) {
 		return LC_ERR_NOMEM;
 	}

@@ -36,8 +36,8 @@ const char *lc_gap_cause_name(enum lc_gap_cause cause);
 struct lc_gaps;
 
 /* Everything is borrowed. max_symbols bounds what is remembered at a time; more is told sooner. */
-enum lc_err lc_gaps_create(struct lc_loop *loop, const struct lc_symbols *symbols,
-	size_t max_symbols, struct lc_outbox *outbox, struct lc_gaps **out);
+enum lc_err lc_gaps_create(
+	struct lc_loop *loop, size_t max_symbols, struct lc_outbox *outbox, struct lc_gaps **out);
 /* What is not told yet is forgotten: lc_gaps_flush() before. */
 void lc_gaps_destroy(struct lc_gaps *gaps);
 

@@ -215,8 +215,7 @@ static enum lc_err create_output(struct lc_manager *manager, struct lc_error *er
 	lc_outbox_init(&manager->outbox, manager->loop, manager->journal, &context,
 		manager->kafka.per_market);
 	const struct lc_symbols_config *symbols = lc_config_section(manager->config, "symbols");
-	if (lc_gaps_create(manager->loop, manager->symbols, (size_t)symbols->max, &manager->outbox,
-		    &manager->gaps)) {
+	if (lc_gaps_create(manager->loop, (size_t)symbols->max, &manager->outbox, &manager->gaps)) {
 		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
 	}
 	if (lc_calendars_create(

@@ -89,8 +89,7 @@ static void rig_open(struct rig *rig, int64_t max_requests)
 	}
 	rig->feeder.impl = &fake;
 	rig->config = (struct lc_backfill_config){.enabled = true, .max_requests = max_requests};
-	cr_assert_eq(
-		lc_gaps_create(rig->out.f.loop, NULL, 10000, &rig->out.outbox, &rig->gaps), LC_OK);
+	cr_assert_eq(lc_gaps_create(rig->out.f.loop, 10000, &rig->out.outbox, &rig->gaps), LC_OK);
 	const struct lc_backfills_setup setup = {.loop = rig->out.f.loop,
 		.symbols = rig->symbols,
 		.gaps = rig->gaps,

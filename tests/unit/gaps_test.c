@@ -14,8 +14,7 @@ static void rig_open(struct rig *rig, size_t max)
 {
 	memset(rig, 0, sizeof *rig);
 	out_open(&rig->out, 64 << 20, false);
-	cr_assert_eq(
-		lc_gaps_create(rig->out.f.loop, NULL, max, &rig->out.outbox, &rig->gaps), LC_OK);
+	cr_assert_eq(lc_gaps_create(rig->out.f.loop, max, &rig->out.outbox, &rig->gaps), LC_OK);
 }
 
 static void rig_close(struct rig *rig)
