@@ -156,6 +156,9 @@ bool lc_publish_drain(void *arg);
 /* Sends a symbol's last value again. */
 void lc_publish_refresh(struct lc_manager *manager, uint32_t symbol);
 
+/* actions.c: what commands do; their owner is the manager */
+extern const struct lc_control_actions lc_manager_actions;
+
 /* stop.c */
 enum lc_err lc_stop_prepare(
 	struct lc_manager *manager); /* first of all: stopping allocates nothing */
