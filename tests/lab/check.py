@@ -331,7 +331,7 @@ class Judge:
             self._tally(line)
         for symbol, gaps in by_symbol.items():
             for gap in gaps:
-                self._excess(gap, symbol)
+                self._excess(gap, symbol, [other for other in gaps if other is not gap])
 
     def _of(self, symbol, gap):
         """The lines that a gap of the symbol is about."""
@@ -358,8 +358,9 @@ class Judge:
                         self.gap_causes[gap.cause] += state == MISSING
                         self.counts["kept back, in gaps"] += state == KEPT_BACK
 
-    def _excess(self, gap, symbol):
-        """A gap that says much more than was missing takes good data from those who believe it."""
+    def _excess(self, gap, symbol, others):
+        """A gap that says much more than was missing takes good data from those who believe it. (What another gap says
+        too tells nothing of this one: that of a restart begins a second before what the killed process logged last.)"""
         seen, gone = [gap.begin], []
         for line in self._of(symbol, gap) if gap.end != FOREVER else ():
             late = self.late[line.symbol, line.kind]
@@ -367,7 +368,7 @@ class Judge:
                 live = line.state[row] == SEEN and row not in late
                 if live:
                     seen.append(line.time[row] // 1000)
-                elif line.state[row] in (SEEN, IN_GAP, KEPT_BACK):
+                elif line.state[row] in (SEEN, IN_GAP, KEPT_BACK) and not any(gap.covers(line, row) for gap in others):
                     gone.append(line.time[row] // 1000)
         seen.sort()
         seen.append(gap.end)
