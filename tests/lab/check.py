@@ -34,6 +34,7 @@ EXPECTED = {"again": "duplicate", "zero": "bad_price"}
 # shows in what was sent. All other reasons are of data that no simulator sends, so they excuse nothing.
 ANY = {"not_followed", "standby", "memory", "queue_oldest", "queue_newest", "queue_full", "shutdown"}
 AHEAD_NS = 2_000_000_000  # of what was sent after it: by so much a tick is of the future
+SNAPSHOT_STAMP_US = 1_000_000  # their times are whole seconds
 # A gap may say so much more than was missing, at its begin and at its end; and so long it may stay open when ticks
 # come again. Snapshots may stand for others so long without a gap.
 GAP_MORE_US = 2_000_000
@@ -331,7 +332,7 @@ class Judge:
             self._tally(line)
         for symbol, gaps in by_symbol.items():
             for gap in gaps:
-                self._excess(gap, symbol, [other for other in gaps if other is not gap])
+                self._excess(gap, symbol)
 
     def _of(self, symbol, gap):
         """The lines that a gap of the symbol is about."""
@@ -358,17 +359,17 @@ class Judge:
                         self.gap_causes[gap.cause] += state == MISSING
                         self.counts["kept back, in gaps"] += state == KEPT_BACK
 
-    def _excess(self, gap, symbol, others):
-        """A gap that says much more than was missing takes good data from those who believe it. (What another gap says
-        too tells nothing of this one: that of a restart begins a second before what the killed process logged last.)"""
-        seen, gone = [gap.begin], []
+    def _excess(self, gap, symbol):
+        """A gap that says much more than was missing takes good data from those who believe it."""
+        seen, gone, stamp_us = [gap.begin], [], 0
         for line in self._of(symbol, gap) if gap.end != FOREVER else ():
             late = self.late[line.symbol, line.kind]
+            stamp_us = SNAPSHOT_STAMP_US if line.kind == "snapshot" else stamp_us
             for row in line.between(gap.begin, gap.end):
                 live = line.state[row] == SEEN and row not in late
                 if live:
                     seen.append(line.time[row] // 1000)
-                elif line.state[row] in (SEEN, IN_GAP, KEPT_BACK) and not any(gap.covers(line, row) for gap in others):
+                elif line.state[row] in (SEEN, IN_GAP, KEPT_BACK):
                     gone.append(line.time[row] // 1000)
         seen.sort()
         seen.append(gap.end)
@@ -379,7 +380,7 @@ class Judge:
             parts = seen[: most + 1], seen[most + 1 :]
         for points, side in zip(parts, ("begins", "ends")):
             more = self._steady(points)
-            if gap.end != FOREVER and more > GAP_MORE_US:
+            if gap.end != FOREVER and more > GAP_MORE_US + stamp_us:
                 text = f"{symbol}, cause {gap.cause}, said at {gap.said}, from {gap.begin} until {gap.end}"
                 self.fail("gap", f"{side} {more / 1e6:.1f} s beside what was missing: {text}")
 

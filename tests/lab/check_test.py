@@ -272,16 +272,6 @@ class Check(unittest.TestCase):
         self.wrong(values, "gap", 0, sent=sent, events=[gap(["AAPL"], first, first + 10**9)])
         self.wrong(values, "gap", 1, sent=sent, events=[gap(["AAPL"], first, last + 2 * 10**9)])
 
-    def test_a_gap_may_begin_in_the_one_before(self):
-        sent = [Trade(n) for n in (1, 2, 3, 4, 9, 10)]
-        for trade in sent:
-            trade.time = BEGIN_NS + trade.number * 10**9
-        values = [trade.value(seq) for seq, trade in enumerate(sent[:2] + sent[3:], 1)]
-        before = gap(["AAPL"], sent[2].time, sent[2].time)
-        after = gap(["AAPL"], sent[2].time, sent[4].time)  # 4 was seen, and nothing until 9
-        self.right(values, {"in gaps": 1}, sent=sent, events=[before, after])
-        self.wrong(values, "gap", sent=sent, events=[after])
-
     def test_a_gap_has_two_ends(self):
         left = self.good[:5] + self.good[10:]
         said = gap(["AAPL"], self.trades[5].time, None)
