@@ -247,7 +247,37 @@ static void halve(struct lc_alpaca_subs *subs)
 
 /* --- answers --- */
 
-static void note_seen(struct lc_alpaca_subs *subs, const struct lc_value *list, unsigned channel)
+/* The vendor's reply lists all that is subscribed, of which the batch is a small part: what cannot
+ * be in it is told by a few bits, because a look-up of 20,000 names would hold the loop. */
+struct filter {
+	uint64_t bits[64];
+};
+
+static unsigned filter_bit(const char *text, size_t len)
+{
+	uint64_t word = 0;
+	memcpy(&word, text, len < sizeof(word) ? len : sizeof(word));
+	return (unsigned)(((word ^ len) * UINT64_C(0x9e3779b97f4a7c15)) >> 52);
+}
+
+static void make_filter(const struct lc_alpaca_subs *subs, struct filter *filter)
+{
+	memset(filter, 0, sizeof(*filter));
+	for (size_t i = 0; i < subs->n_batch; i++) {
+		const struct lc_symbol *symbol = lc_symbols_get(subs->symbols, subs->batch[i]);
+		unsigned bit = filter_bit(symbol->text, symbol->len);
+		filter->bits[bit / 64] |= UINT64_C(1) << bit % 64;
+	}
+}
+
+static bool may_be_in(const struct filter *filter, const struct lc_value *name)
+{
+	unsigned bit = filter_bit(name->v.text, name->len);
+	return filter->bits[bit / 64] >> bit % 64 & 1;
+}
+
+static void note_seen(struct lc_alpaca_subs *subs, const struct filter *filter,
+	const struct lc_value *list, unsigned channel)
 {
 	const struct lc_value *name;
 	lc_value_each (name, list) {
@@ -256,6 +286,9 @@ static void note_seen(struct lc_alpaca_subs *subs, const struct lc_value *list, 
 		}
 		if (lc_value_is(name, "*")) {
 			mark_batch(subs, (uint8_t)channel, 0);
+			continue;
+		}
+		if (!may_be_in(filter, name)) {
 			continue;
 		}
 		uint32_t symbol = lc_symbols_find(subs->symbols, name->v.text, name->len);
@@ -507,10 +540,12 @@ bool lc_alpaca_subs_reply(struct lc_alpaca_subs *subs, const struct lc_value *it
 	if (!subs->in_flight) {
 		return false;
 	}
+	struct filter filter;
+	make_filter(subs, &filter);
 	for (size_t i = 0; i < N_CHANNELS; i++) {
 		const struct lc_value *list = lc_value_find(item, channel_names[i].name);
 		if (list && subs->batch_mask & channel_names[i].channel) {
-			note_seen(subs, list, channel_names[i].channel);
+			note_seen(subs, &filter, list, channel_names[i].channel);
 		}
 	}
 	bool adding = subs->stage == STAGE_ADD || subs->stage == STAGE_STATUSES;

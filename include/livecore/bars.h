@@ -113,6 +113,10 @@ struct lc_bars_stats {
 	uint64_t other_day;  /* ticks of a day that is over */
 	uint64_t unfollowed; /* ticks of symbols not followed */
 	uint64_t no_memory;  /* ticks that did not get in: memory ran out */
-	size_t symbols, rows, memory_bytes;
+	size_t symbols;
+	size_t rows, memory_bytes; /* as lc_bars_measure() found them last */
 };
+/* Adds up rows and memory, some hundred symbols a call; true when there are more: call it again.
+ * There may be 100,000 symbols, so asking for the figures does not count them. */
+bool lc_bars_measure(struct lc_bars *bars);
 struct lc_bars_stats lc_bars_stats(const struct lc_bars *bars);

@@ -52,6 +52,9 @@ void lc_interest_destroy(struct lc_interest *interest);
  * LC_ERR_LIMIT (too many portfolios), LC_ERR_NOMEM; then nothing has begun. */
 enum lc_err lc_interest_begin(struct lc_interest *interest, const char *portfolio, size_t len,
 	enum lc_interest_type type, int64_t timestamp_ns);
+/* Room for so many names of the update more, at most max entries' worth of work a call; true when
+ * it is there. Optional: without it a large portfolio now and then makes room in one go. */
+bool lc_interest_make_room(struct lc_interest *interest, size_t names, size_t max);
 /* One symbol of the update. What is wrong with it goes to host->reject. */
 void lc_interest_name(struct lc_interest *interest, const char *text, size_t len);
 /* Ends the update: looks at up to max of the portfolio's symbols (a replace drops those it did

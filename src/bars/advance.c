@@ -45,7 +45,7 @@ static bool begin_round(struct lc_bars *bars, enum lc_market market, int64_t now
 
 static size_t advance_symbol(struct lc_bars *bars, uint32_t index, const struct market_round *round)
 {
-	struct symbol_bars *s = &bars->symbols[index];
+	struct symbol_bars *s = lc_bars_at(bars, index);
 	const struct day_plan *plan = lc_bars_plan(bars, (enum lc_market)s->market, s->d.day);
 	int64_t grace_ns = bars->options.grace_ns;
 	if (plan->slots == 0 || round->now_ns >= plan->next_ns + grace_ns) {
@@ -80,7 +80,7 @@ bool lc_bars_advance(struct lc_bars *bars, enum lc_market market, int64_t now_ns
 			bars->work - work >= SLICE_ROWS) {
 			return true;
 		}
-		const struct symbol_bars *s = &bars->symbols[m->round.cursor];
+		const struct symbol_bars *s = lc_bars_at(bars, m->round.cursor);
 		if (s->followed && s->market == market && s->d.day != INT32_MIN && !s->d.over) {
 			said += advance_symbol(bars, (uint32_t)m->round.cursor, &m->round);
 		}
@@ -103,7 +103,7 @@ static bool flush_rest(struct lc_bars *bars)
 			bars->work - work >= SLICE_ROWS) {
 			return true;
 		}
-		struct symbol_bars *s = &bars->symbols[bars->flush.cursor];
+		struct symbol_bars *s = lc_bars_at(bars, bars->flush.cursor);
 		if (s->followed && s->dirty) {
 			enum lc_market market = (enum lc_market)s->market;
 			said += lc_bars_revise(bars, (uint32_t)bars->flush.cursor,

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_SYMBOLS = 256 };
+enum { MEASURED_A_STEP = 500 };
 
 static void set_options(struct lc_bars *bars, const struct lc_bars_options *options)
 {
@@ -131,26 +131,26 @@ void lc_bars_changed(
 
 static struct symbol_bars *symbol_at(const struct lc_bars *bars, uint32_t symbol)
 {
-	bool followed = symbol < bars->count && bars->symbols[symbol].followed;
-	return followed ? &bars->symbols[symbol] : NULL;
+	bool followed = symbol < bars->count && lc_bars_at(bars, symbol)->followed;
+	return followed ? lc_bars_at(bars, symbol) : NULL;
 }
 
 static enum lc_err reserve(struct lc_bars *bars, uint32_t symbol)
 {
-	size_t count = bars->count ? bars->count : FIRST_SYMBOLS;
-	while (count <= symbol) {
-		count *= 2;
+	while (bars->count <= symbol) {
+		size_t blocks = bars->count / BLOCK_SYMBOLS;
+		struct symbol_bars **grown = realloc(
+			bars->blocks, (blocks + 1) * sizeof(struct symbol_bars *));
+		if (!grown) {
+			return LC_ERR_NOMEM;
+		}
+		bars->blocks = grown;
+		grown[blocks] = calloc(BLOCK_SYMBOLS, sizeof *grown[blocks]);
+		if (!grown[blocks]) {
+			return LC_ERR_NOMEM;
+		}
+		bars->count += BLOCK_SYMBOLS;
 	}
-	if (count <= bars->count) {
-		return LC_OK;
-	}
-	struct symbol_bars *symbols = realloc(bars->symbols, count * sizeof *symbols);
-	if (!symbols) {
-		return LC_ERR_NOMEM;
-	}
-	memset(symbols + bars->count, 0, (count - bars->count) * sizeof *symbols);
-	bars->symbols = symbols;
-	bars->count = count;
 	return LC_OK;
 }
 
@@ -176,10 +176,13 @@ void lc_bars_destroy(struct lc_bars *bars)
 		return;
 	}
 	for (size_t i = 0; i < bars->count; i++) {
-		lc_rows_free(&bars->symbols[i]);
-		free(bars->symbols[i].meta);
+		lc_rows_free(lc_bars_at(bars, i));
+		free(lc_bars_at(bars, i)->meta);
 	}
-	free(bars->symbols);
+	for (size_t i = 0; i < bars->count / BLOCK_SYMBOLS; i++) {
+		free(bars->blocks[i]);
+	}
+	free(bars->blocks);
 	free(bars);
 }
 
@@ -208,7 +211,7 @@ enum lc_err lc_bars_follow(struct lc_bars *bars, uint32_t symbol, int64_t now_ns
 	if (rc != LC_OK) {
 		return rc;
 	}
-	struct symbol_bars *s = &bars->symbols[symbol];
+	struct symbol_bars *s = lc_bars_at(bars, symbol);
 	*s = (struct symbol_bars){.followed = true, .unsaved = true, .watch_ns = now_ns};
 	s->market = lc_symbols_get(bars->options.symbols, symbol)->market;
 	s->d.day = INT32_MIN;
@@ -510,16 +513,29 @@ enum lc_err lc_bars_day(struct lc_bars *bars, uint32_t symbol, int64_t now_ns, s
 	return LC_OK;
 }
 
+bool lc_bars_measure(struct lc_bars *bars)
+{
+	struct lc_bars_stats *sum = &bars->measured;
+	size_t *cursor = &bars->measure_cursor;
+	for (size_t n = 0; *cursor < bars->count && n < MEASURED_A_STEP; n++) {
+		const struct symbol_bars *s = lc_bars_at(bars, (*cursor)++);
+		sum->rows += (size_t)lc_row_count(s);
+		sum->memory_bytes += (size_t)s->room * sizeof(struct row) + s->packed_bytes;
+		sum->memory_bytes += (size_t)s->chunk_room * sizeof *s->chunks;
+		sum->memory_bytes += (size_t)s->n_meta * sizeof(uint16_t);
+	}
+	if (*cursor < bars->count) {
+		return true;
+	}
+	bars->stats.rows = sum->rows;
+	bars->stats.memory_bytes = sizeof *bars + bars->count * sizeof(struct symbol_bars) +
+				   sum->memory_bytes;
+	*sum = (struct lc_bars_stats){0};
+	*cursor = 0;
+	return false;
+}
+
 struct lc_bars_stats lc_bars_stats(const struct lc_bars *bars)
 {
-	struct lc_bars_stats stats = bars->stats;
-	stats.memory_bytes = sizeof *bars + bars->count * sizeof *bars->symbols;
-	for (size_t i = 0; i < bars->count; i++) {
-		const struct symbol_bars *s = &bars->symbols[i];
-		stats.rows += (size_t)lc_row_count(s);
-		stats.memory_bytes += (size_t)s->room * sizeof(struct row) + s->packed_bytes;
-		stats.memory_bytes += (size_t)s->chunk_room * sizeof *s->chunks;
-		stats.memory_bytes += (size_t)bars->symbols[i].n_meta * sizeof(uint16_t);
-	}
-	return stats;
+	return bars->stats;
 }

@@ -225,15 +225,26 @@ struct flush {
 	size_t cursor;
 };
 
+enum { BLOCK_SYMBOLS = 256 };
+
 struct lc_bars {
 	struct lc_bars_options options;
 	struct market_bars markets[LC_MARKETS];
-	struct symbol_bars *symbols; /* owned; by symbol */
-	size_t count;
+	/* Owned; by symbol, so many in each. Not one array: growing that would hold the loop, and
+	 * a symbol never moves. */
+	struct symbol_bars **blocks;
+	size_t count; /* symbols there is room for, a multiple of BLOCK_SYMBOLS */
 	struct lc_bars_stats stats;
+	struct lc_bars_stats measured; /* rows and memory, as far as the look has come */
+	size_t measure_cursor;
 	struct flush flush;
 	size_t work; /* rows that were added up, in all: the measure of a slice */
 };
+
+static inline struct symbol_bars *lc_bars_at(const struct lc_bars *bars, size_t symbol)
+{
+	return &bars->blocks[symbol / BLOCK_SYMBOLS][symbol % BLOCK_SYMBOLS];
+}
 
 const struct day_plan *lc_bars_plan(struct lc_bars *bars, enum lc_market market, int32_t day);
 /* The symbol's day becomes that of the instant, when that day's session has begun; what is open of

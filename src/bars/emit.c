@@ -267,7 +267,7 @@ static size_t say(struct lc_bars *bars, uint32_t index, struct lc_bar *bar, enum
 
 static size_t say_minute(struct lc_bars *bars, uint32_t index, const struct day_plan *plan, int at)
 {
-	struct symbol_bars *s = &bars->symbols[index];
+	struct symbol_bars *s = lc_bars_at(bars, index);
 	struct row *row = lc_row_edit(s, at);
 	if (!row) {
 		bars->stats.no_memory++;
@@ -309,7 +309,7 @@ static struct span span_of(const struct day_plan *plan, enum lc_period period, i
 static size_t say_long(struct lc_bars *bars, uint32_t index, const struct day_plan *plan,
 	enum lc_period period, const struct span *span)
 {
-	struct symbol_bars *s = &bars->symbols[index];
+	struct symbol_bars *s = lc_bars_at(bars, index);
 	uint16_t *meta = lc_meta_at(s, period, span->segment, span->first);
 	if (!meta) {
 		return 0;
@@ -344,7 +344,7 @@ static size_t close_long(struct lc_bars *bars, uint32_t index, const struct day_
 
 static size_t say_day(struct lc_bars *bars, uint32_t index, const struct day_plan *plan)
 {
-	struct symbol_bars *s = &bars->symbols[index];
+	struct symbol_bars *s = lc_bars_at(bars, index);
 	struct lc_bar bar;
 	s->d.day_dirty = false;
 	s->unsaved = true;
@@ -361,7 +361,7 @@ static size_t say_day(struct lc_bars *bars, uint32_t index, const struct day_pla
 size_t lc_bars_close(
 	struct lc_bars *bars, uint32_t index, const struct day_plan *plan, int to, bool day)
 {
-	struct symbol_bars *s = &bars->symbols[index];
+	struct symbol_bars *s = lc_bars_at(bars, index);
 	int from = s->d.closed_to;
 	size_t said = 0;
 	if (from < to) {
@@ -386,7 +386,7 @@ size_t lc_bars_close(
 
 static size_t revise_long(struct lc_bars *bars, uint32_t index, const struct day_plan *plan)
 {
-	struct symbol_bars *s = &bars->symbols[index];
+	struct symbol_bars *s = lc_bars_at(bars, index);
 	size_t said = 0;
 	/* Fewer than were closed when the calendar now says that the day ended early. */
 	int closed = s->d.closed_to < plan->slots ? s->d.closed_to : plan->slots;
@@ -405,7 +405,7 @@ static size_t revise_long(struct lc_bars *bars, uint32_t index, const struct day
 
 size_t lc_bars_revise(struct lc_bars *bars, uint32_t index, const struct day_plan *plan)
 {
-	struct symbol_bars *s = &bars->symbols[index];
+	struct symbol_bars *s = lc_bars_at(bars, index);
 	size_t said = 0;
 	s->dirty = false;
 	/* None of those in chunks is dirty. */
@@ -426,7 +426,7 @@ size_t lc_bars_revise(struct lc_bars *bars, uint32_t index, const struct day_pla
 size_t lc_bars_partial(
 	struct lc_bars *bars, uint32_t index, const struct day_plan *plan, int64_t now_ns)
 {
-	struct symbol_bars *s = &bars->symbols[index];
+	struct symbol_bars *s = lc_bars_at(bars, index);
 	size_t said = 0;
 	s->touched = false;
 	int slot = lc_day_slot(plan, now_ns);
@@ -447,7 +447,7 @@ size_t lc_bars_partial(
 
 void lc_bars_finish_day(struct lc_bars *bars, uint32_t index)
 {
-	struct symbol_bars *s = &bars->symbols[index];
+	struct symbol_bars *s = lc_bars_at(bars, index);
 	if (s->d.day == INT32_MIN || s->d.over) {
 		return;
 	}

@@ -138,7 +138,7 @@ static bool change_source(struct day_state *d, const struct lc_tick *tick)
 
 void lc_bars_trade(struct lc_bars *bars, uint32_t index, const struct lc_tick *tick)
 {
-	struct symbol_bars *s = &bars->symbols[index];
+	struct symbol_bars *s = lc_bars_at(bars, index);
 	const struct day_plan *plan = lc_bars_enter(bars, index, s, tick->event_ns);
 	if (plan && s->d.snapshots && tick->flags & LC_FLAG_BACKFILLED) {
 		place_backfilled(bars, s, plan, tick);
@@ -382,7 +382,7 @@ static void keep_apart(struct apart_prices *apart, const struct lc_tick *tick)
 
 void lc_bars_snapshot(struct lc_bars *bars, uint32_t index, const struct lc_tick *tick)
 {
-	struct symbol_bars *s = &bars->symbols[index];
+	struct symbol_bars *s = lc_bars_at(bars, index);
 	const struct day_plan *plan = lc_bars_enter(bars, index, s, tick->event_ns);
 	int slot = plan ? lc_day_slot(plan, tick->event_ns) : SLOT_NONE;
 	if (slot == SLOT_NONE || !(tick->has & LC_HAS_VOLUME)) {
@@ -504,7 +504,7 @@ static void say_doubt(struct lc_bars *bars, uint32_t index, const struct day_pla
 static void doubt_prices(struct lc_bars *bars, uint32_t index, const struct day_plan *plan,
 	struct row *row, const struct amended *before)
 {
-	struct day_state *d = &bars->symbols[index].d;
+	struct day_state *d = &lc_bars_at(bars, index)->d;
 	bool counted = before->effect & (LC_UPDATES_LAST | LC_UPDATES_HIGH_LOW);
 	if (before->closing && d->printed && lc_decimal_compare(before->price, d->print) == 0) {
 		d->printed = false;
@@ -550,7 +550,7 @@ static void put_instead(struct lc_bars *bars, struct symbol_bars *s, const struc
 /* The vendor's time of a correction or cancel is that of the trade: the only one there is. */
 void lc_bars_cancel(struct lc_bars *bars, uint32_t index, const struct lc_tick *tick)
 {
-	struct symbol_bars *s = &bars->symbols[index];
+	struct symbol_bars *s = lc_bars_at(bars, index);
 	const struct day_plan *plan = lc_bars_enter(bars, index, s, tick->event_ns);
 	if (!plan || s->d.snapshots) {
 		return;

@@ -190,10 +190,10 @@ static size_t save_rows(
 size_t lc_bars_save(
 	struct lc_bars *bars, uint32_t symbol, bool all, lc_bars_save_cb save, void *arg)
 {
-	if (symbol >= bars->count || !bars->symbols[symbol].followed) {
+	if (symbol >= bars->count || !lc_bars_at(bars, symbol)->followed) {
 		return 0;
 	}
-	struct symbol_bars *s = &bars->symbols[symbol];
+	struct symbol_bars *s = lc_bars_at(bars, symbol);
 	size_t count = 0;
 	if (s->unsaved || all) {
 		save_state(symbol, s, save, arg);
@@ -255,7 +255,7 @@ static enum lc_err restore_state(
 	if (rc != LC_OK) {
 		return rc;
 	}
-	struct symbol_bars *s = &bars->symbols[symbol];
+	struct symbol_bars *s = lc_bars_at(bars, symbol);
 	s->watch_ns = watch_ns;
 	s->d = d;
 	lc_rows_clear(s);
@@ -320,11 +320,11 @@ enum lc_err lc_bars_restore(
 	if (key == KEY_STATE) {
 		return restore_state(bars, symbol, data, len);
 	}
-	if (symbol >= bars->count || !bars->symbols[symbol].followed ||
-		bars->symbols[symbol].d.day != piece.day) {
+	if (symbol >= bars->count || !lc_bars_at(bars, symbol)->followed ||
+		lc_bars_at(bars, symbol)->d.day != piece.day) {
 		return LC_ERR_NOT_FOUND;
 	}
-	struct symbol_bars *s = &bars->symbols[symbol];
+	struct symbol_bars *s = lc_bars_at(bars, symbol);
 	return key == KEY_META ? restore_meta(s, &piece, data, len)
 			       : restore_row(s, key, data, len);
 }

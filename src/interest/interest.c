@@ -241,6 +241,12 @@ enum lc_err lc_interest_begin(struct lc_interest *interest, const char *portfoli
 	return LC_OK;
 }
 
+bool lc_interest_make_room(struct lc_interest *interest, size_t names, size_t max)
+{
+	assert(interest->phase == APPLYING);
+	return lc_portfolio_reserve(interest->current, names, max);
+}
+
 void lc_interest_name(struct lc_interest *interest, const char *text, size_t len)
 {
 	assert(interest->phase == APPLYING);

@@ -20,6 +20,9 @@ struct portfolio {
 	size_t count, capacity, followed;
 	uint32_t *slots; /* owned; position in entries + 1, 0 is free */
 	size_t n_slots;  /* a power of two, at least twice count */
+	/* A larger table that is being filled, or NULL; so many entries are in it. */
+	uint32_t *next_slots; /* owned */
+	size_t moved;
 	int64_t replace_ns, latest_ns;
 	uint64_t version;
 };
@@ -31,6 +34,9 @@ void lc_portfolio_destroy(struct portfolio *portfolio);
 struct entry *lc_portfolio_find(const struct portfolio *portfolio, uint32_t symbol);
 /* A new entry without decisions; the symbol has none yet. LC_ERR_NOMEM. */
 enum lc_err lc_portfolio_add(struct portfolio *portfolio, uint32_t symbol, struct entry **out);
+/* Makes room for so many entries more, at most max of those there a call. True: it is there, or
+ * memory is short and lc_portfolio_add() is to say so. No entry is added or dropped before it is. */
+bool lc_portfolio_reserve(struct portfolio *portfolio, size_t more, size_t max);
 /* Takes an entry out; the last one moves to its place. */
 void lc_portfolio_drop(struct portfolio *portfolio, size_t index);
 

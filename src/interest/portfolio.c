@@ -7,15 +7,15 @@
 enum { FIRST_ENTRIES = 8 };
 
 /* Indices are dense and ours, so spreading them is all a hash has to do. */
-static size_t home_slot(const struct portfolio *portfolio, uint32_t symbol)
+static size_t home_slot(uint32_t symbol, size_t n_slots)
 {
 	uint64_t spread = (uint64_t)symbol * UINT64_C(0x9e3779b97f4a7c15);
-	return (size_t)(spread >> 32) & (portfolio->n_slots - 1);
+	return (size_t)(spread >> 32) & (n_slots - 1);
 }
 
 static size_t find_slot(const struct portfolio *portfolio, uint32_t symbol)
 {
-	size_t slot = home_slot(portfolio, symbol);
+	size_t slot = home_slot(symbol, portfolio->n_slots);
 	while (portfolio->slots[slot] != 0 &&
 		portfolio->entries[portfolio->slots[slot] - 1].symbol != symbol) {
 		slot = (slot + 1) & (portfolio->n_slots - 1);
@@ -23,26 +23,49 @@ static size_t find_slot(const struct portfolio *portfolio, uint32_t symbol)
 	return slot;
 }
 
-static enum lc_err grow(struct portfolio *portfolio)
+/* Begins a table of twice the room. */
+static bool begin_growing(struct portfolio *portfolio)
 {
 	size_t capacity = portfolio->capacity ? portfolio->capacity * 2 : FIRST_ENTRIES;
 	struct entry *entries = realloc(portfolio->entries, capacity * sizeof *entries);
 	if (!entries) {
-		return LC_ERR_NOMEM;
+		return false;
 	}
 	portfolio->entries = entries;
-	uint32_t *slots = calloc(capacity * 2, sizeof *slots);
-	if (!slots) {
-		return LC_ERR_NOMEM;
+	portfolio->moved = 0;
+	portfolio->next_slots = calloc(capacity * 2, sizeof *portfolio->next_slots);
+	return portfolio->next_slots != NULL;
+}
+
+/* Takes up to max entries over into the larger table; true when it is in use. */
+static bool go_on_growing(struct portfolio *portfolio, size_t max)
+{
+	size_t capacity = portfolio->capacity ? portfolio->capacity * 2 : FIRST_ENTRIES;
+	for (; portfolio->moved < portfolio->count && max > 0; max--) {
+		size_t at = portfolio->moved++;
+		size_t slot = home_slot(portfolio->entries[at].symbol, capacity * 2);
+		while (portfolio->next_slots[slot] != 0) {
+			slot = (slot + 1) & (capacity * 2 - 1);
+		}
+		portfolio->next_slots[slot] = (uint32_t)at + 1;
+	}
+	if (portfolio->moved < portfolio->count) {
+		return false;
 	}
 	free(portfolio->slots);
-	portfolio->slots = slots;
+	portfolio->slots = portfolio->next_slots;
+	portfolio->next_slots = NULL;
 	portfolio->n_slots = capacity * 2;
 	portfolio->capacity = capacity;
-	for (size_t i = 0; i < portfolio->count; i++) {
-		/* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): realloc keeps them */
-		slots[find_slot(portfolio, entries[i].symbol)] = (uint32_t)i + 1;
+	return true;
+}
+
+static enum lc_err grow(struct portfolio *portfolio)
+{
+	if (!portfolio->next_slots && !begin_growing(portfolio)) {
+		return LC_ERR_NOMEM;
 	}
+	go_on_growing(portfolio, SIZE_MAX);
 	return LC_OK;
 }
 
@@ -53,7 +76,7 @@ static void clear_slot(struct portfolio *portfolio, size_t slot)
 	size_t hole = slot;
 	for (size_t i = (slot + 1) & mask; portfolio->slots[i] != 0; i = (i + 1) & mask) {
 		size_t home = home_slot(
-			portfolio, portfolio->entries[portfolio->slots[i] - 1].symbol);
+			portfolio->entries[portfolio->slots[i] - 1].symbol, portfolio->n_slots);
 		if (((i - home) & mask) >= ((i - hole) & mask)) {
 			portfolio->slots[hole] = portfolio->slots[i];
 			hole = i;
@@ -86,6 +109,7 @@ void lc_portfolio_destroy(struct portfolio *portfolio)
 	free(portfolio->id);
 	free(portfolio->entries);
 	free(portfolio->slots);
+	free(portfolio->next_slots);
 	free(portfolio);
 }
 
@@ -93,6 +117,19 @@ struct entry *lc_portfolio_find(const struct portfolio *portfolio, uint32_t symb
 {
 	uint32_t position = portfolio->slots[find_slot(portfolio, symbol)];
 	return position ? &portfolio->entries[position - 1] : NULL;
+}
+
+bool lc_portfolio_reserve(struct portfolio *portfolio, size_t more, size_t max)
+{
+	while (portfolio->count + more > portfolio->capacity) {
+		if (!portfolio->next_slots && !begin_growing(portfolio)) {
+			return true;
+		}
+		if (!go_on_growing(portfolio, max)) {
+			return false;
+		}
+	}
+	return true;
 }
 
 enum lc_err lc_portfolio_add(struct portfolio *portfolio, uint32_t symbol, struct entry **out)

@@ -198,6 +198,7 @@ static void on_turn(void *arg)
 	}
 	flow->cursor = 0;
 	flow->market = 0;
+	lc_bars_measure(flow->bars); /* one step; how large it is need not be of this moment */
 	/* Without memory the next turn tries again: bars close later. */
 	lc_slice_start(flow->setup.loop, "bars", on_turn_step, on_turn_done, flow, &flow->slice);
 }

@@ -10,6 +10,7 @@
 #define PATIENCE_MS 10000 /* for Kafka at start; then the stored sets are followed */
 #define NAMES_A_STEP 50   /* about 0.2 ms with the feeders' and the bars' part */
 #define SWEEP_A_STEP 500
+#define MOVED_A_STEP 4000 /* entries, when a portfolio's table grows */
 #define SORT_A_STEP 1000
 #define REJECTS_NAMED 100 /* in one interest_rejected event */
 #define SAVE_AFTER_MS 200
@@ -141,6 +142,10 @@ static void finish_update(struct lc_interest_sync *sync)
 static bool update_step(struct lc_interest_sync *sync)
 {
 	struct update *update = &sync->update;
+	if (update->next < update->message.count &&
+		!lc_interest_make_room(sync->registry, NAMES_A_STEP, MOVED_A_STEP)) {
+		return true;
+	}
 	for (size_t n = 0; update->next < update->message.count && n < NAMES_A_STEP; n++) {
 		const struct lc_text *symbol = &update->message.symbols[update->next++];
 		lc_interest_name(sync->registry, symbol->data, symbol->len);

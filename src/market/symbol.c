@@ -6,13 +6,11 @@
 
 struct lc_symbols {
 	struct lc_symbol *items; /* owned; dense, by index */
-	size_t count, capacity, max;
+	size_t count, max;
 	uint32_t *slots; /* owned; index + 1, 0 is free */
-	size_t n_slots;  /* a power of two, at least twice count */
+	size_t n_slots;  /* a power of two, at least twice max */
 	uint64_t seed[2];
 };
-
-enum { FIRST_SLOTS = 1024 };
 
 static bool all_digits(const char *text, size_t len)
 {
@@ -112,41 +110,6 @@ static size_t find_slot(const struct lc_symbols *symbols, const uint64_t words[2
 	return slot;
 }
 
-static enum lc_err grow_slots(struct lc_symbols *symbols)
-{
-	size_t n_slots = symbols->n_slots ? symbols->n_slots * 2 : FIRST_SLOTS;
-	uint32_t *slots = calloc(n_slots, sizeof *slots);
-	if (!slots) {
-		return LC_ERR_NOMEM;
-	}
-	free(symbols->slots);
-	symbols->slots = slots;
-	symbols->n_slots = n_slots;
-	for (size_t i = 0; i < symbols->count; i++) {
-		uint64_t words[2];
-		load_words(symbols->items[i].text, symbols->items[i].len, words);
-		slots[find_slot(symbols, words)] = (uint32_t)i + 1;
-	}
-	return LC_OK;
-}
-
-static enum lc_err make_room(struct lc_symbols *symbols)
-{
-	if (symbols->count >= symbols->max) {
-		return LC_ERR_LIMIT;
-	}
-	if (symbols->count == symbols->capacity) {
-		size_t capacity = symbols->capacity ? symbols->capacity * 2 : FIRST_SLOTS / 2;
-		struct lc_symbol *items = realloc(symbols->items, capacity * sizeof *items);
-		if (!items) {
-			return LC_ERR_NOMEM;
-		}
-		symbols->items = items;
-		symbols->capacity = capacity;
-	}
-	return (symbols->count + 1) * 2 > symbols->n_slots ? grow_slots(symbols) : LC_OK;
-}
-
 const char *lc_market_name(enum lc_market market)
 {
 	static const char *const names[] = {"cn", "hk", "us"};
@@ -182,12 +145,19 @@ enum lc_err lc_symbols_create(size_t max, uint64_t seed, struct lc_symbols **out
 		return LC_ERR_NOMEM;
 	}
 	symbols->max = max;
-	symbols->seed[0] = seed ^ UINT64_C(0x9e3779b97f4a7c15);
-	symbols->seed[1] = seed * UINT64_C(0xbf58476d1ce4e5b9) ^ UINT64_C(0x94d049bb133111eb);
-	if (grow_slots(symbols) != LC_OK) {
-		free(symbols);
+	symbols->n_slots = 2;
+	while (symbols->n_slots < max * 2) {
+		symbols->n_slots *= 2;
+	}
+	/* All of it at once: what nobody touches is not resident, and growing holds the loop. */
+	symbols->items = calloc(max, sizeof *symbols->items);
+	symbols->slots = calloc(symbols->n_slots, sizeof *symbols->slots);
+	if (!symbols->items || !symbols->slots) {
+		lc_symbols_destroy(symbols);
 		return LC_ERR_NOMEM;
 	}
+	symbols->seed[0] = seed ^ UINT64_C(0x9e3779b97f4a7c15);
+	symbols->seed[1] = seed * UINT64_C(0xbf58476d1ce4e5b9) ^ UINT64_C(0x94d049bb133111eb);
 	*out = symbols;
 	return LC_OK;
 }
@@ -212,8 +182,8 @@ enum lc_err lc_symbols_intern(
 	}
 	struct lc_symbol symbol;
 	enum lc_err rc = lc_symbol_parse(text, len, &symbol);
-	if (rc == LC_OK) {
-		rc = make_room(symbols);
+	if (rc == LC_OK && symbols->count >= symbols->max) {
+		rc = LC_ERR_LIMIT;
 	}
 	if (rc != LC_OK) {
 		return rc;

@@ -179,6 +179,8 @@ int main(int argc, char **argv)
 	for (int minute = 0; minute < MINUTES; minute++) {
 		run_minute(&day, minute, ticks);
 	}
+	while (lc_bars_measure(day.bars)) {
+	}
 	struct lc_bars_stats stats = lc_bars_stats(day.bars);
 	double used = anonymous_mb() - before;
 	printf("%u symbols, %zu minutes: RssAnon %.1f MB (%.1f bytes a minute, all in all), "

@@ -183,5 +183,32 @@ class Snapshot(livecore.Case):
         machine.one_of(TRIES, self.one_life)
 
 
+class Wide(livecore.Case):
+    """One message that names 60,000 symbols, about as many as fit into a record, then half of them, then none."""
+
+    NAMES = [f"{n:06d}.{venue}" for venue in ("SH", "SZ") for n in range(24000)]
+    NAMES += ["".join(letters) for letters in itertools.islice(itertools.product(string.ascii_uppercase, repeat=4), 12000)]
+
+    def test_sixty_thousand_symbols(self):
+        machine.one_of(TRIES, self.one_life)
+
+    def one_life(self):
+        server = self.sim("alpaca", "--rate", "100")
+        manager = self.run_livecore(livecore.alpaca(server), env=livecore.ALPACA_KEY)
+        manager.wait_state("alpaca", "CONNECTED")
+        for names in (self.NAMES, self.NAMES[::2], []):
+            self.follow("all", names)
+            manager.wait_followed(len(names))
+            count = sum(name[0].isalpha() for name in names)
+            manager.wait_subscribed("alpaca", count)
+        metrics, stolen = manager.metrics(), stolen_s()
+        turn_s = metrics["livecore_loop_longest_turn_cpu_seconds"]
+        print(f"60,000 symbols in a message: longest turn {turn_s * 1000:.2f} ms, slice "
+              f"{metrics['livecore_loop_longest_slice_cpu_seconds'] * 1000:.2f} ms of CPU (the machine adds up to {stolen * 1000:.2f} ms)")
+        self.assertEqual(manager.stop(), 0, manager.text)
+        server.stop()
+        self.assertLess(turn_s - stolen, TURN_MAX_S)
+
+
 if __name__ == "__main__":
     livecore.main()

@@ -112,6 +112,8 @@ static void apply(struct lc_interest *interest, const struct update *update, siz
 		LC_OK);
 	for (unsigned i = 0; i < NAMES; i++) {
 		if (update->named >> i & 1) {
+			while (!lc_interest_make_room(interest, 1, step)) {
+			}
 			lc_interest_name(interest, names[i], strlen(names[i]));
 		}
 	}
@@ -334,6 +336,28 @@ Test(interest, what_is_wrong_is_reported_and_the_rest_takes_effect)
 	cr_assert_eq(lc_interest_begin(interest, "a\0b", 3, LC_INTEREST_ADD, 1), LC_ERR_INVALID);
 	cr_assert_str_eq(lc_interest_reject_name(LC_REJECT_INVALID), "invalid_symbol");
 	cr_assert_str_eq(lc_interest_reject_name(LC_REJECT_LIMIT), "symbol_limit");
+	lc_interest_destroy(interest);
+}
+
+/* A portfolio's table grows by a bounded number of entries a call, however large it is. */
+Test(interest, room_is_made_in_steps)
+{
+	enum { MANY = 10000, STEP = 100 };
+	struct seen seen;
+	struct lc_interest *interest = create(&seen);
+	size_t calls = 0;
+	cr_assert_eq(lc_interest_begin(interest, "p", 1, LC_INTEREST_REPLACE, 1), LC_OK);
+	for (unsigned i = 0; i < MANY; i++) {
+		char name[16];
+		int len = snprintf(name, sizeof name, "%06u.SH", i);
+		for (; !lc_interest_make_room(interest, 1, STEP); calls++) {
+		}
+		lc_interest_name(interest, name, (size_t)len);
+	}
+	cr_assert_geq(calls, 80u, "8192 entries were moved in %zu calls", calls);
+	cr_assert(lc_interest_sweep(interest, SIZE_MAX));
+	cr_assert_eq(lc_interest_count(interest), (size_t)MANY);
+	cr_assert(lc_interest_follows(interest, lc_symbols_find(symbols, "009999.SH", 9)));
 	lc_interest_destroy(interest);
 }
 
