@@ -21,6 +21,10 @@ void clickhouse_create_schema(struct lc_buf *out, const char *database);
 void clickhouse_create_bars(struct lc_buf *out, const char *database);
 void clickhouse_check_bars(struct lc_buf *out, const char *database); /* fails: another's table */
 void clickhouse_insert_bars(struct lc_buf *out, const char *database);
+/* From when on the newest bars of a query are looked for at first, at query->from_ns or later: so
+ * far back as to hold query->limit of a symbol that trades in each minute. Without it FINAL merges
+ * all years of a symbol for its last days. now_ns is wall time. */
+int64_t clickhouse_first_from(const struct lc_bar_query *query, int64_t now_ns);
 /* SELECTs, answered in RowBinary; settings that older servers do not know are left out for them. */
 void clickhouse_select_range(struct lc_buf *out, const char *database,
 	struct clickhouse_version version, const struct lc_bar_query *query);

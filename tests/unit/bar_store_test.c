@@ -103,6 +103,39 @@ Test(contract, a_range_is_half_open_and_a_limit_keeps_the_newest)
 	bar_bench_close(&b);
 }
 
+/* A stock that was suspended for years: the newest are found however old they are, and the ones of
+ * today first. */
+Test(contract, the_newest_bars_may_be_years_apart)
+{
+	static const int days[] = {-2500, -2499, -900, -899, -200, -3, -2, -1};
+	enum { COUNT = sizeof days / sizeof *days };
+	struct bar_bench b;
+	bar_bench_open(&b);
+	bar_start(&b);
+	int64_t today_ns = lc_loop_wall_ns(b.f.loop) / DAY_NS * DAY_NS;
+	for (int i = 0; i < COUNT; i++) {
+		struct lc_bar bar = day_bar(0);
+		bar.start_ns = today_ns + days[i] * DAY_NS;
+		bar.end_ns = bar.start_ns + DAY_NS;
+		bar_put(&b, SYMBOL, &bar);
+	}
+	bar_flush(&b);
+	for (size_t limit = 1; limit <= COUNT + 1; limit++) {
+		size_t count = limit < COUNT ? limit : COUNT;
+		cr_assert_eq(
+			bar_read(&b, SYMBOL, LC_PERIOD_1D, INT64_MIN, INT64_MAX, limit), count);
+		for (size_t i = 0; i < count; i++) {
+			cr_assert_eq(b.rows->items[i].bar.start_ns,
+				today_ns + days[COUNT - count + i] * DAY_NS);
+		}
+	}
+	cr_assert_eq(
+		bar_read(&b, SYMBOL, LC_PERIOD_1D, today_ns - 1000 * DAY_NS, INT64_MAX, 60), 6);
+	cr_assert_eq(bar_read(&b, SYMBOL, LC_PERIOD_1D, INT64_MIN, today_ns - 500 * DAY_NS, 3), 3);
+	cr_assert_eq(b.rows->items[0].bar.start_ns, today_ns - 2499 * DAY_NS);
+	bar_bench_close(&b);
+}
+
 /* Writes one bar with a batch of its own, with this close. */
 static void put_version(struct bar_bench *b, uint32_t revision, bool final, const char *close)
 {

@@ -112,6 +112,38 @@ Test(clickhouse_text, settings_by_version)
 	}
 }
 
+/* So many symbols' minutes as are asked for, with a holiday; never before what was asked for. */
+Test(clickhouse_text, the_newest_are_looked_for_in_the_last_days)
+{
+	const int64_t day_ns = 86400 * LC_NS_PER_S, now_ns = 20000 * day_ns;
+	static const struct {
+		enum lc_period period;
+		size_t limit;
+		int days;
+	} cases[] = {{LC_PERIOD_1D, 60, 105}, {LC_PERIOD_1M, 60, 15}, {LC_PERIOD_1M, 2400, 30},
+		{LC_PERIOD_60M, 400, 165}, {LC_PERIOD_5M, 1, 15}};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct lc_bar_query query = {.period = cases[i].period,
+			.from_ns = INT64_MIN,
+			.to_ns = INT64_MAX,
+			.limit = cases[i].limit};
+		int64_t back_ns = cases[i].days * day_ns;
+		cr_assert_eq(clickhouse_first_from(&query, now_ns), now_ns - back_ns, "%zu", i);
+		query.to_ns = now_ns - 1000 * day_ns;
+		cr_assert_eq(clickhouse_first_from(&query, now_ns), query.to_ns - back_ns);
+		query.from_ns = query.to_ns - day_ns;
+		cr_assert_eq(clickhouse_first_from(&query, now_ns), query.from_ns);
+	}
+	struct lc_bar_query all = {.period = LC_PERIOD_1D,
+		.from_ns = INT64_MIN,
+		.to_ns = INT64_MAX,
+		.limit = LC_BAR_QUERY_MAX};
+	cr_assert_eq(clickhouse_first_from(&all, now_ns), INT64_MIN);
+	all.limit = 60;
+	all.to_ns = INT64_MIN;
+	cr_assert_eq(clickhouse_first_from(&all, now_ns), INT64_MIN);
+}
+
 Test(clickhouse_text, errors_say_what_to_do)
 {
 	static char user[] = "trader", database[] = "live", password[] = "not-a-secret";
