@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define JOBS_MAX 64
-#define CLOSED_A_TURN 500 /* entries, about 0.5 ms */
+#define CLOSED_A_TURN 100 /* entries, about 0.2 ms */
 #define DOUBTS_MAX 512
 #define DOUBT_REQUESTS 3
 #define DOUBTS_A_REQUEST 10

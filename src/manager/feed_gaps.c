@@ -14,13 +14,6 @@ int64_t lc_feed_gaps_now_ns(const struct lc_feed_gaps *gaps)
 	return lc_loop_wall_ns(gaps->manager->loop);
 }
 
-void lc_feed_gaps_wake(struct lc_feed_gaps *gaps, int64_t ms)
-{
-	if (!lc_timer_active(gaps->timer) || ms == 0) {
-		lc_timer_start(gaps->timer, ms, 0);
-	}
-}
-
 /* --- turns --- */
 
 /* True when there is more at once. */
@@ -41,21 +34,51 @@ static bool turn(struct lc_gap_side *side)
 	return lc_backfills_turn(side->backfills);
 }
 
-static void on_turn(void *arg)
+/* A step is a piece of one feed's work: all of them together hold the loop no longer than one. */
+static bool on_step(void *arg)
 {
 	struct lc_feed_gaps *gaps = arg;
 	bool more = false;
+	gaps->again = false;
 	if (gaps->manager->phase == LC_PHASE_STOPPING) {
-		return;
+		return false;
 	}
 	if (gaps->filling) {
 		lc_feed_gaps_fill(gaps);
-		more = true;
+		return true;
 	}
 	for (size_t i = 0; i < gaps->count && !more && !gaps->filling; i++) {
 		more |= turn(&gaps->sides[i]);
 	}
-	lc_feed_gaps_wake(gaps, more ? 0 : LC_FEED_GAPS_TURN_MS);
+	return more || gaps->again;
+}
+
+static void on_done(void *arg)
+{
+	struct lc_feed_gaps *gaps = arg;
+	gaps->slice = NULL;
+	lc_timer_start(gaps->timer, LC_FEED_GAPS_TURN_MS, 0);
+}
+
+static void on_turn(void *arg)
+{
+	struct lc_feed_gaps *gaps = arg;
+	if (lc_slice_start(gaps->manager->loop, "gaps", on_step, on_done, gaps, &gaps->slice) !=
+		LC_OK) {
+		lc_timer_start(gaps->timer, LC_FEED_GAPS_TURN_MS, 0);
+	}
+}
+
+void lc_feed_gaps_wake(struct lc_feed_gaps *gaps, int64_t ms)
+{
+	if (gaps->slice) {
+		gaps->again |= ms == 0;
+	} else if (ms == 0) {
+		lc_timer_stop(gaps->timer);
+		on_turn(gaps);
+	} else if (!lc_timer_active(gaps->timer)) {
+		lc_timer_start(gaps->timer, ms, 0);
+	}
 }
 
 /* --- making it --- */
@@ -123,6 +146,7 @@ void lc_feed_gaps_destroy(struct lc_feed_gaps *gaps)
 		lc_holes_destroy(gaps->sides[i].holes);
 		lc_backfills_destroy(gaps->sides[i].backfills);
 	}
+	lc_slice_cancel(gaps->slice);
 	lc_timer_destroy(gaps->timer);
 	free(gaps->hole_of);
 	free(gaps->ended);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define FILLED_A_TURN 500 /* symbols whose bars hear of their gap, about 0.5 ms */
+#define FILLED_A_TURN 200 /* symbols whose bars hear of their gap, about 0.2 ms */
 /* Records go to Kafka while they are being written: what came shortly after the last event in the
  * log of a process that was killed may be there. */
 #define BEHIND_LAST_NS (LC_NS_PER_S / 4)

@@ -42,12 +42,14 @@ struct lc_feed_gaps {
 	struct lc_manager *manager; /* borrowed */
 	struct lc_gap_side sides[LC_FEEDS_MAX];
 	size_t count, max_symbols;
-	uint8_t *hole_of;  /* owned; by symbol: the feed whose hole is open; LC_NO_HOLE */
-	int64_t before_ns; /* what the process before saved last; 0: not known, or over */
-	bool starting;     /* until it is known who follows what */
-	bool known;        /* what the process before knew is read */
-	struct lc_timer *timer;
-	struct lc_hole *ended; /* owned; LC_GAPS_PIECE of scratch, as are the next two */
+	uint8_t *hole_of;       /* owned; by symbol: the feed whose hole is open; LC_NO_HOLE */
+	int64_t before_ns;      /* what the process before saved last; 0: not known, or over */
+	bool starting;          /* until it is known who follows what */
+	bool known;             /* what the process before knew is read */
+	struct lc_timer *timer; /* between its turns */
+	struct lc_slice *slice; /* the turn under way, or NULL */
+	bool again;             /* it was woken in a step */
+	struct lc_hole *ended;  /* owned; LC_GAPS_PIECE of scratch, as are the next two */
 	struct lc_gap_entry *entries;
 	struct lc_plan_entry *plan;
 	struct lc_gap_side *filling;     /* whose ended holes are handed on now; NULL: nobody's */

@@ -169,7 +169,7 @@ static void empty(struct heap *heap)
 	*heap = (struct heap){0};
 }
 
-/* Says the next piece of what is being told, which takes up to 1 ms; false: there is no more. */
+/* Says the next piece of what is being told; false: there is no more. */
 static bool tell_piece(struct lc_gaps *gaps)
 {
 	struct heap *heap = &gaps->telling;

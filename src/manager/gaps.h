@@ -9,7 +9,7 @@
 #include "manager/outbox.h"
 
 #define LC_GAPS_MESSAGE_BYTES 480000 /* of one event's lists */
-#define LC_GAPS_PIECE 2000           /* symbols in one event */
+#define LC_GAPS_PIECE 500            /* symbols in one event: about 0.3 ms */
 #define LC_GAP_ID_MAX (LC_MESSAGE_ID_MAX + 24)
 
 #define LC_GAP_CAUSES(X)                                                                  \

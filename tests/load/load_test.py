@@ -29,6 +29,9 @@ GROWTH_MAX_KB = 8 * 1024
 TOOK_MAX_MS = 1000  # bar_snapshot of all symbols
 QUIET_S = 0.1  # of both processors: when the host took more, one turn says nothing
 TRIES = 3
+GAP_RATE = 2000  # ticks/s: what comes is little, so that a turn is long by what a gap adds
+PIECE_MAX_S = 0.002  # of a turn, then
+CUTS = 6
 
 
 def anonymous_kb(pid):
@@ -47,9 +50,9 @@ def host_s():
     return int(Path("/proc/stat").read_text().split()[8]) / os.sysconf("SC_CLK_TCK")
 
 
-def long_turns(manager):
+def long_turns(manager, over_s=TURN_MAX_S):
     metrics, name = manager.metrics(), "livecore_loop_turn_cpu_seconds"
-    return metrics[f"{name}_count"] - metrics[f'{name}_bucket{{le="{TURN_MAX_S}"}}']
+    return metrics[f"{name}_count"] - metrics[f'{name}_bucket{{le="{over_s}"}}']
 
 
 def slow_client(port, request):
@@ -208,6 +211,36 @@ class Wide(livecore.Case):
         self.assertEqual(manager.stop(), 0, manager.text)
         server.stop()
         self.assertLess(turn_s - stolen, TURN_MAX_S)
+
+
+class Gap(livecore.Case):
+    """A session with 5,000 symbols breaks off while ticks flow: one gap is opened, ended, told to the bars and filled, piece by piece."""
+
+    KAFKA = ()
+
+    def gaps(self):
+        return self.manager.feeder("alpaca")["gaps"]
+
+    def cut(self):
+        """Breaks the session off for a second, and waits until what it missed is there. No turn may take long meanwhile."""
+        before, started, taken_s = self.gaps(), time.monotonic(), host_s()
+        long = long_turns(self.manager, PIECE_MAX_S)
+        self.server.fault("drop,hold:1")
+        livecore.wait_for(lambda: self.gaps()["filled"] == before["filled"] + len(SYMBOLS) and self.gaps()["filling"] == 0, self.gaps)
+        long, gaps = long_turns(self.manager, PIECE_MAX_S) - long, self.gaps()
+        print(f"a gap of {len(SYMBOLS)} symbols: {long:.0f} turns over {PIECE_MAX_S * 1000:.0f} ms of CPU; {gaps['ticks'] - before['ticks']} "
+              f"ticks fetched, in {time.monotonic() - started:.1f} s; the host took {host_s() - taken_s:.1f} s")
+        self.assertEqual((gaps["opened"], gaps["left"]), (before["opened"] + 1, 0))
+        self.assertEqual(long, 0)
+
+    def test_one_gap_of_five_thousand_symbols(self):
+        """What is ours comes with each cut; what others do to this machine does not."""
+        self.server = self.sim("alpaca", "--rate", str(GAP_RATE), "--per-frame", "10", "--linger", "60")
+        self.manager = self.run_livecore(livecore.alpaca(self.server) | {"alpaca.rest_rate": "20"}, env=livecore.ALPACA_KEY)
+        self.follow("all", SYMBOLS)
+        self.manager.wait_subscribed("alpaca", len(SYMBOLS))
+        livecore.wait_for(lambda: self.manager.status()["bars"]["unseen"] == 0, lambda: self.manager.status()["bars"])
+        machine.one_of(CUTS, self.cut)
 
 
 if __name__ == "__main__":
