@@ -22,7 +22,7 @@ static const struct option {
 	{"--tape", TEXT, AT(tape), NULL, "FILE", "play this recorded day instead of a walk"},
 	{"--tape-from", TEXT, AT(tape_from), NULL, "HH:MM",
 		"begin the tape at this time of its market's day"},
-	{"--speed", RATE, AT(speed), "1", "1|10|max", "speed of the tape"},
+	{"--speed", RATE, AT(speed), "1", "N|max", "speed of the tape, times the market's own"},
 	{"--exit-with-stdin", FLAG, AT(exit_with_stdin), NULL, NULL,
 		"end when standard input ends"},
 	{"--stats", FLAG, 0, NULL, NULL, "answer GET /sim/stats (always so)"},

@@ -292,6 +292,16 @@ static int remove_entry(const char *path, const struct stat *info, int kind, str
 	return remove(path);
 }
 
+static bool is_speed(const char *text)
+{
+	char *end;
+	if (strcmp(text, "max") == 0) {
+		return true;
+	}
+	unsigned long times = strtoul(text, &end, 10);
+	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && times >= 1 && times <= 100000;
+}
+
 int lc_command_demo(int argc, char **argv)
 {
 	struct demo demo = {.speed = "10", .tape_dir = "tests/data", .start_ms = 15000};
@@ -305,7 +315,8 @@ int lc_command_demo(int argc, char **argv)
 			"play recorded days instead of a random walk"},
 		{"tape-dir", LC_OPTION_TEXT, &demo.tape_dir, "DIR",
 			"where the recorded days are (default tests/data)"},
-		{"speed", LC_OPTION_TEXT, &demo.speed, "1|10|max", "of the tapes (default 10)"},
+		{"speed", LC_OPTION_TEXT, &demo.speed, "N|max",
+			"of the tapes, times the market's own (default 10)"},
 		{"brokers", LC_OPTION_TEXT, &demo.brokers, "HOST:PORT",
 			"a real Kafka instead of the embedded broker"},
 		{"set", LC_OPTION_MANY, &demo.user_sets, "KEY=VALUE", "one setting; repeatable"},
@@ -315,9 +326,9 @@ int lc_command_demo(int argc, char **argv)
 	if (rc >= 0) {
 		return rc;
 	}
-	if (strcmp(demo.speed, "1") != 0 && strcmp(demo.speed, "10") != 0 &&
-		strcmp(demo.speed, "max") != 0) {
-		return lc_args_wrong(&usage, "--speed takes 1, 10 or max, not \"%s\"", demo.speed);
+	if (!is_speed(demo.speed)) {
+		return lc_args_wrong(
+			&usage, "--speed takes 1 to 100000, or max, not \"%s\"", demo.speed);
 	}
 	if (argc > 1) {
 		return lc_args_wrong(&usage, "demo takes no arguments, not \"%s\"", argv[1]);

@@ -119,7 +119,10 @@ class Outage(livecore.Case):
         self.assertEqual(self.demo.stop(signal.SIGINT, within_s=120), 0, self.demo.text[-3000:])
         exact = {at: {field: Decimal(bar[field]) for field in FIELDS} for at, bar in expected.items()}
         self.assertEqual(self.stored(), exact, "nothing is missing in the store, and nothing is there twice")
-        self.assertEqual(self.published(), exact, "nor on Kafka")
+        published = self.published()
+        missing = sorted(exact.keys() - published.keys())
+        self.assertFalse(missing, f"minutes that Kafka does not have: {missing}\n{self.demo.text[-3000:]}")
+        self.assertEqual(published, exact, "nor on Kafka")
 
 
 if __name__ == "__main__":

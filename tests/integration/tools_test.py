@@ -82,7 +82,8 @@ class WrongUsage(unittest.TestCase):
         self.wrong('there is no command "wach": did you mean watch?', "wach")
         self.wrong("there is no command", "frobnicate")
         self.wrong("version takes no arguments", "version", "now")
-        self.wrong("--speed takes 1, 10 or max", "demo", "--speed", "3")
+        for speed in ("fast", "0", "-1", "1x", "", "1000000"):
+            self.wrong("--speed takes 1 to 100000, or max", "demo", "--speed", speed)
         self.wrong("--role takes manager or worker", "command", "reload", "--wait", "--role", "nobody")
         self.wrong("--symbols takes a number", "check", "--symbols", "many")
         self.wrong("topics takes nothing or", "topics", "delete")
