@@ -370,6 +370,7 @@ static void alpaca_start(struct lc_feeder *feeder)
 		.connect_timeout_ms = settings->connect_ms,
 		.ping_ms = settings->ping_ms,
 		.pong_ms = settings->pong_ms,
+		.max_message_bytes = LC_FEEDER_FRAME_MAX,
 	};
 	if (settings->auth == LC_ALPACA_AUTH_HEADERS) {
 		lc_alpaca_auth_fill(settings, &auth);

@@ -100,7 +100,7 @@ void lc_eastmoney_ws_start(struct lc_eastmoney *self)
 		.connect_timeout_ms = settings->connect_ms,
 		.ping_ms = settings->ping_ms,
 		.pong_ms = settings->pong_ms,
-		.max_message_bytes = 1 << 20,
+		.max_message_bytes = LC_FEEDER_FRAME_MAX,
 		.max_send_bytes = MAX_SEND,
 	};
 	snprintf(authorization, sizeof(authorization), "Bearer %s", settings->api_key);

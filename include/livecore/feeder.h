@@ -16,6 +16,9 @@
  * 40,000 subscriptions. Reading so many takes about 5 ms; a message with more counts as unreadable,
  * since the loop stands still meanwhile. */
 #define LC_FEEDER_VALUES_MAX 120000
+/* Bytes of one WebSocket message of a vendor: what those values take. A longer one ends the
+ * session. */
+#define LC_FEEDER_FRAME_MAX ((size_t)1 << 20)
 
 struct lc_feeder; /* the base that each feeder embeds */
 struct lc_ws_hub;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define TOPICS_MAX 3
+#define FETCH_WAIT_MS 50 /* the embedded broker lets each question without an answer wait so long */
 
 static const struct lc_usage usage = {"watch", "[SYMBOL…]",
 	"Prints price updates from Kafka as they come, from now on; all, or those of the symbols "
@@ -24,6 +25,7 @@ static const struct lc_usage usage = {"watch", "[SYMBOL…]",
 
 struct watch {
 	struct lc_tool tool;
+	struct lc_kafka_config kafka; /* the process's, but for a person who waits */
 	struct lc_reader *readers[TOPICS_MAX];
 	size_t reader_count;
 	struct lc_decoder *decoder;
@@ -158,9 +160,8 @@ static int start_reader(struct watch *watch, const char *topic)
 		.message = on_message, .state = on_state};
 	const struct lc_reader_options options = {.topic = topic, .start = LC_START_LATEST};
 	struct lc_error err;
-	if (lc_reader_create(watch->tool.process.loop, lc_process_kafka(&watch->tool.process),
-		    &options, &handlers, watch, &watch->readers[watch->reader_count],
-		    &err) != LC_OK) {
+	if (lc_reader_create(watch->tool.process.loop, &watch->kafka, &options, &handlers, watch,
+		    &watch->readers[watch->reader_count], &err) != LC_OK) {
 		fprintf(stderr, "livecore: %s\n", err.text);
 		return LC_EXIT_FAILED;
 	}
@@ -176,6 +177,10 @@ static int start(struct watch *watch)
 		lc_losses_create(lc_loop_random(process->loop), &watch->losses) != LC_OK) {
 		fputs("livecore: out of memory\n", stderr);
 		return LC_EXIT_FAILED;
+	}
+	watch->kafka = *lc_process_kafka(process);
+	if (watch->kafka.fetch_wait_ms > FETCH_WAIT_MS) {
+		watch->kafka.fetch_wait_ms = FETCH_WAIT_MS;
 	}
 	watch->view = (struct lc_watch_view){.out = stdout,
 		.columns = isatty(STDOUT_FILENO) != 0,

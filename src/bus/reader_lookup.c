@@ -40,6 +40,25 @@ static rd_kafka_resp_err_t look_up_committed(struct reader_lookup *lookup)
 	return code;
 }
 
+/* Of all partitions at once: `which` is one of Kafka's two special timestamps, the earliest or the
+ * latest offset. Asked one by one as rd_kafka_query_watermark_offsets() does it, 24 partitions took
+ * a second when each answer waited for a delayed ACK. */
+static rd_kafka_resp_err_t look_up_offsets(
+	struct reader_lookup *lookup, int64_t which, int64_t *offsets)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(lookup->count);
+	for (int32_t i = 0; i < lookup->count; i++) {
+		rd_kafka_topic_partition_list_add(list, lookup->topic, i)->offset = which;
+	}
+	rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(lookup->rk, list, lookup->timeout_ms);
+	for (int i = 0; i < list->cnt && !code; i++) {
+		code = list->elems[i].err;
+		offsets[list->elems[i].partition] = list->elems[i].offset;
+	}
+	rd_kafka_topic_partition_list_destroy(list);
+	return code;
+}
+
 static rd_kafka_resp_err_t look_up_ends(struct reader_lookup *lookup)
 {
 	lookup->ends = calloc((size_t)lookup->count, sizeof *lookup->ends);
@@ -47,18 +66,13 @@ static rd_kafka_resp_err_t look_up_ends(struct reader_lookup *lookup)
 	if (!lookup->ends || !lookup->starts) {
 		return RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE;
 	}
-	for (int32_t i = 0; i < lookup->count; i++) {
-		rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(lookup->rk,
-			lookup->topic, i, &lookup->starts[i], &lookup->ends[i], lookup->timeout_ms);
-		if (code) {
-			return code;
-		}
-	}
-	if (lookup->want_committed) {
-		return look_up_committed(lookup);
+	rd_kafka_resp_err_t code = look_up_offsets(lookup, RD_KAFKA_OFFSET_END, lookup->ends);
+	if (!code && lookup->want_committed) {
+		code = look_up_offsets(lookup, RD_KAFKA_OFFSET_BEGINNING, lookup->starts);
+		return code ? code : look_up_committed(lookup);
 	}
 	memcpy(lookup->starts, lookup->ends, (size_t)lookup->count * sizeof *lookup->starts);
-	return RD_KAFKA_RESP_ERR_NO_ERROR;
+	return code;
 }
 
 void reader_lookup_work(void *arg)

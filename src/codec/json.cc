@@ -26,6 +26,7 @@ enum : size_t {
 	DEFAULT_VALUES = (size_t)1 << 20,
 	DEFAULT_DEPTH = 32,
 	MOST_DEPTH = 64,
+	LARGE_BYTES = (size_t)64 << 10,
 };
 
 struct lc_json_parser {
@@ -263,6 +264,35 @@ static enum lc_err add_root(struct lc_json_parser *parser, ondemand::document &d
 	return rc;
 }
 
+/* Does a message that is too deep or has too many values say so before simdjson, which would first
+ * go through all of it? Only large ones are asked: the others are read faster than this tells.
+ * Values are counted by what parts them, so a few too many may pass here and not later. */
+static bool is_excessive(const struct lc_json_parser *parser, const char *data, size_t len)
+{
+	size_t depth = 0, values = 0;
+	bool text = false;
+	for (size_t i = 0; i < len; i++) {
+		char c = data[i];
+		if (text) {
+			i += c == '\\';
+			text = c != '"';
+		} else if (c == '"') {
+			text = true;
+		} else if (c == '[' || c == '{') {
+			depth++;
+			values++;
+		} else if (c == ']' || c == '}') {
+			depth -= depth > 0;
+		} else if (c == ',' || c == ':') {
+			values++;
+		}
+		if (depth > parser->max_depth || values > parser->values.max) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static enum lc_err describe(
 	struct lc_error *err, enum lc_err rc, ondemand::document &doc, const char *data, size_t len)
 {
@@ -313,6 +343,11 @@ extern "C" enum lc_err lc_json_parse(struct lc_json_parser *parser, const char *
 	if (len > parser->max_bytes) {
 		return lc_error_set(err, LC_ERR_TOO_LARGE, "JSON: %zu bytes, at most %zu", len,
 			parser->max_bytes);
+	}
+	if (len > LARGE_BYTES && is_excessive(parser, data, len)) {
+		return lc_error_set(err, LC_ERR_TOO_LARGE,
+			"JSON: more than %zu values, or deeper than %zu (%zu bytes)",
+			parser->values.max, parser->max_depth, len);
 	}
 	if (capacity < len + LC_JSON_PADDING) {
 		if (!reserve(&parser->copy, &parser->copy_capacity, len)) {

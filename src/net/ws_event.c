@@ -91,7 +91,14 @@ static void on_connection_error(struct lc_ws *ws, const char *in, size_t len)
 	memcpy(text, len ? in : "", len);
 	text[len] = '\0';
 	ws->wsi = NULL;
-	if (ws->upgrade_sent) {
+	/* That is how lws puts a refused connection, and one that ended. */
+	bool vague = !len || strcmp(text, "closed before established") == 0 ||
+		     strcmp(text, "read failed") == 0;
+	if (ws->upgrade_sent && !vague) {
+		lc_ws_finish(ws, LC_ERR_PROTOCOL,
+			"%s:%u did not answer the upgrade as a WebSocket server does (%s)",
+			ws->url.host, ws->url.port, text);
+	} else if (ws->upgrade_sent) {
 		lc_ws_finish(ws, LC_ERR_CLOSED,
 			"%s:%u closed the connection instead of answering the upgrade",
 			ws->url.host, ws->url.port);
@@ -99,8 +106,6 @@ static void on_connection_error(struct lc_ws *ws, const char *in, size_t len)
 		lc_ws_dial_failed(ws, LC_ERR_PROTOCOL,
 			"TLS failed (wrong name, unknown authority, or no common version)");
 	} else {
-		/* That is how lws puts a refused connection. */
-		bool vague = !len || strcmp(text, "closed before established") == 0;
 		lc_ws_dial_failed(ws, LC_ERR_REFUSED,
 			vague ? "the connection was refused, or ended before it began" : text);
 	}

@@ -266,6 +266,36 @@ Test(json, nesting_is_bounded)
 	free(deep);
 }
 
+/* A large message that is too deep or too wide is refused before it is parsed; what stands in texts
+ * does not count. */
+Test(json, large_messages_are_refused_early)
+{
+	enum { LARGE = 100000 };
+	struct lc_json_limits limits = {.max_values = 1000};
+	struct lc_json_parser *small;
+	const struct lc_value *root;
+	struct lc_error err;
+	static char text[LARGE + LC_JSON_PADDING];
+	cr_assert_eq(lc_json_parser_create(&limits, &small), LC_OK);
+	memset(text, '[', LARGE);
+	cr_assert_eq(lc_json_parse(small, text, LARGE, sizeof text, &root, &err), LC_ERR_TOO_LARGE);
+	cr_assert(strstr(err.text, "deeper than 32"), "%s", err.text);
+	for (size_t i = 1; i < LARGE; i++) {
+		text[i] = i % 2 ? '0' : ',';
+	}
+	cr_assert_eq(lc_json_parse(small, text, LARGE, sizeof text, &root, &err), LC_ERR_TOO_LARGE);
+	cr_assert(strstr(err.text, "more than 1000 values"), "%s", err.text);
+	memset(text, '{', LARGE);
+	memcpy(text, "[\"\\\"[[", 6);
+	memcpy(text + LARGE - 6, ",[,\\\"\"", 6);
+	cr_assert_neq(lc_json_parse(small, text, LARGE, sizeof text, &root, &err), LC_OK);
+	memcpy(text + LARGE - 4, "\\\"\"]", 4);
+	cr_assert_eq(
+		lc_json_parse(small, text, LARGE, sizeof text, &root, &err), LC_OK, "%s", err.text);
+	cr_assert_eq(root[1].len, (size_t)LARGE - 6);
+	lc_json_parser_destroy(small);
+}
+
 Test(json, bytes_and_values_are_bounded)
 {
 	struct lc_json_limits limits = {.max_bytes = 20, .max_values = 4};
