@@ -27,7 +27,9 @@ struct trial {
 
 struct check {
 	struct lc_process process;
-	struct lc_timer *deadline;
+	struct lc_timer *deadline, *progress;
+	int64_t started_ns;
+	bool kafka_waits; /* for its answer */
 	struct lc_ws_hub *ws;
 	struct lc_http *http;
 	struct lc_symbols *symbols;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define ANSWER_MS 15000
+#define KAFKA_ANSWER_MS 5000 /* one that lives answers in a fraction of it */
 
 void lc_check_report(
 	struct check *check, const char *what, bool ok, int64_t started_ns, const char *text)
@@ -31,6 +32,7 @@ static void on_topics(void *arg, const struct lc_topics_result *result)
 	int64_t started_ns = lc_clock_mono_ns() - result->elapsed_ms * LC_NS_PER_MS;
 	char text[512];
 	size_t missing = 0;
+	check->kafka_waits = false;
 	if (result->err.code != LC_OK) {
 		snprintf(text, sizeof text, "%s%s", result->err.text,
 			result->err.code == LC_ERR_AUTH
@@ -62,10 +64,12 @@ static void try_kafka(struct check *check)
 		return;
 	}
 	check->waiting++;
+	check->kafka_waits = true;
 	if (lc_topics_run(check->process.loop, lc_process_kafka(&check->process),
-		    lc_process_topics(&check->process), false, ANSWER_MS, on_topics, check,
+		    lc_process_topics(&check->process), false, KAFKA_ANSWER_MS, on_topics, check,
 		    &err) != LC_OK) {
 		check->waiting--;
+		check->kafka_waits = false;
 		lc_check_report(check, "kafka", false, lc_clock_mono_ns(), err.text);
 	}
 }
@@ -95,8 +99,24 @@ void lc_check_settled(struct check *check)
 	check->closing = 2;
 	lc_timer_destroy(check->deadline);
 	check->deadline = NULL;
+	lc_timer_destroy(check->progress);
+	check->progress = NULL;
 	lc_ws_hub_destroy(check->ws, on_part_closed, check);
 	lc_http_destroy(check->http, on_part_closed, check);
+}
+
+/* Who watches a terminal sees what is still out, once a second. */
+static void on_progress(void *arg)
+{
+	const struct check *check = arg;
+	fprintf(stderr, "waiting for an answer of:%s", check->kafka_waits ? " kafka" : "");
+	for (size_t i = 0; i < check->trial_count; i++) {
+		const struct trial *trial = &check->trials[i];
+		if (trial->open && !trial->answered) {
+			fprintf(stderr, " %s", trial->impl->name);
+		}
+	}
+	fprintf(stderr, " (%d s)\n", (int)((lc_clock_mono_ns() - check->started_ns) / LC_NS_PER_S));
 }
 
 static void on_deadline(void *arg)
@@ -113,7 +133,8 @@ int lc_check_connect(struct check *check)
 	rc = rc ? rc : lc_http_create(loop, NULL, &check->http, &err);
 	if (rc == LC_OK &&
 		(lc_symbols_create(16, 1, &check->symbols) != LC_OK ||
-			lc_timer_create(loop, on_deadline, check, &check->deadline) != LC_OK)) {
+			lc_timer_create(loop, on_deadline, check, &check->deadline) != LC_OK ||
+			lc_timer_create(loop, on_progress, check, &check->progress) != LC_OK)) {
 		rc = lc_error_set(&err, LC_ERR_NOMEM, "out of memory");
 	}
 	if (rc != LC_OK) {
@@ -122,7 +143,9 @@ int lc_check_connect(struct check *check)
 	}
 	check->waiting++; /* held until all were started */
 	lc_timer_start(check->deadline, ANSWER_MS, 0);
+	check->started_ns = lc_clock_mono_ns();
 	if (isatty(STDERR_FILENO)) {
+		lc_timer_start(check->progress, 1000, 1000);
 		fprintf(stderr, "trying what the settings name, %d s at most\n", ANSWER_MS / 1000);
 	}
 	try_kafka(check);
