@@ -1,51 +1,20 @@
-#include "manager/bar_flow.h"
+#include "manager/bar_flow_priv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define TURN_MS 250
-#define LOOKED_A_STEP 300 /* symbols; a gap told to the bars costs about 0.2 us */
-
-enum end { GOING_ON, ENDING, ENDED };
-
-struct lc_bar_flow {
-	struct lc_bar_flow_setup setup;
-	struct lc_bars *bars;
-	struct lc_bar_store *store; /* NULL: store.backend is none */
-	struct lc_bar_keeper *keeper;
-	struct lc_timer *turn;
-	struct lc_slice *slice;
-	int64_t *unseen; /* owned; by symbol: nothing was seen since, or 0 */
-	bool *held;      /* owned; by symbol: it makes bars */
-	size_t open;     /* symbols with unseen */
-	size_t cursor;   /* of the look at them in the turn under way */
-	int market;      /* to be advanced next in it */
-	bool running;    /* what was kept is back */
-	enum end end;
-	bool said; /* bars were appended in this step */
-	bool store_down;
-	uint64_t *bars_total[LC_PERIODS], *revisions, *partials; /* counters */
-	uint64_t *no_room, *not_stored;
-	int closing;
-	void (*done)(void *arg);
-	void *done_arg;
-};
 
 /* Tapes may be of different days, and the loop's clock is that of the newest: each market has its
  * own time then; 0 before its tape begins. */
-static int64_t market_ns(const struct lc_bar_flow *flow, enum lc_market market)
+int64_t bar_flow_market_ns(const struct lc_bar_flow *flow, enum lc_market market)
 {
 	if (!flow->setup.tape) {
 		return lc_loop_wall_ns(flow->setup.loop);
 	}
 	int64_t newest_ns = lc_bars_watermark(flow->bars, market);
 	return newest_ns > 0 ? newest_ns : 0;
-}
-
-static int64_t symbol_ns(const struct lc_bar_flow *flow, uint32_t symbol)
-{
-	return market_ns(flow, (enum lc_market)lc_symbols_get(flow->setup.symbols, symbol)->market);
 }
 
 /* --- what the bars say --- */
@@ -86,7 +55,7 @@ static void on_doubt(void *arg, uint32_t symbol, int64_t start_ns)
 
 static const struct lc_bars_host bars_host = {.bar = on_bar, .doubt = on_doubt};
 
-static void wake(struct lc_bar_flow *flow)
+void bar_flow_wake(struct lc_bar_flow *flow)
 {
 	if (flow->said) {
 		flow->said = false;
@@ -110,77 +79,23 @@ static struct lc_bars_options options_of(
 	return options;
 }
 
-/* --- what was not seen --- */
-
-static void tell_gap(struct lc_bar_flow *flow, uint32_t symbol, int64_t at_ns)
-{
-	if (at_ns > flow->unseen[symbol]) {
-		lc_bars_gap(flow->bars, symbol, flow->unseen[symbol], at_ns);
-	}
-}
-
-static void seen_again(struct lc_bar_flow *flow, uint32_t symbol, int64_t at_ns)
-{
-	tell_gap(flow, symbol, at_ns);
-	flow->unseen[symbol] = 0;
-	flow->open--;
-}
-
-static void mark_unseen(struct lc_bar_flow *flow, uint32_t symbol, int64_t since_ns)
-{
-	flow->open += flow->unseen[symbol] == 0;
-	flow->unseen[symbol] = since_ns > 0 ? since_ns : 1;
-}
-
-/* A gap ends when the vendor has the symbol again, or with its first tick. Until then it is told
- * as far as it has come, so that a bar that closes meanwhile is not called complete. */
-static void look_at(struct lc_bar_flow *flow, uint32_t symbol, int64_t at_ns)
-{
-	if (flow->setup.host->watched(flow->setup.arg, symbol)) {
-		seen_again(flow, symbol, at_ns);
-	} else {
-		tell_gap(flow, symbol, at_ns);
-	}
-}
-
-/* Everything from the cursor on, LOOKED_A_STEP at a time; true when there is more. */
-static bool look_at_unseen(struct lc_bar_flow *flow)
-{
-	size_t count = lc_symbols_count(flow->setup.symbols), left = flow->open ? LOOKED_A_STEP : 0;
-	for (; flow->open > 0 && flow->cursor < count; flow->cursor++) {
-		uint32_t symbol = (uint32_t)flow->cursor;
-		if (flow->unseen[symbol] == 0) {
-			continue;
-		}
-		if (left-- == 0) {
-			return true;
-		}
-		if (flow->setup.host->unwanted(flow->setup.arg, symbol)) {
-			lc_bar_flow_leave(flow, symbol); /* it was kept, and nobody wants it */
-		} else {
-			look_at(flow, symbol, symbol_ns(flow, symbol));
-		}
-	}
-	return false;
-}
-
 /* --- turns --- */
 
 static bool on_turn_step(void *arg)
 {
 	struct lc_bar_flow *flow = arg;
 	if (flow->cursor != SIZE_MAX) {
-		if (!look_at_unseen(flow)) {
+		if (!bar_flow_look_at_unseen(flow)) {
 			flow->cursor = SIZE_MAX;
 		}
-		wake(flow);
+		bar_flow_wake(flow);
 		return true;
 	}
 	enum lc_market market = (enum lc_market)flow->market;
-	if (!lc_bars_advance(flow->bars, market, market_ns(flow, market))) {
+	if (!lc_bars_advance(flow->bars, market, bar_flow_market_ns(flow, market))) {
 		flow->market++;
 	}
-	wake(flow);
+	bar_flow_wake(flow);
 	return flow->market < LC_MARKETS;
 }
 
@@ -209,7 +124,7 @@ static void on_restored(void *arg, uint32_t symbol, int64_t saved_ns)
 {
 	struct lc_bar_flow *flow = arg;
 	flow->held[symbol] = true;
-	mark_unseen(flow, symbol, saved_ns);
+	bar_flow_mark_unseen(flow, symbol, saved_ns);
 	flow->setup.host->saved(flow->setup.arg, saved_ns);
 }
 
@@ -340,88 +255,6 @@ void lc_bar_flow_calendar(struct lc_bar_flow *flow)
 	}
 }
 
-/* --- symbols and ticks --- */
-
-enum lc_err lc_bar_flow_follow(struct lc_bar_flow *flow, uint32_t symbol)
-{
-	if (!flow) {
-		return LC_OK;
-	}
-	enum lc_err rc = lc_bars_follow(flow->bars, symbol, symbol_ns(flow, symbol));
-	if (rc == LC_OK) {
-		flow->held[symbol] = true;
-		lc_bar_flow_lost(flow, symbol); /* until its feed has it */
-	}
-	return rc;
-}
-
-void lc_bar_flow_leave(struct lc_bar_flow *flow, uint32_t symbol)
-{
-	if (!flow || !flow->held[symbol]) {
-		return;
-	}
-	lc_bars_unfollow(flow->bars, symbol);
-	lc_bar_keeper_forget(flow->keeper, symbol);
-	flow->held[symbol] = false;
-	flow->open -= flow->unseen[symbol] != 0;
-	flow->unseen[symbol] = 0;
-}
-
-void lc_bar_flow_lost(struct lc_bar_flow *flow, uint32_t symbol)
-{
-	int64_t at_ns = flow ? symbol_ns(flow, symbol) : 0;
-	/* Before a tape begins it is no time at all, and nothing was missed. */
-	if (at_ns > 0 && flow->held[symbol] && flow->unseen[symbol] == 0) {
-		mark_unseen(flow, symbol, at_ns);
-	}
-}
-
-void lc_bar_flow_tick(struct lc_bar_flow *flow, const struct lc_tick *tick)
-{
-	if (!flow || !flow->running) {
-		return;
-	}
-	/* What was received before the gap is still in the queue when it opens. */
-	if (flow->unseen[tick->symbol] != 0 && tick->received_ns > flow->unseen[tick->symbol]) {
-		seen_again(flow, tick->symbol, tick->received_ns);
-	}
-	lc_bars_tick(flow->bars, tick);
-}
-
-void lc_bar_flow_missed(struct lc_bar_flow *flow, uint32_t symbol, int64_t from_ns, int64_t to_ns)
-{
-	if (flow && flow->running && flow->held[symbol]) {
-		lc_bars_gap(flow->bars, symbol, from_ns, to_ns);
-	}
-}
-
-void lc_bar_flow_filled(struct lc_bar_flow *flow, uint32_t symbol, int64_t from_ns, int64_t to_ns)
-{
-	if (!flow || !flow->running || !flow->held[symbol]) {
-		return;
-	}
-	/* That nothing is seen may not have been told yet: it would undo this. */
-	if (flow->unseen[symbol] != 0 && flow->setup.host->watched(flow->setup.arg, symbol)) {
-		seen_again(flow, symbol, to_ns);
-	}
-	lc_bars_filled(flow->bars, symbol, from_ns, to_ns);
-}
-
-void lc_bar_flow_replace(struct lc_bar_flow *flow, const struct lc_bar *minute)
-{
-	if (flow && flow->running && flow->held[minute->symbol]) {
-		lc_bars_replace(flow->bars, minute);
-	}
-}
-
-void lc_bar_flow_reference(struct lc_bar_flow *flow, const struct lc_reference *reference)
-{
-	if (flow && flow->running) {
-		lc_bars_reference(flow->bars, reference);
-		wake(flow);
-	}
-}
-
 /* --- stopping --- */
 
 static void on_part_closed(void *arg)
@@ -440,25 +273,12 @@ static void on_part_closed(void *arg)
 	done(done_arg);
 }
 
-/* A gap that is open is told as far as it goes: after the restart it goes on. */
-static bool tell_gaps(struct lc_bar_flow *flow)
-{
-	size_t count = lc_symbols_count(flow->setup.symbols);
-	for (int n = 0; n < LOOKED_A_STEP && flow->cursor < count; n++) {
-		uint32_t symbol = (uint32_t)flow->cursor++;
-		if (flow->unseen[symbol] != 0) {
-			tell_gap(flow, symbol, symbol_ns(flow, symbol));
-		}
-	}
-	return flow->cursor < count;
-}
-
 static bool on_end_step(void *arg)
 {
 	struct lc_bar_flow *flow = arg;
 	int64_t now_ns = flow->setup.tape ? 0 : lc_loop_wall_ns(flow->setup.loop);
-	bool more = tell_gaps(flow) || lc_bars_flush(flow->bars, now_ns);
-	wake(flow);
+	bool more = bar_flow_tell_gaps(flow) || lc_bars_flush(flow->bars, now_ns);
+	bar_flow_wake(flow);
 	return more;
 }
 
@@ -520,79 +340,4 @@ struct lc_bars *lc_bar_flow_bars(struct lc_bar_flow *flow)
 struct lc_bar_store *lc_bar_flow_store(struct lc_bar_flow *flow)
 {
 	return flow ? flow->store : NULL;
-}
-
-/* --- what it says of itself --- */
-
-static const char *const store_states[] = {
-	[LC_BAR_STORE_OPENING] = "opening", [LC_BAR_STORE_UP] = "up", [LC_BAR_STORE_DOWN] = "down"};
-
-static void store_json(const struct lc_bar_flow *flow, struct lc_buf *out)
-{
-	if (!flow->store) {
-		lc_buf_puts(out, ",\"store\":{\"backend\":\"none\"}");
-		return;
-	}
-	struct lc_bar_store_status status = lc_bar_store_status(flow->store);
-	lc_buf_printf(out,
-		",\"store\":{\"backend\":\"%s\",\"state\":\"%s\",\"server\":", status.backend,
-		store_states[status.state]);
-	lc_buf_json_string(out, status.server, strlen(status.server));
-	lc_buf_puts(out, ",\"reason\":");
-	lc_buf_json_string(out, status.why, strlen(status.why));
-	lc_buf_printf(out,
-		",\"written\":%llu,\"waiting\":%zu,\"spooled\":%llu,\"spool_rows\":%llu,"
-		"\"spool_bytes\":%llu,\"given_up\":%llu,\"refused\":%llu}",
-		(unsigned long long)status.written, status.waiting,
-		(unsigned long long)status.spooled, (unsigned long long)status.spool_rows,
-		(unsigned long long)status.spool_bytes, (unsigned long long)status.given_up,
-		(unsigned long long)status.refused);
-}
-
-void lc_bar_flow_status(const struct lc_bar_flow *flow, struct lc_buf *out)
-{
-	if (!flow) {
-		lc_buf_puts(out, ",\"bars\":{\"enabled\":false}");
-		return;
-	}
-	struct lc_bars_stats stats = lc_bars_stats(flow->bars);
-	struct lc_bar_keeper_status kept = {0};
-	if (flow->keeper) {
-		kept = lc_bar_keeper_status(flow->keeper);
-	}
-	lc_buf_printf(out,
-		",\"bars\":{\"enabled\":true,\"symbols\":%zu,\"unseen\":%zu,\"bars\":%llu,"
-		"\"revisions\":%llu,\"partials\":%llu,\"dropped\":%llu,\"restored\":%llu,"
-		"\"saves\":%llu,\"save_failures\":%llu,\"memory_bytes\":%zu}",
-		stats.symbols, flow->open, (unsigned long long)stats.bars,
-		(unsigned long long)stats.revisions, (unsigned long long)stats.partials,
-		(unsigned long long)*flow->no_room, (unsigned long long)kept.restored,
-		(unsigned long long)kept.saves, (unsigned long long)kept.failures,
-		stats.memory_bytes);
-	store_json(flow, out);
-}
-
-void lc_bar_flow_trouble(const struct lc_bar_flow *flow, char store[256], char state[256])
-{
-	store[0] = state[0] = '\0';
-	if (flow && flow->store) {
-		struct lc_bar_store_status status = lc_bar_store_status(flow->store);
-		snprintf(store, 256, "%s", status.state == LC_BAR_STORE_DOWN ? status.why : "");
-	}
-	if (flow && flow->keeper) {
-		snprintf(state, 256, "%s", lc_bar_keeper_status(flow->keeper).why);
-	}
-}
-
-void lc_bar_flow_gauges(struct lc_bar_flow *flow)
-{
-	if (!flow) {
-		return;
-	}
-	struct lc_metrics *metrics = lc_loop_metrics(flow->setup.loop);
-	struct lc_bars_stats stats = lc_bars_stats(flow->bars);
-	*lc_metrics_gauge(metrics, "livecore_bars_memory_bytes", "",
-		"memory of the open days") = (double)stats.memory_bytes;
-	*lc_metrics_gauge(metrics, "livecore_bars_unseen_symbols", "",
-		"followed symbols whose trades no feed shows us now") = (double)flow->open;
 }

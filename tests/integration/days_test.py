@@ -68,7 +68,8 @@ class Played:
         self.settings = {"state.dir": self.state, "routing.feeders": self.FEEDER, "queue.policy": "block"} | self.topics()
         self.settings |= {"routing.routes": f"{self.SYMBOL}={self.FEEDER},*=none", "bars.partial_ms": "100", "shutdown.timeout": "60s"}
         self.broker = self.kafka.brokers
-        made = livecore.tool("topics", "create", *livecore.words({"kafka.brokers": self.broker} | self.topics()))
+        kept = {"kafka.brokers": self.broker, "kafka.retention": "200000h"}  # the records bear the recording's times
+        made = livecore.tool("topics", "create", *livecore.words(kept | self.topics()))
         self.assertEqual(made.returncode, 0, made.stderr)
         tapes = Path(self.state) / "tapes"
         tapes.mkdir()
