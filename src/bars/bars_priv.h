@@ -274,4 +274,12 @@ struct lc_decimal lc_day_unplaced(const struct day_state *d);
 /* What one kind of tick does. */
 void lc_bars_trade(struct lc_bars *bars, uint32_t index, const struct lc_tick *tick);
 void lc_bars_snapshot(struct lc_bars *bars, uint32_t index, const struct lc_tick *tick);
+/* A trade that is not in its minute but in the day alone; one that is in the minute of this slot. */
+void lc_bars_closing_print(struct lc_bars *bars, struct symbol_bars *s, const struct day_plan *plan,
+	const struct lc_tick *tick);
+void lc_bars_place_trade(struct lc_bars *bars, struct symbol_bars *s, const struct day_plan *plan,
+	const struct lc_tick *tick, int slot, uint8_t effect);
+
+/* --- amend.c --- */
+
 void lc_bars_cancel(struct lc_bars *bars, uint32_t index, const struct lc_tick *tick);
