@@ -270,7 +270,7 @@ def disk_full(play):
 
 @scenario
 def disk_full_kill(play):
-    """kill -9 while the log's disk is full and Kafka away: what was in memory alone is in the restart's gap."""
+    """kill -9 while the log's disk is full and Kafka away: what is in its memory is taken over, the rest is a gap."""
     disk, scene = _small_disk(play, 32, 5000)
     if not disk.mounted:
         return scene

@@ -4,7 +4,7 @@ independent check finds nothing wrong in the end.
 
 usage: soak.py LIVECORE [--hours 1] [--seed N] [--rate 1000] [--out DIR]     (tools/soak builds livecore and runs this)
 
-Memory is the process's anonymous resident memory (RssAnon). Of the samples behind the first tenth, the median of the
+Memory is what the process holds: RssAnon, and RssShmem for its log. Of the samples behind the first tenth, the median of the
 last third may be above that of the first third by 10 % and 4 MB; file descriptors by 4. In less than ten minutes one
 outage of Kafka weighs more than any growth: then memory may be higher by what the settings let it hold (64 MB).
 """
@@ -96,7 +96,7 @@ def growth(samples):
     if fds[1] > fds[0] + FDS_MORE:
         complaints.append("file descriptors grew")
     text = (
-        f"RssAnon {memory[0] / 1024:.1f} -> {memory[1] / 1024:.1f} MB (peak {max(kb for _, kb, _ in samples) / 1024:.1f}), "
+        f"memory {memory[0] / 1024:.1f} -> {memory[1] / 1024:.1f} MB (peak {max(kb for _, kb, _ in samples) / 1024:.1f}), "
         f"file descriptors {fds[0]:.0f} -> {fds[1]:.0f} (peak {max(count for _, _, count in samples)})"
     )
     return complaints, text

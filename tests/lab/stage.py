@@ -22,6 +22,7 @@ import livecore  # noqa: E402
 from proxy import Proxy  # noqa: E402
 
 SAMPLE_S = 0.25
+MEMORY = ("RssAnon", "RssShmem")
 QUIET = "quiet:86400"
 DROPPED = "livecore_feeder_dropped_total"
 
@@ -161,10 +162,10 @@ class Life(livecore.Manager):
         while self.process.poll() is None:
             with contextlib.suppress(OSError, IndexError, StopIteration):
                 status = Path(f"/proc/{self.pid}/status").read_text().splitlines()
-                anon = next(int(line.split()[1]) for line in status if line.startswith("RssAnon"))
+                held = sum(int(line.split()[1]) for line in status if line.startswith(MEMORY))
                 fds = len(os.listdir(f"/proc/{self.pid}/fd"))
-                self.peak_kb = max(self.peak_kb, anon)
-                self.samples.append((time.monotonic(), anon, fds))
+                self.peak_kb = max(self.peak_kb, held)
+                self.samples.append((time.monotonic(), held, fds))
             self.look_at_drops()
             time.sleep(SAMPLE_S)
 
