@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_BODY ((size_t)4 << 20)
+#define MAX_BODY ((size_t)1 << 20) /* ten times the largest known */
 #define URL_LIMIT 8192
 #define SAMPLE_BYTES 512
 #define MAX_URL 4000 /* unless the settings say */

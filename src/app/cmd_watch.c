@@ -60,12 +60,22 @@ static bool wanted(const struct watch *watch, struct lc_text symbol)
 	return false;
 }
 
-/* The message as it is, on one line: a line break in JSON is never inside a text. */
+/* The message as it is, on one line: a line break in JSON is never inside a text. DEL and the
+ * controls that UTF-8 writes as two bytes are, and terminals obey them: they go out escaped, which
+ * is the same text. */
 static void print_json(FILE *out, const struct lc_reader_message *message)
 {
 	for (size_t i = 0; i < message->value_len; i++) {
-		char c = message->value[i];
-		fputc(c == '\n' || c == '\r' ? ' ' : c, out);
+		unsigned char c = (unsigned char)message->value[i];
+		unsigned char next = i + 1 < message->value_len
+					     ? (unsigned char)message->value[i + 1]
+					     : 0;
+		if (c == 0x7f || (c == 0xC2 && next >= 0x80 && next < 0xA0)) {
+			fprintf(out, "\\u%04x", (unsigned)(c == 0x7f ? c : next));
+			i += c != 0x7f;
+		} else {
+			fputc(c == '\n' || c == '\r' ? ' ' : c, out);
+		}
 	}
 	fputc('\n', out);
 }

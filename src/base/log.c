@@ -114,8 +114,8 @@ static bool is_plain(const char *text, size_t len)
 	return len > 0;
 }
 
-/* Letters of other alphabets stay readable; controls (C1 and DEL too, terminals obey them) do not
- * get through. */
+/* Letters of other alphabets stay readable; controls (C1 and DEL too, terminals obey them, and what
+ * turns the direction of writing) do not get through. */
 static void put_quoted(struct lc_buf *line, const char *text, size_t len)
 {
 	lc_buf_putc(line, '"');
@@ -123,9 +123,10 @@ static void put_quoted(struct lc_buf *line, const char *text, size_t len)
 		unsigned char c = (unsigned char)text[i];
 		size_t n = c < 0x80 ? 1 : utf8_length(text + i, len - i);
 		bool c1 = n == 2 && c == 0xC2 && (unsigned char)text[i + 1] < 0xA0;
-		if (n == 0) {
+		bool turns = utf8_turns(text + i, n);
+		if (n == 0 || turns) {
 			lc_buf_puts(line, "\xEF\xBF\xBD");
-			n = 1;
+			n = n ? n : 1;
 		} else if (c == '\n') {
 			lc_buf_puts(line, "\\n");
 		} else if (c < 0x20 || c == 0x7f || c1) {

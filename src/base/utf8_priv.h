@@ -1,6 +1,7 @@
 /* Checks UTF-8, character by character. Pure, any thread; never reads beyond len. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Bytes of the character at text (2-4) when it is a valid one of more than one byte (RFC 3629: no
@@ -25,4 +26,14 @@ static inline size_t utf8_length(const char *text, size_t len)
 		return 0;
 	}
 	return n;
+}
+
+/* Is this one of the marks that turn the direction of what is shown behind it (U+202A-202E,
+ * U+2066-2069)? n is its length. */
+static inline bool utf8_turns(const char *text, size_t n)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	return n == 3 && p[0] == 0xE2 &&
+	       ((p[1] == 0x80 && p[2] >= 0xAA && p[2] <= 0xAE) ||
+		       (p[1] == 0x81 && p[2] >= 0xA6 && p[2] <= 0xA9));
 }

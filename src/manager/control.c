@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CODES_MAX 20000 /* of a bar_snapshot: sorting out more holds the loop */
 #define REMEMBERED 1024 /* answers kept, so that a command seen again gets its first answer */
 
 /* What was answered to one request. */
@@ -124,6 +125,12 @@ static enum lc_err bar_snapshot(
 	if (rc != LC_OK && rc != LC_ERR_NOT_FOUND) {
 		return lc_error_set(err, LC_ERR_INVALID,
 			"params.codes is no list of symbols, such as [\"600000.SH\"]");
+	}
+	if (count > CODES_MAX) {
+		return lc_error_set(err, LC_ERR_TOO_LARGE,
+			"params.codes names %zu symbols, at most %d are taken: send several "
+			"commands",
+			count, CODES_MAX);
 	}
 	rc = control->setup.actions->bar_snapshot(
 		control->setup.owner, count > 0 ? codes : NULL, count, err);

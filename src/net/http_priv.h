@@ -45,7 +45,9 @@ struct lc_http_request {
 	struct lc_buf body;
 	size_t header_bytes;
 	int64_t started_ns, received_wall_ns;
-	enum lc_err own_err; /* why we broke it off, or LC_OK */
+	uint64_t stamp_turn;    /* of the loop, when the clock was read last */
+	size_t unstamped_bytes; /* since then */
+	enum lc_err own_err;    /* why we broke it off, or LC_OK */
 	struct lc_http_answer answer;
 	char curl_text[CURL_ERROR_SIZE];
 };

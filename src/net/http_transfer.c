@@ -3,8 +3,22 @@
 #include <string.h>
 #include <strings.h>
 
-static void touch(struct lc_http_request *request)
+/* curl reads a socket up to a hundred times in a call as long as something comes: with its 16 KB a
+ * server that sends chunks of one byte held the loop for 60 ms. */
+#define READ_BYTES 1024L
+#define STAMP_BYTES 16384
+
+/* Reads the clock for what has come: once a turn, and again for each 16 KB. */
+static void touch(struct lc_http_request *request, size_t len)
 {
+	uint64_t turn = lc_loop_watch(request->http->loop).turns;
+	request->unstamped_bytes += len;
+	if (turn == request->stamp_turn && request->received_wall_ns != 0 &&
+		request->unstamped_bytes < STAMP_BYTES) {
+		return;
+	}
+	request->stamp_turn = turn;
+	request->unstamped_bytes = 0;
 	request->received_wall_ns = lc_loop_wall_ns(request->http->loop);
 	if (request->idle && !request->paused) {
 		lc_timer_start(request->idle, request->idle_timeout_ms, 0);
@@ -90,7 +104,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
 		request->own_err = LC_ERR_TOO_LARGE;
 		return 0;
 	}
-	touch(request);
+	touch(request, len);
 	if (request->headers_done) {
 		return len; /* a trailer */
 	}
@@ -116,7 +130,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
 		request->curl_paused = true;
 		return CURL_WRITEFUNC_PAUSE;
 	}
-	touch(request);
+	touch(request, len);
 	if (request->stream) {
 		request->handler.on_data(
 			request->arg, request, data, len, request->received_wall_ns);
@@ -171,7 +185,9 @@ static enum lc_err error_of(const struct lc_http_request *request, CURLcode resu
 	case CURLE_PARTIAL_FILE:
 		return LC_ERR_CLOSED;
 	case CURLE_OUT_OF_MEMORY:
-		return LC_ERR_NOMEM;
+		/* What curl says of a header line over its own limit as well. */
+		return request->header_bytes && !request->headers_done ? LC_ERR_TOO_LARGE
+								       : LC_ERR_NOMEM;
 	case CURLE_SSL_CONNECT_ERROR:
 		return cut_in_handshake(request) ? LC_ERR_END : LC_ERR_PROTOCOL;
 	case CURLE_PEER_FAILED_VERIFICATION:
@@ -281,6 +297,7 @@ enum lc_err lc_http_transfer_setup(
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->curl_text);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, request->http->user_agent);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, READ_BYTES);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -305,7 +322,7 @@ enum lc_err lc_http_transfer_setup(
 
 static void say_too_large(struct lc_http_request *request)
 {
-	bool headers = request->header_bytes > HTTP_MAX_HEADER_BYTES;
+	bool headers = !request->headers_done || request->header_bytes > HTTP_MAX_HEADER_BYTES;
 	lc_error_set(&request->answer.err, LC_ERR_TOO_LARGE,
 		"the answer's %s longer than the %zu bytes that are read",
 		headers ? "headers are" : "body is",
@@ -323,6 +340,11 @@ void lc_http_transfer_finish(struct lc_http_request *request, CURLcode result)
 		say_too_large(request);
 	} else if (request->own_err != LC_OK || result == CURLE_OK) {
 		lc_error_set(&answer->err, code, "%s", lc_err_text(code));
+	} else if (result == CURLE_PEER_FAILED_VERIFICATION) {
+		lc_error_set(&answer->err, code,
+			"%s: is the host right? An authority of your own is added to the "
+			"system's (update-ca-certificates)",
+			request->curl_text[0] ? request->curl_text : curl_easy_strerror(result));
 	} else {
 		lc_error_set(&answer->err, code, "%s",
 			request->curl_text[0] ? request->curl_text : curl_easy_strerror(result));

@@ -104,7 +104,9 @@ static void on_connection_error(struct lc_ws *ws, const char *in, size_t len)
 			ws->url.host, ws->url.port);
 	} else if (ws->url.tls && is_about_tls(text)) {
 		lc_ws_dial_failed(ws, LC_ERR_PROTOCOL,
-			"TLS failed (wrong name, unknown authority, or no common version)");
+			"TLS failed: wrong name, unknown authority, expired, or no common version "
+			"(openssl s_client -connect HOST:PORT tells which; ca_file names an "
+			"authority of your own)");
 	} else {
 		lc_ws_dial_failed(ws, LC_ERR_REFUSED,
 			vague ? "the connection was refused, or ended before it began" : text);

@@ -100,6 +100,7 @@ Test(log, values_cannot_forge_a_line)
 			"\"a\\n2026-01-09T01:30:00.123456Z ERROR forged\""},
 		{"a\rb\x1b[31m\x7f", "\"a\\u000db\\u001b[31m\\u007f\""},
 		{"\xC2\x9b", "\"\\u009b\""},
+		{"a\xE2\x80\xAEz", "\"a\xEF\xBF\xBDz\""}, /* it would be shown backwards */
 		{"say \"hi\" \\", "\"say \\\"hi\\\" \\\\\""},
 		{"", "\"\""},
 		{"-", "\"-\""},

@@ -314,7 +314,7 @@ Test(ws_client, refused_upgrades_say_why)
 		{"garbage\r\n\r\n", LC_ERR_CLOSED, 0, -1},
 		{"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 		 "Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n",
-			LC_ERR_CLOSED, 0, -1},
+			LC_ERR_PROTOCOL, 0, -1},
 	};
 	struct test t;
 	open_test(&t, refuse);
