@@ -42,7 +42,7 @@ struct lc_ws_header {
  *   LC_ERR_LIMIT     the upgrade was answered 429 or 503
  *   LC_ERR_REFUSED   TCP was refused, or the upgrade was answered with any other status
  *   LC_ERR_TOO_LARGE a message longer than max_message_bytes
- *   LC_ERR_PROTOCOL  TLS could not be agreed on or verified
+ *   LC_ERR_PROTOCOL  TLS could not be agreed on or verified, or the upgrade was answered wrongly
  *   LC_ERR_CLOSED    the connection was lost without a closing handshake, or broke the protocol
  *   LC_ERR_CANCELLED lc_ws_abort(), or the hub is being destroyed
  *   LC_ERR_NOMEM
