@@ -50,7 +50,7 @@ static bool stage(struct rig *rig, const char *name)
 	return false;
 }
 
-Test(watch, a_mute_feed_goes_through_the_stages_and_comes_back, .timeout = 120)
+Test(watch, a_mute_feed_goes_through_the_stages_and_comes_back)
 {
 	struct rig rig;
 	uint32_t symbols[3];
@@ -83,7 +83,7 @@ Test(watch, a_mute_feed_goes_through_the_stages_and_comes_back, .timeout = 120)
 	rig_close(&rig);
 }
 
-Test(watch, switched_off_it_does_nothing, .timeout = 60)
+Test(watch, switched_off_it_does_nothing)
 {
 	struct rig rig;
 	uint32_t symbols[3];
@@ -96,7 +96,7 @@ Test(watch, switched_off_it_does_nothing, .timeout = 60)
 	rig_close(&rig);
 }
 
-Test(watch, a_silent_connection_is_dead_when_a_probe_is_not_answered, .timeout = 60)
+Test(watch, a_silent_connection_is_dead_when_a_probe_is_not_answered)
 {
 	struct rig rig;
 	uint32_t symbols[3];
@@ -111,7 +111,7 @@ Test(watch, a_silent_connection_is_dead_when_a_probe_is_not_answered, .timeout =
 	rig_close(&rig);
 }
 
-Test(watch, a_tick_ends_it_and_history_does_not, .timeout = 60)
+Test(watch, a_tick_ends_it_and_history_does_not)
 {
 	struct rig rig;
 	uint32_t symbols[3];
