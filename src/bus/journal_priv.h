@@ -10,7 +10,6 @@
 
 #define JOURNAL_NO_SLOT UINT32_MAX
 #define JOURNAL_NEVER UINT64_MAX /* an id that is never reached */
-#define JOURNAL_SPARES 2         /* buffers kept, so that a steady flow makes none */
 #define ROUND_STEPS 24
 #define JOURNAL_RETRY_MS 500 /* after the disk refused */
 
@@ -32,7 +31,7 @@ struct segment {
 	bool released;    /* out of the log: gone when its last user is */
 	bool marks_dirty; /* marks that are not on disk */
 	bool unsynced;
-	char *data; /* owned; NULL: on disk only */
+	char *data;                         /* owned; NULL: on disk only */
 	struct journal_shared_head *shared; /* of data, while the next process must find it there */
 	uint64_t reported[LC_JOURNAL_MARK_WORDS];
 };
@@ -179,5 +178,5 @@ bool journal_can_evict(const struct lc_journal *journal);
 void journal_give_up(struct journal_store *store);
 void journal_tell_losses(struct journal_store *store);
 
-/* journal_recover.c: all that an earlier process left is taken over, or said */
+/* journal_recover_memory.c: all that an earlier process left is taken over, or said */
 void journal_adopt_memory(struct journal_store *store);

@@ -17,7 +17,6 @@
 #define PATH_BYTES 1024
 #define TOKEN_BYTES 17
 #define NAME_BYTES 24
-#define SPARES 2         /* buffers whose space is kept, so that a steady flow asks for none */
 #define COUNT_MAX 100000 /* buffers: more are none of ours */
 #define PAGE ((size_t)LC_JOURNAL_PAGE)
 
@@ -224,7 +223,7 @@ bool journal_shared_give(struct journal_shared *shared, char *data)
 	}
 	size_t index = (size_t)(data - shared->map) / shared->buffer_bytes;
 	journal_shared_forget(head_of(data));
-	bool keep = shared->spares < SPARES;
+	bool keep = shared->spares < JOURNAL_SPARES;
 	keep = keep || fallocate(shared->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 			       (off_t)offset_of(shared, index), (off_t)shared->buffer_bytes) != 0;
 	shared->spares += keep;

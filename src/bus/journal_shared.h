@@ -9,6 +9,8 @@
 
 #include <stdatomic.h>
 
+#define JOURNAL_SPARES 2 /* buffers whose space is kept, so that a steady flow asks for none */
+
 struct journal_shared;
 
 /* Before a buffer's data. A reader believes `used` bytes: it is stored after they are. */
