@@ -127,6 +127,34 @@ class Live(livecore.Case):
         answer = self.snapshot("after", None)
         self.assertEqual((answer["ok"], answer["result"]["published"]), (True, 3))
 
+    def test_a_killed_process_loses_no_volume(self):
+        """kill -9 twice: the day is the vendor's own, and what no minute has is said to be so."""
+        self.start()
+        self.follow("p", self.SYMBOLS)
+        for _ in range(2):
+            prices, bars = self.read("market_data"), self.read("bars")
+            self.open_bar(bars, "1d", after=0)
+            livecore.wait_for(lambda: self.live.status()["bars"]["saves"] > 0, lambda: self.live.status()["bars"])
+            prices.wait(lambda r: r.key == "00700.HK", "prices", count=20, after=len(prices.records))
+            self.live.process.kill()
+            self.live.wait()
+            self.start()
+            self.assertGreater(self.live.status()["bars"]["restored"], 0)
+            bars = self.read("bars")
+        count = len(prices.records)
+        prices.wait(lambda r: r.key == "00700.HK", "prices of the third life", count=20, after=count)
+        self.assertEqual(self.live.stop(), 0)
+        told = {(r.key, r.value["volume"]) for r in livecore.read_all(self.broker, self.name("market_data"))}
+        said = newest(livecore.read_all(self.broker, self.name("bars")), final=False)
+        for symbol in self.SYMBOLS:
+            days = [bar for (s, period, _), bar in said.items() if (s, period) == (symbol, "1d")]
+            minutes = [bar for (s, period, _), bar in said.items() if (s, period) == (symbol, "1m")]
+            self.assertEqual(len(days), 1)
+            day = days[0]
+            self.assertIn((symbol, day["volume"]), told, "the vendor's own; open bars are said every 200 ms")
+            self.assertGreater(day["gap_volume"], 0, "something was traded meanwhile")
+            self.assertEqual(sum(bar["volume"] for bar in minutes) + day["gap_volume"], day["volume"])
+
     def snapshot(self, id, codes):
         events = self.read("events")
         livecore.wait_for(lambda: self.live.ready()[1]["checks"]["control"]["ok"], "commands are heard")
