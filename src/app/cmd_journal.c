@@ -11,9 +11,12 @@
 static const struct lc_usage usage = {"journal", "DIR",
 	"Shows the log on disk in DIR (the folder journal in state.dir, when journal.dir is not "
 	"set): its files, its records by\n"
-	"topic, and which of them Kafka has not acknowledged. It changes nothing, and may be used "
-	"while livecore runs. Exit code\n"
-	"1 when something in it is damaged."};
+	"topic, which of them Kafka has not acknowledged, and how many stand in its memory and in "
+	"no "
+	"file yet. It changes nothing,\n"
+	"and may be used while livecore runs, by the same user. Exit code 1 when something in it "
+	"is "
+	"damaged."};
 
 static const char *time_of(int64_t ns, char out[LC_TIME_TEXT_MAX + 1])
 {
@@ -72,6 +75,21 @@ static void print_totals(const struct lc_journal_view *view)
 	}
 }
 
+static void print_memory(const struct lc_journal_view *view)
+{
+	const char *problem = lc_journal_view_memory_problem(view);
+	if (view->memory.state == LC_ERR_NOT_FOUND) {
+		puts("in memory alone: nothing, there is no file for it");
+	} else if (view->memory.state == LC_OK) {
+		printf("in memory alone: %llu records, %llu bytes\n",
+			(unsigned long long)view->memory.records,
+			(unsigned long long)view->memory.bytes);
+	}
+	if (problem) {
+		puts(problem);
+	}
+}
+
 static void file_json(const struct lc_journal_view *view, const struct lc_journal_file_view *file,
 	struct lc_buf *out)
 {
@@ -90,14 +108,24 @@ static void file_json(const struct lc_journal_view *view, const struct lc_journa
 	lc_buf_putc(out, '}');
 }
 
+static void memory_json(const struct lc_journal_view *view, struct lc_buf *out)
+{
+	const char *state = view->memory.state == LC_OK              ? "in_use"
+			    : view->memory.state == LC_ERR_NOT_FOUND ? "none"
+								     : "damaged";
+	lc_buf_printf(out, "\"memory\":{\"state\":\"%s\",\"records\":%llu,\"bytes\":%llu},", state,
+		(unsigned long long)view->memory.records, (unsigned long long)view->memory.bytes);
+}
+
 static bool print_json(const struct lc_journal_view *view)
 {
 	struct lc_buf out;
-	bool damaged = false;
+	bool damaged = lc_journal_view_memory_problem(view) != NULL;
 	lc_buf_init(&out, 64 << 20);
 	lc_buf_printf(&out, "{\"records\":%llu,\"unmarked\":%llu,\"clean\":%s,\"held_by\":\"%s\",",
 		(unsigned long long)view->records, (unsigned long long)view->unmarked,
 		view->clean ? "true" : "false", view->holder);
+	memory_json(view, &out);
 	lc_buf_puts(&out, "\"topics\":{");
 	for (int topic = 0; topic < LC_TOPICS_OUT; topic++) {
 		lc_buf_printf(&out, "%s\"%s\":{\"records\":%llu,\"unmarked\":%llu}",
@@ -127,6 +155,8 @@ static bool show(const struct lc_journal_view *view, bool verify)
 		problems += lc_journal_view_problem(view, &view->files[i]) != NULL;
 	}
 	print_totals(view);
+	print_memory(view);
+	problems += lc_journal_view_memory_problem(view) != NULL;
 	if (verify || problems > 0) {
 		printf("%s\n", problems > 0 ? "damaged" : "sound");
 	}
@@ -136,9 +166,12 @@ static bool show(const struct lc_journal_view *view, bool verify)
 int lc_command_journal(int argc, char **argv)
 {
 	bool verify = false, json = false;
+	const char *memory_dir = "/dev/shm";
 	const struct lc_option options[] = {
 		{"verify", LC_OPTION_FLAG, &verify, NULL, "print only what is damaged, and totals"},
 		{"json", LC_OPTION_FLAG, &json, NULL, "one JSON object"},
+		{"memory-dir", LC_OPTION_TEXT, &memory_dir, "DIR",
+			"the setting journal.memory_dir, when it is not /dev/shm"},
 		{0},
 	};
 	int rc = lc_args_parse(&usage, options, &argc, argv);
@@ -150,7 +183,7 @@ int lc_command_journal(int argc, char **argv)
 	}
 	struct lc_journal_view view;
 	struct lc_error err;
-	if (lc_journal_view_read(argv[1], &view, &err) != LC_OK) {
+	if (lc_journal_view_read(argv[1], memory_dir, &view, &err) != LC_OK) {
 		fprintf(stderr, "livecore: %s\n", err.text);
 		lc_journal_view_finish(&view);
 		return LC_EXIT_FAILED;

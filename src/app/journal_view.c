@@ -153,8 +153,20 @@ static int by_id(const void *a, const void *b)
 		       : strcmp(x->name, y->name);
 }
 
+static enum lc_err read_memory(
+	const char *dir, const char *memory_dir, struct lc_journal_view *view)
+{
+	uint64_t next_id = 0;
+	for (size_t i = 0; i < view->count; i++) {
+		const struct lc_journal_file_view *file = &view->files[i];
+		uint64_t behind = file->state == LC_OK ? file->first_id + file->records : 0;
+		next_id = behind > next_id ? behind : next_id;
+	}
+	return lc_journal_memory_read(memory_dir, dir, next_id, &view->memory);
+}
+
 enum lc_err lc_journal_view_read(
-	const char *dir, struct lc_journal_view *view, struct lc_error *err)
+	const char *dir, const char *memory_dir, struct lc_journal_view *view, struct lc_error *err)
 {
 	*view = (struct lc_journal_view){0};
 	DIR *folder = opendir(dir);
@@ -180,7 +192,8 @@ enum lc_err lc_journal_view_read(
 	if (view->count > 0) {
 		qsort(view->files, view->count, sizeof *view->files, by_id);
 	}
-	return LC_OK;
+	rc = read_memory(dir, memory_dir, view);
+	return rc ? lc_error_set(err, rc, "out of memory") : LC_OK;
 }
 
 void lc_journal_view_finish(struct lc_journal_view *view)
@@ -203,5 +216,15 @@ const char *lc_journal_view_problem(
 	}
 	return file->marks_damaged && !written_now
 		       ? "its marks are damaged: what was reported will be sent once more"
+		       : NULL;
+}
+
+const char *lc_journal_view_memory_problem(const struct lc_journal_view *view)
+{
+	if (view->memory.state == LC_ERR_INVALID) {
+		return "its memory is damaged, or another user's";
+	}
+	return view->memory.torn > 0 && view->holder[0] == '\0'
+		       ? "its memory ends in half a record: that is not read"
 		       : NULL;
 }

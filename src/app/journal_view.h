@@ -3,6 +3,7 @@
 #pragma once
 
 #include "livecore/journal_file.h"
+#include "livecore/journal_memory.h"
 
 struct lc_journal_file_view {
 	char name[LC_JOURNAL_NAME_BYTES];
@@ -22,13 +23,16 @@ struct lc_journal_view {
 	uint64_t records, unmarked;
 	uint64_t topics[LC_TOPICS_OUT], unmarked_topics[LC_TOPICS_OUT];
 	int64_t first_ns, last_ns;
+	struct lc_journal_memory memory; /* what is in no file */
 };
 
 /* LC_ERR_IO (err says why), LC_ERR_NOMEM. */
-enum lc_err lc_journal_view_read(
-	const char *dir, struct lc_journal_view *view, struct lc_error *err);
+enum lc_err lc_journal_view_read(const char *dir, const char *memory_dir,
+	struct lc_journal_view *view, struct lc_error *err);
 void lc_journal_view_finish(struct lc_journal_view *view);
 /* What is wrong with a file, or NULL. While a process writes, its last record may be half there. */
 const char *lc_journal_view_problem(
 	const struct lc_journal_view *view, const struct lc_journal_file_view *file);
+/* The same of its memory. */
+const char *lc_journal_view_memory_problem(const struct lc_journal_view *view);
 const char *lc_journal_view_topic(int topic);

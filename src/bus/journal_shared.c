@@ -374,6 +374,12 @@ bool journal_shared_next(struct journal_shared_reader *reader, struct journal_sh
 	return true;
 }
 
+bool journal_shared_stands(const struct journal_shared_found *found)
+{
+	const struct journal_shared_head *head = (const void *)(found->data - PAGE);
+	return head->first_id == found->first_id;
+}
+
 const char *journal_shared_source(const struct journal_shared_reader *reader, uint8_t source)
 {
 	const struct control *control = control_of(reader);

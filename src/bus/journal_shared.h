@@ -58,6 +58,8 @@ enum lc_err journal_shared_open(
 size_t journal_shared_segments(const struct journal_shared_reader *reader, uint32_t data_bytes);
 /* In ascending order; false at the end. */
 bool journal_shared_next(struct journal_shared_reader *reader, struct journal_shared_found *out);
+/* Is it still what stands there, while its process goes on? */
+bool journal_shared_stands(const struct journal_shared_found *found);
 /* NULL: none. */
 const char *journal_shared_source(const struct journal_shared_reader *reader, uint8_t source);
 void journal_shared_close(struct journal_shared_reader *reader);

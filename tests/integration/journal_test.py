@@ -48,8 +48,8 @@ class Journal(livecore.Case):
     def journal(self, *options):
         return livecore.tool("journal", str(self.dir), *options)
 
-    def shown(self):
-        done = self.journal("--json")
+    def shown(self, *options):
+        done = self.journal("--json", *options)
         return json.loads(done.stdout)
 
     def all_arrive(self, live):
@@ -214,9 +214,15 @@ class Journal(livecore.Case):
         self.addCleanup(self.kafka.restart)
         self.wait_published(live, 1500)
         self.assertEqual(self.journal("--verify").returncode, 0, "beside the process that has it")
-        self.accepted(live)
+        accepted = self.accepted(live)
+        self.assertEqual(self.shown()["memory"]["state"], "in_use")
         self.kill(live)
         self.assertEqual(self.journal("--verify").returncode, 0)
+        shown = self.shown()
+        waiting = shown["topics"]["market_data"]["records"] + shown["memory"]["records"]
+        self.assertGreaterEqual(waiting, accepted, "on disk, or in the memory that outlived it")
+        self.assertIn(f"in memory alone: {shown['memory']['records']} records", self.journal().stdout)
+        self.assertEqual(self.shown("--memory-dir", self.state)["memory"], {"state": "none", "records": 0, "bytes": 0})
         self.assertIn("its process did not end in order", self.journal().stdout)
         name = next(file["file"] for file in self.shown()["files"] if file["records"])
         before = self.shown()["records"]

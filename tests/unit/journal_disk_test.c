@@ -1,5 +1,6 @@
 /* The log on disk: what a process appended and reported, the next one finds. */
 #include "livecore/journal_file.h"
+#include "livecore/journal_memory.h"
 #include "livecore/loop.h"
 
 #include <criterion/criterion.h>
@@ -673,6 +674,51 @@ static size_t count_memory(const struct scene *scene)
 	}
 	closedir(dir);
 	return count;
+}
+
+static struct lc_journal_memory memory_of(const struct scene *scene, uint64_t first_id)
+{
+	struct lc_journal_memory memory;
+	cr_assert_eq(lc_journal_memory_read(scene->memory, scene->dir, first_id, &memory), LC_OK);
+	return memory;
+}
+
+Test(journal_disk, its_memory_can_be_looked_at)
+{
+	struct scene scene;
+	setup_shared(&scene);
+	struct lc_record record;
+	char *value;
+	for (uint64_t i = 1; i <= 3; i++) {
+		append_surely(&scene, i, 1000);
+	}
+	const struct lc_record begun = {.key = "S", .key_len = 1};
+	cr_assert_eq(lc_journal_reserve(scene.journal, &begun, 100, &value), LC_OK);
+	struct lc_journal_memory memory = memory_of(&scene, 0);
+	cr_assert_eq(memory.state, LC_OK, "beside the process that writes it");
+	cr_assert_eq(memory.records, 3, "what is begun is not there");
+	cr_assert_geq(memory.bytes, 3000);
+	cr_assert_eq(memory.torn, 0);
+	cr_assert_eq(memory_of(&scene, 3).records, 1, "the others are in files");
+	lc_journal_commit(scene.journal, 0);
+	crash(&scene);
+	cr_assert_eq(memory_of(&scene, 0).records, 3, "taken over");
+	for (uint64_t i = 1; i <= 3; i++) {
+		cr_assert_eq(read_next(&scene, &record), LC_OK);
+		lc_journal_report(scene.journal, record.id);
+	}
+	end_well(&scene);
+	cr_assert_eq(memory_of(&scene, 0).state, LC_ERR_NOT_FOUND);
+	open_journal(&scene);
+	append_surely(&scene, 4, 1000);
+	lc_journal_destroy(scene.journal);
+	char command[200];
+	snprintf(command, sizeof command, "for f in %s/*; do echo no >$f; truncate -s 1M $f; done",
+		scene.memory);
+	cr_assert_eq(system(command), 0);
+	cr_assert_eq(memory_of(&scene, 0).state, LC_ERR_INVALID);
+	open_journal(&scene);
+	finish(&scene);
 }
 
 Test(journal_disk, an_orderly_end_leaves_no_memory)
