@@ -238,7 +238,8 @@ struct lc_bars {
 	struct lc_bars_stats measured; /* rows and memory, as far as the look has come */
 	size_t measure_cursor;
 	struct flush flush;
-	size_t work; /* rows that were added up, in all: the measure of a slice */
+	size_t work;      /* rows that were added up, in all: the measure of a slice */
+	int64_t saved_ns; /* of what was given back; 0: nothing was */
 };
 
 static inline struct symbol_bars *lc_bars_at(const struct lc_bars *bars, size_t symbol)

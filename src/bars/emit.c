@@ -1,5 +1,8 @@
 #include "bars_priv.h"
 
+/* Open days are saved every 5 s. */
+#define UNSAVED_MAX_NS (10 * SECOND_NS)
+
 static const struct lc_decimal zero;
 
 /* 100 x (close - before) / before, rounded half to even to four decimals. */
@@ -265,6 +268,15 @@ static size_t say(struct lc_bars *bars, uint32_t index, struct lc_bar *bar, enum
 	return 1;
 }
 
+/* A process that was killed may have said a bar that ended behind its last save: what is said of it
+ * now is another revision, or Kafka and the store would keep different ones. */
+static bool may_be_said(const struct lc_bars *bars, int64_t end_ns)
+{
+	int64_t grace_ns = bars->options.grace_ns;
+	return bars->saved_ns != 0 && end_ns + grace_ns > bars->saved_ns &&
+	       end_ns <= bars->saved_ns + UNSAVED_MAX_NS;
+}
+
 static size_t say_minute(struct lc_bars *bars, uint32_t index, const struct day_plan *plan, int at)
 {
 	struct symbol_bars *s = lc_bars_at(bars, index);
@@ -287,6 +299,7 @@ static size_t say_minute(struct lc_bars *bars, uint32_t index, const struct day_
 		bar.start_ns = lc_day_slot_start(plan, row->slot);
 		bar.end_ns = bar.start_ns + MINUTE_NS;
 	}
+	said = said || may_be_said(bars, bar.end_ns);
 	row->revision = (uint16_t)(row->revision + said);
 	row->flags |= ROW_SAID;
 	return say(bars, index, &bar, LC_PERIOD_1M, row->revision);
@@ -321,6 +334,7 @@ static size_t say_long(struct lc_bars *bars, uint32_t index, const struct day_pl
 	if (!lc_bar_build(s, plan, span->first, span->last, &bar)) {
 		return 0;
 	}
+	said = said == 0 && may_be_said(bars, bar.end_ns) ? 1 : said;
 	*meta = (uint16_t)(said < META_COUNT ? said + 1 : said);
 	s->meta_unsaved = true;
 	return say(bars, index, &bar, period, said);
@@ -353,7 +367,7 @@ static size_t say_day(struct lc_bars *bars, uint32_t index, const struct day_pla
 		return 0;
 	}
 	bar.final = true;
-	s->d.day_revision += s->d.day_said;
+	s->d.day_revision += s->d.day_said || may_be_said(bars, bar.end_ns);
 	s->d.day_said = true;
 	return say(bars, index, &bar, LC_PERIOD_1D, s->d.day_revision);
 }

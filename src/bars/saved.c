@@ -328,3 +328,8 @@ enum lc_err lc_bars_restore(
 	return key == KEY_META ? restore_meta(s, &piece, data, len)
 			       : restore_row(s, key, data, len);
 }
+
+void lc_bars_saved_at(struct lc_bars *bars, int64_t saved_ns)
+{
+	bars->saved_ns = saved_ns;
+}

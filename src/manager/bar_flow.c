@@ -125,6 +125,7 @@ static void on_restored(void *arg, uint32_t symbol, int64_t saved_ns)
 	struct lc_bar_flow *flow = arg;
 	flow->held[symbol] = true;
 	bar_flow_mark_unseen(flow, symbol, saved_ns);
+	lc_bars_saved_at(flow->bars, saved_ns);
 	flow->setup.host->saved(flow->setup.arg, saved_ns);
 }
 

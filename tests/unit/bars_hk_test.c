@@ -89,6 +89,36 @@ Test(bars_hk, an_open_survives_a_restart)
 	fixture_close(&f);
 }
 
+/* Killed a second after a minute had been said, three after the save: Kafka has it as revision 0. */
+Test(bars_hk, what_a_killed_process_may_have_said_is_a_revision)
+{
+	struct bars_fixture f;
+	fixture_open(&f, "00700.HK", ONLY_1M_1D | 1 << LC_PERIOD_5M, false);
+	follow(&f, "2026-03-04 09:20:00");
+	snapshot(&f, "2026-03-04 09:34:55", "478", "100", "47800", "478", "478", "478");
+	struct lc_bars *again;
+	open_bars(&f, &again, ONLY_1M_1D | 1 << LC_PERIOD_5M, 0, false);
+	lc_bars_save(f.bars, f.symbol, true, give_back, again);
+	lc_bars_saved_at(again, at(&f, "2026-03-04 09:35:00.5"));
+	snapshot(&f, "2026-03-04 09:34:59", "478", "200", "95600", "478", "478", "478");
+	advance(&f, "2026-03-04 09:35:03");
+	EXPECT(&f, "1m 09:34 478 478 478 478 200 95600 2\n5m 09:30 478 478 478 478 200 95600 2\n");
+	lc_bars_destroy(f.bars);
+	f.bars = again;
+	f.n_said = 0;
+	lc_bars_gap(
+		f.bars, f.symbol, at(&f, "2026-03-04 09:35:00.5"), at(&f, "2026-03-04 09:35:10"));
+	advance(&f, "2026-03-04 09:35:10");
+	EXPECT(&f, "1m 09:34 478 478 478 478 100 47800 1 r1\n5m 09:30 478 478 478 478 100 47800 1 "
+		   "r1\n");
+	/* The next minutes are nobody's but ours. */
+	snapshot(&f, "2026-03-04 09:36:01", "478", "300", "143400", "478", "478", "478");
+	snapshot(&f, "2026-03-04 09:36:02", "478", "400", "191200", "478", "478", "478");
+	advance(&f, "2026-03-04 09:37:03");
+	cr_assert_eq(f.said[f.n_said - 1].revision, 0);
+	fixture_close(&f);
+}
+
 /* 150 minutes in the morning: the third hour is half an hour, and the afternoon begins anew. */
 Test(bars_hk, the_last_of_a_segment_may_be_short)
 {
