@@ -18,9 +18,9 @@ struct uv_loop_s;
 /* log and metrics are borrowed and outlive the loop. */
 enum lc_err lc_loop_create(struct lc_log *log, struct lc_metrics *metrics, struct lc_loop **out);
 /* Call after lc_loop_run() returned: runs what close callbacks are left, asserts that no handle is
- * leaked. It waits up to 2 s for threads of the pool; a look-up that takes longer keeps the loop's
- * memory. */
-void lc_loop_destroy(struct lc_loop *loop);
+ * leaked. It waits up to 1 s for threads of the pool; false: one is still busy (a name look-up), it
+ * keeps the loop's memory, and an ordinary exit() would wait for it. */
+bool lc_loop_destroy(struct lc_loop *loop);
 
 /* Runs until lc_loop_stop(). */
 void lc_loop_run(struct lc_loop *loop);

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -70,10 +71,18 @@ int lc_process_start(struct lc_process *process)
 	return -1;
 }
 
+/* libuv's own end joins its threads, and a resolver that does not answer holds one for minutes. */
+static void on_process_exit(int status, void *arg)
+{
+	(void)arg;
+	fflush(NULL);
+	_exit(status);
+}
+
 void lc_process_finish(struct lc_process *process)
 {
-	if (process->loop) {
-		lc_loop_destroy(process->loop);
+	if (process->loop && !lc_loop_destroy(process->loop)) {
+		on_exit(on_process_exit, NULL);
 	}
 	lc_metrics_destroy(process->metrics);
 	lc_log_destroy(process->log);

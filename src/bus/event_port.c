@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#define LEAVE_MS 3000 /* a client that does not end by then is left to itself */
 #define IDLE_MS 1000
 
 struct event_port {
@@ -26,6 +27,8 @@ struct take_down {
 	struct event_port *port;
 	void (*done)(void *arg);
 	void *arg;
+	struct lc_timer *late;
+	bool left; /* done() was called; the thread goes on by itself */
 };
 
 static void wake_fd(int fd)
@@ -119,14 +122,36 @@ static void on_taken_down(void *arg, bool cancelled)
 	if (cancelled) {
 		work_take_down(down);
 	}
+	lc_timer_destroy(down->late);
 	/* Only now: librdkafka's threads wrote to the port's descriptor until they were joined. */
-	if (down->port) {
+	if (down->left && down->port) {
+		close(down->port->fd);
+		free(down->port);
+	} else if (down->port) {
 		uv_close((uv_handle_t *)&down->port->poll, on_closed);
+	}
+	if (!down->left && down->done) {
+		down->done(down->arg);
+	}
+	free(down);
+}
+
+/* A broker's thread that waits for a resolver that does not answer cannot be joined for minutes. It
+ * has no connection then, so nothing can come of it any more. */
+static void on_late(void *arg)
+{
+	struct take_down *down = arg;
+	lc_log(lc_loop_log(down->loop), LC_LOG_WARN, "kafka", "client_left_behind",
+		LC_S("reason", "its threads do not end: does the resolver of names answer?"));
+	down->left = true;
+	lc_timer_destroy(down->late);
+	down->late = NULL;
+	if (down->port) {
+		uv_close((uv_handle_t *)&down->port->poll, NULL);
 	}
 	if (down->done) {
 		down->done(down->arg);
 	}
-	free(down);
 }
 
 static void port_detach(struct event_port *port)
@@ -144,12 +169,18 @@ void kafka_take_down(struct lc_loop *loop, rd_kafka_t *rk, struct event_port *po
 		port_detach(port);
 	}
 	struct take_down *down = malloc(sizeof *down);
-	struct take_down fallback = {loop, rk, port, done, arg};
+	struct take_down fallback = {
+		.loop = loop, .rk = rk, .port = port, .done = done, .arg = arg};
 	if (down) {
 		*down = fallback;
+		/* Without memory for the timer it is waited for, as long as it takes. */
+		if (!lc_timer_create(loop, on_late, down, &down->late)) {
+			lc_timer_start(down->late, LEAVE_MS, 0);
+		}
 		if (!lc_loop_job(loop, work_take_down, on_taken_down, down)) {
 			return;
 		}
+		lc_timer_destroy(down->late);
 		free(down);
 	}
 	/* No memory for a job: a few milliseconds on the loop are the lesser evil. */

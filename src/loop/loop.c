@@ -6,7 +6,7 @@
 
 /* The longest lc_loop_destroy() waits for a thread of the pool (a name look-up cannot be broken
  * off). */
-#define DESTROY_WAIT_MS 2000
+#define DESTROY_WAIT_MS 1000
 
 struct signal_watch {
 	struct lc_list node;
@@ -109,10 +109,10 @@ enum lc_err lc_loop_create(struct lc_log *log, struct lc_metrics *metrics, struc
 	return LC_OK;
 }
 
-void lc_loop_destroy(struct lc_loop *loop)
+bool lc_loop_destroy(struct lc_loop *loop)
 {
 	if (!loop) {
-		return;
+		return true;
 	}
 	close_own_handles(loop);
 	run_to_the_end(loop);
@@ -121,9 +121,10 @@ void lc_loop_destroy(struct lc_loop *loop)
 		/* A thread of the pool still uses the loop: its memory must stay. The process is
 		 * ending anyway. */
 		lc_log(loop->log, LC_LOG_WARN, "loop", "pool_still_busy");
-		return;
+		return false;
 	}
 	free(loop);
+	return true;
 }
 
 void lc_loop_run(struct lc_loop *loop)

@@ -4,6 +4,8 @@ small and quick, never shows its key, and works as soon as the vendor does.
 usage: hostile_test.py LIVECORE [unittest options]
 """
 
+import socket
+import subprocess
 import sys
 import time
 import zlib
@@ -161,6 +163,34 @@ class HostileVendors(livecore.Case):
             at = live.expect(rf"to=RECONNECTING reason=.*{says}.*\n", after=at).end()
         livecore.wait_for(lambda: acts.number > len(HTTP), "the last connection")
         self.no_secret(live)
+
+
+    def test_resolver_that_never_answers(self):
+        """The loop goes on, and stopping does not wait for it."""
+        silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(silent.close)
+        resolver = Path(self.state) / "resolv.conf"
+        resolver.write_text("nameserver 127.0.0.77\noptions timeout:30 attempts:5\n")
+        inside = ["unshare", "--mount", "sh", "-c", f'mount --bind {resolver} /etc/resolv.conf && exec "$@"', "sh"]
+        try:
+            silent.bind(("127.0.0.77", 53))
+            subprocess.run([*inside, "true"], check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            self.skipTest(f"only root can put another resolver in place: {error}")
+        for kafka, code in ((["--embedded"], 0), (["--set", "kafka.brokers=kafka.invalid:9092"], 1)):
+            with self.subTest(kafka=kafka):
+                self.stops([*inside, livecore.LIVECORE, "run", *kafka], code)
+
+    def stops(self, command, code):
+        settings = {"state.dir": self._state_directory(), "routing.feeders": "alpaca", "shutdown.timeout": "1s"}
+        live = livecore.Process([*command, *livecore.words(livecore.SETTINGS | settings)], env=SECRETS)
+        self.addCleanup(lambda: live.process.poll() is None and live.process.kill())
+        url = "http://127.0.0.1:" + live.expect(r"http listening .*port=(\d+)")[1]
+        live.expect("feeder=alpaca .*to=CONNECTING")
+        self.assertEqual(livecore.get(url + "/livez", within_s=5)[0], 200)
+        started = time.monotonic()
+        self.assertEqual(live.stop(), code, live.text)
+        self.assertLess(time.monotonic() - started, 25, "the resolver would take minutes")
 
 
 if __name__ == "__main__":
