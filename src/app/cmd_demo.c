@@ -21,7 +21,9 @@ static const struct lc_usage usage = {"demo", "",
 	"Shows the whole on this machine: a simulator of each vendor, an embedded Kafka broker, "
 	"and the manager between them. On a\n"
 	"terminal a live table, elsewhere a key=value line a second. Ctrl-C ends it, with "
-	"everything acknowledged."};
+	"everything acknowledged.\n"
+	"The embedded broker keeps what is published in memory (about 1 MB a minute, at most 5 MB "
+	"a partition)."};
 
 static const char *const walk_symbols[] = {"AAPL", "MSFT", "NVDA", "TSLA", "AMZN", "IBM", "KO",
 	"BRK.B", "600000.SH", "600519.SH", "601318.SH", "688981.SH", "510300.SH", "000001.SZ",
