@@ -119,7 +119,9 @@ static bool check(const struct sim_options *out, struct lc_buf *message)
 		i++;
 	}
 	if (sim_vendors[i] == NULL) {
-		lc_buf_printf(message, "sim: no such vendor '%s'\n", out->vendor);
+		lc_buf_printf(message,
+			"sim: no such vendor '%s': alpaca, eastmoney, fushu or tencent\n",
+			out->vendor);
 		return false;
 	}
 	bool shape = strcmp(out->shape, "spec") == 0 || strcmp(out->shape, "code") == 0;
