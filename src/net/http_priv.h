@@ -47,6 +47,7 @@ struct lc_http_request {
 	int64_t started_ns, received_wall_ns;
 	uint64_t stamp_turn;    /* of the loop, when the clock was read last */
 	size_t unstamped_bytes; /* since then */
+	size_t turn_bytes;      /* of the body, in that turn */
 	enum lc_err own_err;    /* why we broke it off, or LC_OK */
 	struct lc_http_answer answer;
 	char curl_text[CURL_ERROR_SIZE];

@@ -7,12 +7,16 @@
  * server that sends chunks of one byte held the loop for 60 ms. */
 #define READ_BYTES 1024L
 #define STAMP_BYTES 16384
+/* What a stream may bring in a turn. Only what is compressed can be more than curl reads in one, and
+ * so much of it is a bomb. */
+#define STREAM_TURN_BYTES ((size_t)1 << 20)
 
 /* Reads the clock for what has come: once a turn, and again for each 16 KB. */
 static void touch(struct lc_http_request *request, size_t len)
 {
 	uint64_t turn = lc_loop_watch(request->http->loop).turns;
 	request->unstamped_bytes += len;
+	request->turn_bytes = turn == request->stamp_turn ? request->turn_bytes + len : len;
 	if (turn == request->stamp_turn && request->received_wall_ns != 0 &&
 		request->unstamped_bytes < STAMP_BYTES) {
 		return;
@@ -131,6 +135,10 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
 		return CURL_WRITEFUNC_PAUSE;
 	}
 	touch(request, len);
+	if (request->stream && request->turn_bytes > STREAM_TURN_BYTES) {
+		request->own_err = LC_ERR_TOO_LARGE;
+		return 0;
+	}
 	if (request->stream) {
 		request->handler.on_data(
 			request->arg, request, data, len, request->received_wall_ns);
@@ -322,6 +330,11 @@ enum lc_err lc_http_transfer_setup(
 
 static void say_too_large(struct lc_http_request *request)
 {
+	if (request->stream && request->headers_done) {
+		lc_error_set(&request->answer.err, LC_ERR_TOO_LARGE,
+			"the stream brought more than %zu bytes at once", STREAM_TURN_BYTES);
+		return;
+	}
 	bool headers = !request->headers_done || request->header_bytes > HTTP_MAX_HEADER_BYTES;
 	lc_error_set(&request->answer.err, LC_ERR_TOO_LARGE,
 		"the answer's %s longer than the %zu bytes that are read",

@@ -165,6 +165,27 @@ class HostileVendors(livecore.Case):
         self.no_secret(live)
 
 
+    def test_stream_that_is_a_bomb(self):
+        """EastMoney's streams, while what is polled is answered as it should be."""
+        real = self.sim("eastmoney", "--rate", "20")
+        packed = bomb(64 * MB, 31)
+
+        def serve(connection):
+            while head := connection.request():
+                path = head.split()[1]
+                if "sse" in path:
+                    connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: gzip\r\n\r\n" + packed)
+                    return
+                body = livecore.get(real.url + path)[1].encode()
+                connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+        server = self.vendor(serve)
+        settings = {"routing.feeders": "eastmoney", "routing.routes": "*=eastmoney", "eastmoney.url": server.url, "eastmoney.mode": "sse"}
+        live = self.run_livecore(settings)
+        self.follow("p", ["600000.SH"])
+        live.expect("request_failed feeder=eastmoney .*the stream brought more than 1048576 bytes at once")
+        live.wait_state("eastmoney", "CONNECTED")
+
     def test_resolver_that_never_answers(self):
         """The loop goes on, and stopping does not wait for it."""
         silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
