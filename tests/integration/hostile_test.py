@@ -16,8 +16,8 @@ import hostile  # noqa: E402
 import livecore  # noqa: E402
 
 MB = 1 << 20
-SECRETS = {"LIVECORE_ALPACA_KEY": "key-of-a-test-77", "LIVECORE_ALPACA_SECRET": "secret-of-a-test-77"}
-FUSHU_KEY = "fushu-key-of-a-test-77"
+SECRETS = {"LIVECORE_ALPACA_KEY": "demo-key-77", "LIVECORE_ALPACA_SECRET": "demo-secret-77"}
+FUSHU_KEY = "demo-fushu-77"
 
 
 def bomb(size, bits):
