@@ -16,7 +16,7 @@ import hostile  # noqa: E402
 import livecore  # noqa: E402
 
 MB = 1 << 20
-SECRETS = {"LIVECORE_ALPACA_KEY": "demo-key-77", "LIVECORE_ALPACA_SECRET": "demo-secret-77"}
+SECRETS = {"LIVECORE_ALPACA_KEY": "demo-key", "LIVECORE_ALPACA_SECRET": "demo-secret"}
 FUSHU_KEY = "demo-fushu-77"
 
 
