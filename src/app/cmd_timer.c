@@ -15,7 +15,7 @@
 
 #define ERRORS_MAX (64 * 1024)
 #define BODY_MAX ((size_t)1024 * 1024)
-#define SEND_MS 30000
+#define SEND_MS 15000
 
 static const struct lc_usage usage = {"timer", "",
 	"Sends the commands of the rules file (timer.rules) at their times. SIGHUP and the reload "

@@ -3,9 +3,12 @@
 #include "livecore/http_client.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define SLOW_MS 2000 /* a person who waits longer is told for what */
 
 struct publishing {
 	struct lc_tool *tool;
@@ -192,6 +195,10 @@ enum lc_err lc_tool_publish(struct lc_tool *tool, const struct lc_message *messa
 		message, timeout_ms, on_published, &publishing, &publish, err);
 	if (rc != LC_OK) {
 		return rc;
+	}
+	if (!lc_tool_wait(tool, SLOW_MS) && !tool->interrupted && isatty(STDERR_FILENO)) {
+		fprintf(stderr, "waiting for Kafka at %s, up to %lld s\n",
+			lc_process_kafka(&tool->process)->brokers, (long long)(timeout_ms / 1000));
 	}
 	while (!publishing.answered && !tool->interrupted) {
 		lc_tool_wait(tool, -1);
