@@ -111,15 +111,12 @@ Test(watch, a_silent_connection_is_dead_when_a_probe_is_not_answered)
 	rig_close(&rig);
 }
 
-Test(watch, a_tick_ends_it_and_history_does_not)
+Test(watch, a_tick_ends_it)
 {
 	struct rig rig;
 	uint32_t symbols[3];
 	begin(&rig, NULL, symbols);
 	rig_pass(20000);
-	struct lc_tick old = rig_trade(&rig, ONE, symbols[0]);
-	old.flags |= LC_FLAG_BACKFILLED;
-	lc_watch_tick(rig.manager.watch, ONE, &old, true);
 	RIG_UNTIL(&rig, vendors[ONE].probes == 1);
 	speak(&rig, ONE, symbols, 3);
 	RIG_UNTIL(&rig, stage(&rig, "over"));
