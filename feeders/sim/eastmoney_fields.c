@@ -327,9 +327,10 @@ struct sim_symbol *em_symbol(struct sim *sim, const char *secid, size_t len)
 	text[len] = '\0';
 	char *code = strchr(text, '.');
 	int board = atoi(text);
-	if (code == NULL || *++code == '\0') {
+	if (code == NULL || code[1] == '\0') {
 		return NULL;
 	}
+	code++;
 	if (board == 0 || board == 1) {
 		const char *suffix = mainland_suffix(board, code);
 		snprintf(name, sizeof(name), "%s%s", code, suffix != NULL ? suffix : "");

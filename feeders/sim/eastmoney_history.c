@@ -50,7 +50,11 @@ void em_history_put(const struct sim_ring *history, const struct sim_symbol *sym
 	bool first = true;
 	for (size_t i = 0; i < history->count; i++) {
 		const struct em_past *past = sim_ring_at(history, i);
-		if (past->symbol != symbol || (left > 0 && left-- > 0)) {
+		if (past->symbol != symbol) {
+			continue;
+		}
+		if (left > 0) {
+			left--;
 			continue;
 		}
 		lc_buf_puts(out, first ? "" : ",");

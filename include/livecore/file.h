@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The file's bytes, to be freed by the caller; *out is NULL when there is no such file. Errors:
+/* The file's bytes and a zero behind them, to be freed by the caller; *out is NULL when there is no such file. Errors:
  * LC_ERR_IO (err says why; longer than max bytes is one), LC_ERR_NOMEM. */
 enum lc_err lc_file_read(
 	const char *path, size_t max_bytes, char **out, size_t *len, struct lc_error *err);

@@ -43,11 +43,6 @@ static bool is_locked(const char *path)
 		!text) {
 		return false;
 	}
-	text = realloc(text, len + 1);
-	if (!text) {
-		return false;
-	}
-	text[len] = '\0';
 	snprintf(wanted, sizeof wanted, "%02x:%02x:%lu ", major(there.st_dev), minor(there.st_dev),
 		(unsigned long)there.st_ino);
 	bool found = strstr(text, wanted) != NULL;

@@ -35,6 +35,7 @@ enum lc_err lc_file_read(
 		return lc_error_set(err, LC_ERR_IO,
 			"%s: cannot be read, or has more than %zu bytes", path, max_bytes);
 	}
+	text[size] = '\0';
 	*out = text;
 	*len = size;
 	return LC_OK;

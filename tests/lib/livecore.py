@@ -212,11 +212,11 @@ class Manager(Process):
         def is_ready():
             try:
                 code, body = self.ready()
-            except ConnectionError:  # it is only starting, or gone: then its text is what counts
+            except OSError:  # it is only starting, or gone: then its text is what counts
                 return False
             return code == 200 and body["checks"].get("control", {}).get("ok", True)
 
-        wait_for(is_ready, lambda: f"ready: {self.ready()}\n{self.text}", within_s)
+        wait_for(is_ready, lambda: f"ready: {self.text}", within_s)
 
     def wait_state(self, feeder, state, within_s=LONG_S):
         wait_for(lambda: self.feeder(feeder)["state"] == state, lambda: f"{state}: {self.feeder(feeder)}", within_s)
