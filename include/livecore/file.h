@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The file's bytes and a zero behind them, to be freed by the caller; *out is NULL when there is no such file. Errors:
- * LC_ERR_IO (err says why; longer than max bytes is one), LC_ERR_NOMEM. */
+/* The file's bytes and a zero behind them, to be freed by the caller; *out is NULL when there is no
+ * such file. Errors: LC_ERR_IO (err says why; longer than max bytes is one), LC_ERR_NOMEM. */
 enum lc_err lc_file_read(
 	const char *path, size_t max_bytes, char **out, size_t *len, struct lc_error *err);
 /* Writes a file in place of what is there: at once, or not at all. LC_ERR_IO. */

@@ -394,8 +394,9 @@ Test(journal_disk, at_its_size_limit_the_oldest_goes, .timeout = 100)
 		append_surely(&scene, i, 1000);
 	}
 	run_until(&scene, fully_lost);
-	uint64_t seen = 0, events = 0, last = 0, lost = scene.lost_records;
-	cr_assert_gt(lost, 10000);
+	/* Of 33 MB, 16 have room on disk and some in memory. */
+	cr_assert_gt(scene.lost_records, 5000);
+	uint64_t seen = 0, events = 0, last = 0;
 	while (read_next(&scene, &record) == LC_OK) {
 		if (record.schema == LC_SCHEMA_SYSTEM_EVENT) {
 			events++;
