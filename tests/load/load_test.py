@@ -23,6 +23,7 @@ SYMBOLS = ["".join(letters) for letters in itertools.islice(itertools.product(st
 RATE = 10000
 SECONDS = 20
 TURN_MAX_S = 0.005
+WIDE_TURN_MAX_S = 0.010  # of one message of 600 KB, which is read and parsed in one turn
 CORE_MAX = 0.5  # of one, at this rate
 MEMORY_MAX_KB = 100 * 1024
 GROWTH_MAX_KB = 8 * 1024
@@ -210,7 +211,7 @@ class Wide(livecore.Case):
               f"{metrics['livecore_loop_longest_slice_cpu_seconds'] * 1000:.2f} ms of CPU (the machine adds up to {stolen * 1000:.2f} ms)")
         self.assertEqual(manager.stop(), 0, manager.text)
         server.stop()
-        self.assertLess(turn_s - stolen, TURN_MAX_S)
+        self.assertLess(turn_s - stolen, WIDE_TURN_MAX_S)
 
 
 class Gap(livecore.Case):
