@@ -13,6 +13,9 @@
 #define COMMIT_MS 1000
 #define STOP_COMMIT_MS 1000
 #define RETRY_MS 500 /* between look-ups while the topic is not there */
+/* An assignment that takes the place of another stops its fetchers first. librdkafka (2.0 to 2.8)
+ * aborts the process when they are stopped a second time meanwhile: by one more, or by the close. */
+#define SETTLE_MS 1000
 
 struct partition {
 	int64_t next;      /* the offset to read next, or RD_KAFKA_OFFSET_BEGINNING */
@@ -45,6 +48,8 @@ struct lc_reader {
 	unsigned failures;            /* look-ups in a row */
 	int64_t next_lookup_ms, next_commit_ms;
 	bool commit_under_way;
+	bool assigned, assign_wanted;
+	int64_t settled_ms; /* no assignment, and no close, before it */
 	enum reader_state state;
 	enum lc_err why; /* of not reading */
 	struct kafka_complaint complaint;
@@ -110,10 +115,16 @@ static struct partition *partition_of(struct lc_reader *reader, int32_t partitio
 	return partition >= 0 && partition < reader->count ? &reader->partitions[partition] : NULL;
 }
 
-/* Assigns every known partition at its own next offset; what librdkafka had fetched ahead is
- * dropped by it. */
+/* Assigns every known partition at its own next offset, if that is wanted and the one before has
+ * settled (else the next tick does); what librdkafka had fetched ahead is dropped by it. */
 static void assign(struct lc_reader *reader)
 {
+	if (!reader->assign_wanted || now_ms(reader) < reader->settled_ms) {
+		return;
+	}
+	reader->settled_ms = reader->assigned ? now_ms(reader) + SETTLE_MS : 0;
+	reader->assigned = true;
+	reader->assign_wanted = false;
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(reader->count);
 	for (int32_t i = 0; i < reader->count; i++) {
 		rd_kafka_topic_partition_list_add(list, reader->topic, i)
@@ -180,6 +191,7 @@ static void adopt_partitions(struct lc_reader *reader, const struct reader_looku
 		grown[i] = fresh_partition(reader, i, lookup);
 	}
 	reader->count = reader->stats.partitions = lookup->count;
+	reader->assign_wanted = true;
 	assign(reader);
 	if (reader->handlers.partitions && !reader->stopping) {
 		reader->handlers.partitions(reader->arg, reader->count);
@@ -270,7 +282,7 @@ static void on_message(struct lc_reader *reader, const rd_kafka_message_t *messa
 static void on_out_of_range(struct lc_reader *reader, int32_t number, const char *text)
 {
 	struct partition *partition = partition_of(reader, number);
-	if (!partition) {
+	if (!partition || partition->next == RD_KAFKA_OFFSET_BEGINNING) {
 		return;
 	}
 	lc_log(log_of(reader), LC_LOG_WARN, "kafka", "offset_out_of_range",
@@ -278,7 +290,7 @@ static void on_out_of_range(struct lc_reader *reader, int32_t number, const char
 		LC_I("asked", partition->next), LC_S("reason", text),
 		LC_S("effect", "reading on from the earliest"));
 	partition->next = RD_KAFKA_OFFSET_BEGINNING;
-	assign(reader);
+	reader->assign_wanted = true; /* at the next tick: others may be out of range too */
 }
 
 static void on_error(struct lc_reader *reader, rd_kafka_event_t *event)
@@ -446,7 +458,8 @@ static void on_taken_down(void *arg)
 static void try_to_end(struct lc_reader *reader)
 {
 	bool committing = reader->group && (reader->commit_under_way || commit_due(reader));
-	if (reader->lookup || (committing && now_ms(reader) < reader->stop_at_ms)) {
+	if (reader->lookup || now_ms(reader) < reader->settled_ms ||
+		(committing && now_ms(reader) < reader->stop_at_ms)) {
 		return;
 	}
 	lc_timer_stop(reader->tick);
@@ -460,7 +473,10 @@ static void on_tick(void *arg)
 	serve_commits(reader);
 	if (reader->stopping) {
 		try_to_end(reader);
-	} else if (!reader->lookup && now_ms(reader) >= reader->next_lookup_ms) {
+		return;
+	}
+	assign(reader);
+	if (!reader->lookup && now_ms(reader) >= reader->next_lookup_ms) {
 		start_lookup(reader);
 	}
 }

@@ -200,6 +200,25 @@ Test(reader, given_positions_count_and_out_of_range_is_the_earliest)
 	finish(&scene);
 }
 
+/* librdkafka aborts when an assignment takes the place of one that is not settled. */
+Test(reader, all_positions_are_out_of_range)
+{
+	enum { PARTITIONS = 24, EACH = 3 };
+	struct scene scene;
+	struct lc_reader_position positions[PARTITIONS];
+	start(&scene, true);
+	fill(&scene, "bars", PARTITIONS, 0, PARTITIONS * EACH);
+	for (int i = 0; i < PARTITIONS; i++) {
+		positions[i] = (struct lc_reader_position){.partition = i, .offset = 1000 + i};
+	}
+	scene.stop_at = PARTITIONS * EACH;
+	open_reader(&scene,
+		&(struct lc_reader_options){
+			.topic = "bars", .positions = positions, .position_count = PARTITIONS});
+	bus_run(&scene.bus, "the messages did not come");
+	finish(&scene);
+}
+
 static void step_missing(void *arg)
 {
 	struct scene *scene = arg;
