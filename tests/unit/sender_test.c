@@ -5,6 +5,9 @@
 static struct bus_seen *seen; /* of the checker; one process a test */
 
 struct scene {
+	/* What the embedded broker took and could not confirm before it went down comes again: it
+	 * knows no producer's numbers. A real one does (kafka_kill_test). */
+	bool forgetful;
 	struct bus bus;
 	struct lc_journal *journal;
 	struct lc_sender *sender;
@@ -120,8 +123,8 @@ static size_t check_complete(struct scene *scene, unsigned keys)
 		cr_assert_lt(n, scene->appended);
 		cr_assert_str_eq(seen[i].schema, "price_update/1");
 		if (found[n]) {
-			cr_assert(
-				seen[i].replayed, "%s came twice and is not marked", seen[i].value);
+			cr_assert(seen[i].replayed || scene->forgetful,
+				"%s came twice and is not marked", seen[i].value);
 			repeats++;
 			continue;
 		}
@@ -257,6 +260,7 @@ Test(sender, an_outage_is_said_and_nothing_is_missing)
 {
 	struct scene scene;
 	start(&scene, true);
+	scene.forgetful = true;
 	open_sender(&scene);
 	every_ms(&scene, step_outage);
 	bus_run(&scene.bus, "the sender did not stop");
