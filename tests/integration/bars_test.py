@@ -134,12 +134,13 @@ class Live(livecore.Case):
         for _ in range(2):
             prices, bars = self.read("market_data"), self.read("bars")
             self.open_bar(bars, "1d", after=0)
-            livecore.wait_for(lambda: self.live.status()["bars"]["saves"] > 0, lambda: self.live.status()["bars"])
+            saves = self.live.status()["bars"]["saves"]
+            livecore.wait_for(lambda: self.live.status()["bars"]["saves"] > saves, lambda: self.live.status()["bars"])
             prices.wait(lambda r: r.key == "00700.HK", "prices", count=20, after=len(prices.records))
             self.live.process.kill()
             self.live.wait()
             self.start()
-            self.assertGreater(self.live.status()["bars"]["restored"], 0)
+            livecore.wait_for(lambda: self.live.status()["bars"]["restored"] > 0, lambda: self.live.status()["bars"])
             bars = self.read("bars")
         count = len(prices.records)
         prices.wait(lambda r: r.key == "00700.HK", "prices of the third life", count=20, after=count)
