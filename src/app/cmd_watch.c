@@ -5,6 +5,7 @@
 #include "app/tool.h"
 #include "app/watch_view.h"
 #include "livecore/symbol.h"
+#include "livecore/utf8.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -60,22 +61,28 @@ static bool wanted(const struct watch *watch, struct lc_text symbol)
 	return false;
 }
 
-/* The message as it is, on one line: a line break in JSON is never inside a text. DEL and the
- * controls that UTF-8 writes as two bytes are, and terminals obey them: they go out escaped, which
- * is the same text. */
+/* What stands in a text and would steer a terminal is escaped, which is the same text. */
+static void put_escaped(FILE *out, const char *text, size_t len)
+{
+	unsigned code = (unsigned char)text[len - 1];
+	if (len == 3) {
+		code = 0x2000 | ((unsigned char)text[1] & 0x3Fu) << 6 | (code & 0x3F);
+	}
+	fprintf(out, "\\u%04x", code);
+}
+
+/* The message as it is, on one line: a line break in JSON is never inside a text. */
 static void print_json(FILE *out, const struct lc_reader_message *message)
 {
-	for (size_t i = 0; i < message->value_len; i++) {
-		unsigned char c = (unsigned char)message->value[i];
-		unsigned char next = i + 1 < message->value_len
-					     ? (unsigned char)message->value[i + 1]
-					     : 0;
-		if (c == 0x7f || (c == 0xC2 && next >= 0x80 && next < 0xA0)) {
-			fprintf(out, "\\u%04x", (unsigned)(c == 0x7f ? c : next));
-			i += c != 0x7f;
+	for (size_t i = 0; i < message->value_len;) {
+		const char *at = message->value + i;
+		size_t steers = lc_utf8_steers(at, message->value_len - i);
+		if (steers && (unsigned char)*at >= 0x20) {
+			put_escaped(out, at, steers);
 		} else {
-			fputc(c == '\n' || c == '\r' ? ' ' : c, out);
+			fputc(steers ? ' ' : *at, out);
 		}
+		i += steers ? steers : 1;
 	}
 	fputc('\n', out);
 }

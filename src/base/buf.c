@@ -1,6 +1,6 @@
 #include "livecore/buf.h"
 
-#include "utf8_priv.h"
+#include "livecore/utf8.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -156,7 +156,7 @@ void lc_buf_json_string(struct lc_buf *buf, const char *text, size_t len)
 			i++;
 			continue;
 		}
-		size_t n = c < 0x80 ? 0 : utf8_length(text + i, len - i);
+		size_t n = c < 0x80 ? 0 : lc_utf8_length(text + i, len - i);
 		if (n) {
 			i += n;
 			continue;

@@ -2,9 +2,9 @@
 
 #include "livecore/buf.h"
 #include "livecore/clock.h"
+#include "livecore/utf8.h"
 #include "livecore/zone.h"
 #include "log_priv.h"
-#include "utf8_priv.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -121,15 +121,14 @@ static void put_quoted(struct lc_buf *line, const char *text, size_t len)
 	lc_buf_putc(line, '"');
 	for (size_t i = 0; i < len;) {
 		unsigned char c = (unsigned char)text[i];
-		size_t n = c < 0x80 ? 1 : utf8_length(text + i, len - i);
-		bool c1 = n == 2 && c == 0xC2 && (unsigned char)text[i + 1] < 0xA0;
-		bool turns = utf8_turns(text + i, n);
-		if (n == 0 || turns) {
+		size_t n = c < 0x80 ? 1 : lc_utf8_length(text + i, len - i);
+		size_t steers = lc_utf8_steers(text + i, len - i);
+		if (n == 0 || steers == 3) {
 			lc_buf_puts(line, "\xEF\xBF\xBD");
 			n = n ? n : 1;
 		} else if (c == '\n') {
 			lc_buf_puts(line, "\\n");
-		} else if (c < 0x20 || c == 0x7f || c1) {
+		} else if (steers) {
 			lc_buf_printf(line, "\\u%04x", (unsigned)(unsigned char)text[i + n - 1]);
 		} else {
 			if (c == '"' || c == '\\') {

@@ -2,7 +2,7 @@
 
 #include "histogram_priv.h"
 #include "livecore/map.h"
-#include "utf8_priv.h"
+#include "livecore/utf8.h"
 
 #include <assert.h>
 #include <math.h>
@@ -287,7 +287,7 @@ static size_t label_char(const char *value, size_t left, char *p, size_t *used)
 		*p = (char)c;
 		return 1;
 	}
-	size_t n = utf8_length(value, left);
+	size_t n = lc_utf8_length(value, left);
 	if (n == 0) {
 		memcpy(p, "\xEF\xBF\xBD", 3);
 		return 3;

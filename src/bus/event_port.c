@@ -18,6 +18,7 @@ struct event_port {
 	void (*on_ready)(void *arg);
 	void *arg;
 	int fd;
+	int holders; /* the poll handle, and a client that is left behind: librdkafka writes to fd */
 };
 
 /* A client on its way out. */
@@ -55,11 +56,17 @@ static void on_idle(void *arg)
 	port->on_ready(port->arg);
 }
 
+static void let_go(struct event_port *port)
+{
+	if (--port->holders == 0) {
+		close(port->fd);
+		free(port);
+	}
+}
+
 static void on_closed(uv_handle_t *handle)
 {
-	struct event_port *port = handle->data;
-	close(port->fd);
-	free(port);
+	let_go(handle->data);
 }
 
 enum lc_err event_port_create(struct lc_loop *loop, rd_kafka_queue_t *queue,
@@ -69,6 +76,7 @@ enum lc_err event_port_create(struct lc_loop *loop, rd_kafka_queue_t *queue,
 	if (!port) {
 		return LC_ERR_NOMEM;
 	}
+	port->holders = 1;
 	port->queue = queue;
 	port->on_ready = on_ready;
 	port->arg = arg;
@@ -125,8 +133,7 @@ static void on_taken_down(void *arg, bool cancelled)
 	lc_timer_destroy(down->late);
 	/* Only now: librdkafka's threads wrote to the port's descriptor until they were joined. */
 	if (down->left && down->port) {
-		close(down->port->fd);
-		free(down->port);
+		let_go(down->port);
 	} else if (down->port) {
 		uv_close((uv_handle_t *)&down->port->poll, on_closed);
 	}
@@ -147,7 +154,8 @@ static void on_late(void *arg)
 	lc_timer_destroy(down->late);
 	down->late = NULL;
 	if (down->port) {
-		uv_close((uv_handle_t *)&down->port->poll, NULL);
+		down->port->holders = 2;
+		uv_close((uv_handle_t *)&down->port->poll, on_closed);
 	}
 	if (down->done) {
 		down->done(down->arg);

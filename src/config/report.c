@@ -1,5 +1,7 @@
 #include "config/config_priv.h"
 
+#include "livecore/utf8.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -116,30 +118,12 @@ const char *lc_config_shown(const char *text, char *out, size_t size)
 	return out;
 }
 
-/* The length of the character at data (its first byte is not NUL and not ASCII), or 0. */
-static size_t utf8_length(const unsigned char *at, size_t left)
-{
-	size_t len = at[0] >= 0xF0 ? 4 : at[0] >= 0xE0 ? 3 : 2;
-	if (at[0] < 0xC2 || at[0] > 0xF4 || len > left) {
-		return 0;
-	}
-	for (size_t i = 1; i < len; i++) {
-		if ((at[i] & 0xC0) != 0x80) {
-			return 0;
-		}
-	}
-	bool overlong = (at[0] == 0xE0 && at[1] < 0xA0) || (at[0] == 0xF0 && at[1] < 0x90);
-	bool surrogate = at[0] == 0xED && at[1] >= 0xA0;
-	bool beyond = at[0] == 0xF4 && at[1] >= 0x90;
-	return overlong || surrogate || beyond ? 0 : len;
-}
-
 size_t lc_config_utf8_span(const char *data, size_t size)
 {
-	const unsigned char *bytes = (const unsigned char *)data;
 	size_t at = 0;
-	while (at < size && bytes[at] != 0) {
-		size_t len = bytes[at] < 0x80 ? 1 : utf8_length(bytes + at, size - at);
+	while (at < size && data[at] != '\0') {
+		bool ascii = (unsigned char)data[at] < 0x80;
+		size_t len = ascii ? 1 : lc_utf8_length(data + at, size - at);
 		if (len == 0) {
 			return at;
 		}

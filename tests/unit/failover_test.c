@@ -21,19 +21,13 @@ static int followed_by(struct rig *rig, uint32_t symbol)
  * tick. */
 static void begin(struct rig *rig, const char *route, const char *more, uint32_t symbols[3])
 {
-	static const char *const names[] = {"AAPL", "IBM", "KO"};
 	rig_open(rig);
 	rig_set(rig, "failover.quarantine=10s");
 	rig_route(rig, route);
 	if (more) {
 		rig_set(rig, more);
 	}
-	rig_start(rig);
-	for (size_t i = 0; i < 3; i++) {
-		symbols[i] = rig_follow(rig, names[i]);
-	}
-	rig_run(rig);
-	RIG_UNTIL(rig, vendors[ONE].held == 3);
+	rig_follow_three(rig, symbols);
 	for (size_t i = 0; i < 3; i++) {
 		rig_tick(rig, ONE, symbols[i]);
 	}

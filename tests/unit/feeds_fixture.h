@@ -5,6 +5,7 @@
 
 #include "manager/manager_priv.h"
 #include "outbox_fixture.h"
+#include "settings_fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -255,20 +256,6 @@ static inline void rig_set(struct rig *rig, const char *setting)
 	rig->n_sets++;
 }
 
-static inline struct lc_config *rig_config(struct rig *rig)
-{
-	struct lc_buf errors;
-	struct lc_config *config = NULL;
-	size_t count;
-	const struct lc_section *const *sections = lc_settings_sections(&count);
-	const struct lc_config_sources sources = {.sets = rig->set};
-	lc_buf_init(&errors, 64 * 1024);
-	lc_config_load(sections, count, &sources, &config, &errors);
-	cr_assert(config, "%s", lc_buf_text(&errors));
-	lc_buf_finish(&errors);
-	return config;
-}
-
 /* Every symbol's sources, in order. */
 static inline void rig_route(struct rig *rig, const char *sources)
 {
@@ -319,7 +306,7 @@ static inline void rig_start(struct rig *rig)
 	out_open(&rig->out, 64 << 20, false);
 	manager->loop = rig->out.f.loop;
 	manager->log = rig->out.f.log;
-	manager->config = rig_config(rig);
+	manager->config = settings_made(rig->set);
 	manager->journal = rig->out.journal;
 	manager->outbox = rig->out.outbox;
 	manager->phase = LC_PHASE_LOADING;
@@ -389,6 +376,18 @@ static inline uint32_t rig_follow(struct rig *rig, const char *text)
 	uint32_t symbol = rig_symbol(rig, text);
 	lc_feeds_follow(&rig->manager, symbol);
 	return symbol;
+}
+
+/* Starts with three symbols, and waits until the first vendor has them. */
+static inline void rig_follow_three(struct rig *rig, uint32_t symbols[3])
+{
+	static const char *const names[] = {"AAPL", "IBM", "KO"};
+	rig_start(rig);
+	for (size_t i = 0; i < 3; i++) {
+		symbols[i] = rig_follow(rig, names[i]);
+	}
+	rig_run(rig);
+	RIG_UNTIL(rig, vendors[ONE].held == 3);
 }
 
 /* A trade, as it happens now. */

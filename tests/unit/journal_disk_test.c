@@ -634,17 +634,24 @@ Test(journal_disk, nothing_is_lost_when_it_is_killed_at_any_moment, .timeout = 1
 
 /* --- memory that outlives its process --- */
 
+/* Three are appended, a fourth is begun: where it is to stand. */
+static char *append_three_and_begin(struct scene *scene)
+{
+	const struct lc_record begun = {.key = "S", .key_len = 1};
+	char *value;
+	for (uint64_t i = 1; i <= 3; i++) {
+		append_surely(scene, i, 1000);
+	}
+	cr_assert_eq(lc_journal_reserve(scene->journal, &begun, 100, &value), LC_OK);
+	return value;
+}
+
 Test(journal_disk, what_is_not_on_disk_outlives_its_process)
 {
 	struct scene scene;
 	setup_shared(&scene);
 	struct lc_record record;
-	char *value;
-	for (uint64_t i = 1; i <= 3; i++) {
-		append_surely(&scene, i, 1000);
-	}
-	const struct lc_record begun = {.key = "S", .key_len = 1};
-	cr_assert_eq(lc_journal_reserve(scene.journal, &begun, 100, &value), LC_OK);
+	char *value = append_three_and_begin(&scene);
 	memset(value, 'x', 100); /* killed before it is committed */
 	crash(&scene);
 	const struct lc_journal_recovery *found = lc_journal_recovered(scene.journal);
@@ -689,12 +696,7 @@ Test(journal_disk, its_memory_can_be_looked_at)
 	struct scene scene;
 	setup_shared(&scene);
 	struct lc_record record;
-	char *value;
-	for (uint64_t i = 1; i <= 3; i++) {
-		append_surely(&scene, i, 1000);
-	}
-	const struct lc_record begun = {.key = "S", .key_len = 1};
-	cr_assert_eq(lc_journal_reserve(scene.journal, &begun, 100, &value), LC_OK);
+	append_three_and_begin(&scene);
 	struct lc_journal_memory memory = memory_of(&scene, 0);
 	cr_assert_eq(memory.state, LC_OK, "beside the process that writes it");
 	cr_assert_eq(memory.records, 3, "what is begun is not there");

@@ -8,7 +8,7 @@
 #include "livecore/messages.h"
 #include "livecore/reader.h"
 #include "livecore/sender.h"
-#include "manager/settings.h"
+#include "settings_fixture.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -53,20 +53,6 @@ static inline void rig_set(struct rig *rig, const char *format, ...)
 	va_end(args);
 	rig->set[rig->n_sets] = rig->sets[rig->n_sets];
 	rig->n_sets++;
-}
-
-static inline struct lc_config *rig_config(struct rig *rig)
-{
-	struct lc_buf errors;
-	struct lc_config *config = NULL;
-	size_t count;
-	const struct lc_section *const *sections = lc_settings_sections(&count);
-	const struct lc_config_sources sources = {.sets = rig->set};
-	lc_buf_init(&errors, 64 * 1024);
-	lc_config_load(sections, count, &sources, &config, &errors);
-	cr_assert(config, "%s", lc_buf_text(&errors));
-	lc_buf_finish(&errors);
-	return config;
 }
 
 /* Each poll gives every symbol a new price and one lot more. */
@@ -240,7 +226,7 @@ static inline void rig_open(struct rig *rig)
 	lc_buf_init(&rig->alerts, 64 << 20);
 	rig_vendor(rig);
 	rig_settings(rig);
-	rig->own = rig_config(rig);
+	rig->own = settings_made(rig->set);
 	rig->kafka = *(const struct lc_kafka_config *)lc_config_section(rig->own, "kafka");
 }
 
@@ -251,7 +237,7 @@ static inline struct lc_config *rig_on_load(void *arg, struct lc_buf *errors)
 		lc_buf_puts(errors, rig->broken);
 		return NULL;
 	}
-	return rig_config(rig);
+	return settings_made(rig->set);
 }
 
 static inline void rig_start(struct rig *rig)
@@ -259,7 +245,8 @@ static inline void rig_start(struct rig *rig)
 	struct lc_error err;
 	const struct lc_manager_options options = {
 		.load = rig_on_load, .arg = rig, .brokers = rig->address};
-	cr_assert_eq(lc_manager_create(rig->loop, rig_config(rig), &options, &rig->manager, &err),
+	cr_assert_eq(lc_manager_create(
+			     rig->loop, settings_made(rig->set), &options, &rig->manager, &err),
 		LC_OK, "%s", err.text);
 	rig->stopped = false;
 }

@@ -302,7 +302,7 @@ Test(manager, a_manager_that_cannot_be_made_is_stopped_all_the_same)
 	struct rig rig;
 	struct lc_error err;
 	rig_open(&rig);
-	struct lc_config *config = rig_config(&rig);
+	struct lc_config *config = settings_made(rig.set);
 	const struct lc_manager_options options = {.brokers = ""};
 	struct lc_kafka_config *kafka = (struct lc_kafka_config *)(uintptr_t)lc_config_section(
 		config, "kafka");

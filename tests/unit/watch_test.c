@@ -18,19 +18,13 @@ static void speak(struct rig *rig, int source, const uint32_t *symbols, size_t c
 /* A feed that was heard for long enough to be known: each symbol twice a second. */
 static void begin(struct rig *rig, const char *more, uint32_t symbols[3])
 {
-	static const char *const names[] = {"AAPL", "IBM", "KO"};
 	rig_open(rig);
 	rig_route(rig, "eastmoney,tencent");
 	rig_set(rig, "liveness.grace=1s");
 	if (more) {
 		rig_set(rig, more);
 	}
-	rig_start(rig);
-	for (size_t i = 0; i < 3; i++) {
-		symbols[i] = rig_follow(rig, names[i]);
-	}
-	rig_run(rig);
-	RIG_UNTIL(rig, vendors[ONE].held == 3);
+	rig_follow_three(rig, symbols);
 	for (size_t i = 0; i < 24; i++) {
 		for (size_t n = 0; n < 10; n++) {
 			rig_pass(500);
