@@ -1,4 +1,5 @@
 #include "livecore/buf.h"
+#include "livecore/utf8.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -102,4 +103,31 @@ Test(buf, broken_utf8_is_replaced_byte_by_byte)
 	assert_json("\xED\xA0\x80", 3, "\"\uFFFD\uFFFD\uFFFD\"");
 	assert_json("\xF4\x90\x80\x80", 4, "\"\uFFFD\uFFFD\uFFFD\uFFFD\"");
 	assert_json("\xE5\xB9\xB3", 2, "\"\uFFFD\uFFFD\"");
+}
+
+Test(utf8, what_a_terminal_obeys)
+{
+	static const struct {
+		const char *text;
+		size_t steers;
+	} cases[] = {
+		{"a", 0},
+		{"\x1b[31m", 1},
+		{"\x7f", 1},
+		{"\n", 1},
+		{"\xC2\x9B"
+		 "31m",
+			2}, /* CSI, as UTF-8 writes it */
+		{"\xC2\xA0", 0},
+		{"\xC2", 0}, /* cut */
+		{"\xE2\x80\xAE", 3},
+		{"\xE2\x81\xA6", 3},
+		{"\xE2\x80\x94", 0}, /* a dash */
+		{"\xE2\x80", 0},
+		{"\xE4\xB8\xAD", 0},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		cr_assert_eq(lc_utf8_steers(cases[i].text, strlen(cases[i].text)), cases[i].steers,
+			"case %zu", i);
+	}
 }
