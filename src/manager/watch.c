@@ -284,7 +284,7 @@ void lc_watch_configure(struct lc_watch *watch, const struct lc_liveness_config 
 
 void lc_watch_tick(struct lc_watch *watch, uint8_t feed, const struct lc_tick *tick, bool news)
 {
-	if (!watch || tick->flags & LC_FLAG_BACKFILLED) {
+	if (!watch) {
 		return;
 	}
 	if (watch->manager->feed_of[tick->symbol] != feed) {
