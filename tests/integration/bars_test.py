@@ -6,6 +6,7 @@ usage: bars_test.py LIVECORE [unittest options]
 import csv
 import io
 import signal
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -240,6 +241,7 @@ class Store(livecore.Case):
 
     def test_a_store_that_is_killed_does_not_stop_ticks(self):
         directory = tempfile.mkdtemp(prefix="livecore-clickhouse-")
+        self.addCleanup(shutil.rmtree, directory, ignore_errors=True)
         url = self.clickhouse("start", directory)
         self.addCleanup(subprocess.run, [livecore.ROOT / "tools" / "clickhouse", "kill", directory], capture_output=True)
         server = self.sim("fushu", "--rate", "100")

@@ -5,6 +5,7 @@
 
 #include "livecore/bar_store.h"
 #include "loop_fixture.h"
+#include "scratch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,11 +112,9 @@ static inline void bar_close(struct bar_bench *b)
 
 static inline void bar_bench_close(struct bar_bench *b)
 {
-	char command[256];
 	bar_close(b);
 	lc_bar_rows_free(b->rows);
-	snprintf(command, sizeof command, "rm -rf %s", b->root);
-	cr_assert_eq(system(command), 0);
+	scratch_remove(b->root);
 	fixture_close(&b->f);
 }
 

@@ -4,6 +4,7 @@
 
 #include "livecore/bars.h"
 #include "outbox_fixture.h"
+#include "scratch.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -58,12 +59,10 @@ static inline void rig_open(struct bar_rig *rig, size_t journal)
 
 static inline void rig_close(struct bar_rig *rig)
 {
-	char command[128];
 	lc_symbols_destroy(rig->symbols);
 	lc_calendar_destroy(rig->calendar);
 	out_close(&rig->out);
-	snprintf(command, sizeof command, "rm -r %s", rig->dir);
-	cr_assert_eq(system(command), 0);
+	scratch_remove(rig->dir);
 }
 
 /* The session so far of a mainland share: at 10.00, so many shares. */

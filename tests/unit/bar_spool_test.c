@@ -29,10 +29,8 @@ static void spool_bench_open(struct spool_bench *b, uint64_t limit)
 
 static void spool_bench_close(struct spool_bench *b)
 {
-	char command[128];
 	bar_spool_close(&b->spool);
-	snprintf(command, sizeof command, "rm -rf %s", b->root);
-	cr_assert_eq(system(command), 0);
+	scratch_remove(b->root);
 }
 
 /* Row n of a sequence: told by its tick count. */

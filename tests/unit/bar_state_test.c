@@ -1,5 +1,6 @@
 #include "livecore/bar_state.h"
 #include "loop_fixture.h"
+#include "scratch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,12 +65,10 @@ static void bench_open(struct bench *b)
 
 static void bench_close(struct bench *b)
 {
-	char command[128];
 	close_state(b);
 	lc_bar_pieces_finish(&b->seen);
 	fixture_close(&b->f);
-	snprintf(command, sizeof command, "rm -r %s", b->root);
-	cr_assert_eq(system(command), 0);
+	scratch_remove(b->root);
 }
 
 static void save(struct bench *b, struct lc_bar_pieces *pieces, int64_t saved_ns)

@@ -5,6 +5,7 @@
 
 #include "manager/manager_priv.h"
 #include "outbox_fixture.h"
+#include "scratch.h"
 #include "settings_fixture.h"
 
 #include <stdio.h>
@@ -479,7 +480,5 @@ static inline void rig_close(struct rig *rig)
 	lc_config_destroy(manager->config);
 	rig->out.outbox = manager->outbox;
 	out_close(&rig->out);
-	char command[96];
-	snprintf(command, sizeof command, "rm -rf '%s'", rig->dir);
-	cr_assert_eq(system(command), 0);
+	scratch_remove(rig->dir);
 }

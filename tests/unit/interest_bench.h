@@ -4,6 +4,7 @@
 
 #include "livecore/interest_store.h"
 #include "loop_fixture.h"
+#include "scratch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,13 +93,11 @@ static inline void bench_open(struct bench *b, enum kind kind)
 
 static inline void bench_close(struct bench *b)
 {
-	char command[256];
 	lc_saved_interest_free(b->loaded);
 	if (b->kind == REDIS) {
 		redis_run(b, "kill");
 	}
-	snprintf(command, sizeof command, "rm -rf %s", b->root);
-	cr_assert_eq(system(command), 0);
+	scratch_remove(b->root);
 	fixture_close(&b->f);
 }
 

@@ -2,6 +2,7 @@
 #include "livecore/journal_file.h"
 #include "livecore/journal_memory.h"
 #include "livecore/loop.h"
+#include "scratch.h"
 
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -127,18 +128,11 @@ static void end_loop(struct scene *scene)
 	lc_log_destroy(scene->log);
 }
 
-static void remove_files(struct scene *scene)
-{
-	char command[128];
-	snprintf(command, sizeof command, "rm -rf %s", scene->dir);
-	cr_assert_eq(system(command), 0);
-}
-
 static void finish(struct scene *scene)
 {
 	lc_journal_destroy(scene->journal);
 	end_loop(scene);
-	remove_files(scene);
+	scratch_remove(scene->dir);
 }
 
 static bool all_written(struct scene *scene)
@@ -359,7 +353,7 @@ Test(journal_disk, more_than_memory_holds, .timeout = 100)
 	end_well(&scene);
 	cr_assert_eq(count_files(&scene), 0);
 	end_loop(&scene);
-	remove_files(&scene);
+	scratch_remove(scene.dir);
 }
 
 Test(journal_disk, a_second_process_is_told)

@@ -8,6 +8,7 @@
 #include "livecore/messages.h"
 #include "livecore/reader.h"
 #include "livecore/sender.h"
+#include "scratch.h"
 #include "settings_fixture.h"
 
 #include <criterion/criterion.h>
@@ -345,18 +346,6 @@ static inline void rig_stop_reader(struct rig *rig, struct lc_reader *reader)
 	}
 }
 
-static inline void rig_forget_state(struct rig *rig)
-{
-	static const char *const names[] = {"interest.db", "interest.db-wal", "interest.db-shm",
-		"lock", "interest.lock", "bars.db", "bars.db-wal", "bars.db-shm", "bar_state.db",
-		"bar_state.db-wal", "bar_state.db-shm", "bar_state.lock", "bars.spool/lock"};
-	char path[160];
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		snprintf(path, sizeof path, "%s/%s", rig->dir, names[i]);
-		unlink(path);
-	}
-}
-
 static inline void rig_close(struct rig *rig)
 {
 	if (rig->manager) {
@@ -375,9 +364,5 @@ static inline void rig_close(struct rig *rig)
 	lc_buf_finish(&rig->seen);
 	lc_buf_finish(&rig->said);
 	lc_buf_finish(&rig->alerts);
-	rig_forget_state(rig);
-	char spool[80];
-	snprintf(spool, sizeof spool, "%s/bars.spool", rig->dir);
-	rmdir(spool);
-	rmdir(rig->dir);
+	scratch_remove(rig->dir);
 }
