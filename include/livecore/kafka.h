@@ -40,5 +40,9 @@ enum lc_err lc_kafka_check(const struct lc_kafka_config *config, struct lc_buf *
 /* The name of a topic that the journal's records go to. */
 const char *lc_kafka_topic_name(const struct lc_topics_config *topics, enum lc_topic topic);
 
+/* What a person can do about an error of Kafka's, as a question; "" when the error says it all. Static
+ * storage. */
+const char *lc_kafka_advice(enum lc_err code);
+
 /* The version of librdkafka that runs, as text; static storage. */
 const char *lc_kafka_library_version(void);

@@ -34,11 +34,9 @@ static void on_topics(void *arg, const struct lc_topics_result *result)
 	size_t missing = 0;
 	check->kafka_waits = false;
 	if (result->err.code != LC_OK) {
-		snprintf(text, sizeof text, "%s%s", result->err.text,
-			result->err.code == LC_ERR_AUTH
-				? ""
-				: ": does Kafka run there, and may this machine reach it? "
-				  "(kafka.brokers, and security.protocol in kafka.properties)");
+		const char *advice = lc_kafka_advice(result->err.code);
+		snprintf(
+			text, sizeof text, "%s%s%s", result->err.text, *advice ? ": " : "", advice);
 		lc_check_report(check, "kafka", false, started_ns, text);
 	} else {
 		for (size_t i = 0; i < result->count; i++) {

@@ -30,6 +30,7 @@ struct sending {
 	char id[64];
 	struct lc_reader *reader;
 	struct lc_json_parser *parser;
+	enum lc_err why; /* the last word on why the answers are not read */
 	bool caught_up, answered, ok, progress;
 };
 
@@ -168,6 +169,7 @@ static void on_caught_up(void *arg)
 static void on_state(void *arg, bool reading, const struct lc_error *why)
 {
 	struct sending *sending = arg;
+	sending->why = why->code;
 	if (!reading) {
 		end_progress(sending);
 		fprintf(stderr, "livecore: waiting for topic %s: %s\n",
@@ -220,12 +222,9 @@ static int start_reading(struct sending *sending)
 		return LC_EXIT_FAILED;
 	}
 	if (!wait_for(sending, &sending->caught_up, "Kafka")) {
-		fprintf(stderr,
-			"livecore: nothing was sent: topic %s could not be read at %s. Is Kafka "
-			"there, and do the topics exist (livecore "
-			"topics)?\n",
-			options.topic, lc_process_kafka(process)->brokers);
-		return LC_EXIT_FAILED;
+		lc_error_set(&err, sending->why, "nothing was sent: topic %s could not be read",
+			options.topic);
+		return lc_tool_failed(&err);
 	}
 	return -1;
 }
@@ -253,8 +252,7 @@ static int send_command(struct sending *sending)
 	}
 	lc_buf_finish(&body);
 	if (rc != LC_OK) {
-		fprintf(stderr, "livecore: %s\n", err.text);
-		return LC_EXIT_FAILED;
+		return lc_tool_failed(&err);
 	}
 	fprintf(sending->json ? stderr : stdout,
 		"sent %s: request_id=%s topic=%s partition=%d offset=%lld\n", sending->name,
@@ -338,7 +336,7 @@ static int check_role(const struct sending *sending)
 
 int lc_command_command(int argc, char **argv)
 {
-	struct sending sending = {.timeout_ms = 30000};
+	struct sending sending = {.why = LC_ERR_TIMEOUT, .timeout_ms = 30000};
 	const struct lc_option options[] = {
 		{"wait", LC_OPTION_FLAG, &sending.wait, NULL, "wait for the answer and print it"},
 		{"role", LC_OPTION_TEXT, &sending.role, "ROLE",

@@ -91,8 +91,7 @@ static int publish(struct subscription *subscription)
 	}
 	lc_buf_finish(&body);
 	if (rc != LC_OK) {
-		fprintf(stderr, "livecore: %s\n", err.text);
-		return LC_EXIT_FAILED;
+		return lc_tool_failed(&err);
 	}
 	report(subscription, topic, &place);
 	return LC_EXIT_OK;

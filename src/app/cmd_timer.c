@@ -117,8 +117,7 @@ static int send_now(struct lc_tool *tool, const struct timer_rules *rules, const
 				     : lc_tool_publish(tool, &message, SEND_MS, &place, &err);
 	lc_buf_finish(&body);
 	if (rc != LC_OK) {
-		fprintf(stderr, "livecore: %s\n", err.text);
-		return LC_EXIT_FAILED;
+		return lc_tool_failed(&err);
 	}
 	printf("sent %s: request_id=%s topic=%s partition=%d offset=%lld\n", rule->command, id,
 		topic, place.partition, (long long)place.offset);

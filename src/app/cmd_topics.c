@@ -76,8 +76,10 @@ static void on_topics(void *arg, const struct lc_topics_result *result)
 	listing->answered = true;
 	lc_tool_wake(&listing->tool);
 	if (result->err.code != LC_OK) {
-		fprintf(stderr, "livecore: Kafka at %s could not be asked: %s\n",
-			lc_process_kafka(&listing->tool.process)->brokers, result->err.text);
+		const char *advice = lc_kafka_advice(result->err.code);
+		fprintf(stderr, "livecore: Kafka at %s could not be asked: %s%s%s\n",
+			lc_process_kafka(&listing->tool.process)->brokers, result->err.text,
+			*advice ? ": " : "", advice);
 		listing->exit_code = LC_EXIT_FAILED;
 		return;
 	}

@@ -38,6 +38,7 @@ struct watch {
 	const char *count_text;
 	uint64_t count; /* 0: no end */
 	uint64_t shown, unreadable;
+	enum lc_err why; /* the last word on why nothing is read */
 	bool json, reached, full;
 	bool gone; /* nobody reads what we print */
 };
@@ -169,6 +170,7 @@ static void on_state(void *arg, bool reading, const struct lc_error *why)
 			lc_process_kafka(&watch->tool.process)->brokers);
 	}
 	watch->reached |= reading;
+	watch->why = why->code;
 }
 
 static int start_reader(struct watch *watch, const char *topic)
@@ -219,10 +221,9 @@ static int conclude(const struct watch *watch)
 		" unreadable=%" PRIu64 "\n",
 		watch->shown, totals.lost, totals.conflated, totals.repeats, watch->unreadable);
 	if (!watch->reached) {
-		fputs("livecore: Kafka's market data was never reached: check kafka.brokers, and "
-		      "livecore topics\n",
-			stderr);
-		return LC_EXIT_FAILED;
+		struct lc_error err;
+		lc_error_set(&err, watch->why, "Kafka's market data was never reached");
+		return lc_tool_failed(&err);
 	}
 	if (watch->count > 0 && !watch->full && !watch->tool.interrupted) {
 		fprintf(stderr, "livecore: only %" PRIu64 " of %" PRIu64 " updates came\n",
@@ -262,7 +263,7 @@ static int check(struct watch *watch)
 
 int lc_command_watch(int argc, char **argv)
 {
-	struct watch watch = {0};
+	struct watch watch = {.why = LC_ERR_TIMEOUT, 0};
 	const struct lc_option options[] = {
 		{"for", LC_OPTION_DURATION, &watch.for_ms, "TIME", "end after 10s, 2m, …"},
 		{"count", LC_OPTION_TEXT, &watch.count_text, "N", "end after N updates"},

@@ -36,13 +36,12 @@ struct lc_process {
 int lc_process_load(struct lc_process *process);
 /* Reads them again, for a reload: arg is the process. */
 struct lc_config *lc_process_reload(void *arg, struct lc_buf *errors);
-/* Makes log, metrics and loop by the settings. Returns -1, or LC_EXIT_FAILED. */
+/* Makes log, metrics and loop by the settings. Returns -1, or the exit code after having said why. */
 int lc_process_start(struct lc_process *process);
-/* For tools: a log that says only what went wrong. Call before lc_process_start(). */
+/* Lets go of all of it; a loop whose pool hangs is left behind. */
 void lc_process_finish(struct lc_process *process);
 
 const struct lc_kafka_config *lc_process_kafka(const struct lc_process *process);
 const struct lc_topics_config *lc_process_topics(const struct lc_process *process);
-/* Tools need a Kafka: says which setting is missing and returns LC_EXIT_USAGE, or -1. Checks
- * kafka.properties too. */
+/* Tools need a Kafka: says which setting is missing and returns LC_EXIT_USAGE, or -1. */
 int lc_process_need_kafka(const struct lc_process *process);

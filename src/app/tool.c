@@ -210,10 +210,17 @@ enum lc_err lc_tool_publish(struct lc_tool *tool, const struct lc_message *messa
 	}
 	if (publishing.err.code != LC_OK) {
 		return lc_error_set(err, publishing.err.code,
-			"Kafka at %.100s did not take the message: %.100s",
-			lc_process_kafka(&tool->process)->brokers, publishing.err.text);
+			"Kafka did not take the message for %.80s: %s", message->topic,
+			publishing.err.text);
 	}
 	return LC_OK;
+}
+
+int lc_tool_failed(const struct lc_error *err)
+{
+	const char *advice = lc_kafka_advice(err->code);
+	fprintf(stderr, "livecore: %s%s%s\n", err->text, *advice ? ": " : "", advice);
+	return LC_EXIT_FAILED;
 }
 
 /* --- HTTP --- */

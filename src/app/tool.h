@@ -47,6 +47,9 @@ struct lc_tool_place {
 enum lc_err lc_tool_publish(struct lc_tool *tool, const struct lc_message *message,
 	int64_t timeout_ms, struct lc_tool_place *out, struct lc_error *err);
 
+/* Says on stderr what failed and, of an error of Kafka's, what to do. Returns the exit code. */
+int lc_tool_failed(const struct lc_error *err);
+
 /* Stops a reader and waits until it is gone. NULL: nothing to do. */
 void lc_tool_stop_reader(struct lc_tool *tool, struct lc_reader *reader);
 

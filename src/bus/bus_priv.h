@@ -54,12 +54,16 @@ void event_port_again(struct event_port *port);
 void kafka_take_down(struct lc_loop *loop, rd_kafka_t *rk, struct event_port *port,
 	void (*done)(void *arg), void *arg);
 
+enum { KAFKA_TEXT_MAX = 240 };
+/* What an error event says, without how long its connection lasted; cut when it is longer. */
+void kafka_error_text(rd_kafka_event_t *event, char out[KAFKA_TEXT_MAX]);
+
 /* A client's last complaint. "All brokers are down" and "timed out" are what librdkafka says in the
  * end; why they are (a wrong password, a certificate, a refused connection) was said before, and is
  * what a person needs. Cleared by success. */
 struct kafka_complaint {
 	enum lc_err code;
-	char text[200];
+	char text[KAFKA_TEXT_MAX];
 };
 /* Keeps an error event's text, when it says why a connection failed. */
 void kafka_complaint_note(

@@ -183,7 +183,8 @@ static void replace_client(struct lc_courier *courier)
 static bool read_error(struct lc_courier *courier, rd_kafka_event_t *event)
 {
 	rd_kafka_resp_err_t code = rd_kafka_event_error(event);
-	const char *text = rd_kafka_event_error_string(event);
+	char text[KAFKA_TEXT_MAX];
+	kafka_error_text(event, text);
 	kafka_complaint_note(&courier->complaint, code, text);
 	if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
 		lc_log(lc_loop_log(courier->loop), LC_LOG_WARN, "kafka", "client_error",

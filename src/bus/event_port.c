@@ -217,28 +217,3 @@ void kafka_log_event(struct lc_loop *loop, rd_kafka_event_t *event)
 	lc_log(lc_loop_log(loop), ours, "kafka", "librdkafka", LC_S("facility", facility),
 		LC_S("text", text));
 }
-
-void kafka_complaint_note(
-	struct kafka_complaint *complaint, rd_kafka_resp_err_t code, const char *text)
-{
-	bool says_why = code == RD_KAFKA_RESP_ERR__TRANSPORT ||
-			code == RD_KAFKA_RESP_ERR__RESOLVE || code == RD_KAFKA_RESP_ERR__SSL ||
-			code == RD_KAFKA_RESP_ERR__AUTHENTICATION;
-	if (says_why) {
-		complaint->code = kafka_err(code);
-		snprintf(complaint->text, sizeof complaint->text, "%s", text);
-	}
-}
-
-enum lc_err kafka_complaint_explain(
-	const struct kafka_complaint *complaint, rd_kafka_resp_err_t code, const char **text)
-{
-	bool vague = code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN ||
-		     code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__TIMED_OUT;
-	if (vague && complaint->code) {
-		*text = complaint->text;
-		return complaint->code;
-	}
-	*text = code ? rd_kafka_err2str(code) : "";
-	return kafka_err(code);
-}

@@ -121,6 +121,8 @@ enum lc_err kafka_conf_build(const struct lc_kafka_config *config,
 	case KAFKA_PUBLISHER:
 		set_producer(&build, config, 0);
 		set_int(&build, "message.timeout.ms", options->timeout_ms);
+		/* A topic that is not there is said then, and not only when time is over. */
+		set_int(&build, "topic.metadata.propagation.max.ms", options->timeout_ms / 3);
 		set(&build, "linger.ms", "0");
 		break;
 	case KAFKA_READER:
@@ -149,45 +151,6 @@ enum lc_err kafka_new(
 	}
 	*out = rk;
 	return LC_OK;
-}
-
-enum lc_err kafka_err(rd_kafka_resp_err_t code)
-{
-	switch (code) {
-	case RD_KAFKA_RESP_ERR_NO_ERROR:
-		return LC_OK;
-	case RD_KAFKA_RESP_ERR__TIMED_OUT:
-	case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
-	case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
-	case RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE:
-		return LC_ERR_TIMEOUT;
-	case RD_KAFKA_RESP_ERR__TRANSPORT:
-	case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-	case RD_KAFKA_RESP_ERR__RESOLVE:
-		return LC_ERR_CLOSED;
-	case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-	case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
-	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-	case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-		return LC_ERR_AUTH;
-	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-	case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
-	case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
-		return LC_ERR_TOO_LARGE;
-	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-	case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-		return LC_ERR_NOT_FOUND;
-	case RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS:
-		return LC_ERR_EXISTS;
-	case RD_KAFKA_RESP_ERR__QUEUE_FULL:
-		return LC_ERR_FULL;
-	case RD_KAFKA_RESP_ERR__SSL:
-		return LC_ERR_PROTOCOL;
-	default:
-		return LC_ERR_REFUSED;
-	}
 }
 
 int64_t kafka_patience_ms(unsigned failures)

@@ -10,9 +10,9 @@ struct producer {
 	const struct lc_topics_config *topics;    /* borrowed */
 	rd_kafka_topic_t *handles[LC_TOPICS_OUT]; /* made at first use */
 	rd_kafka_event_t *reports; /* a report event whose messages are not all read */
-	rd_kafka_event_t *last;    /* what the last event given out points into */
 	struct probe *probe;       /* under way, or answered */
 	struct kafka_complaint complaint;
+	char text[KAFKA_TEXT_MAX]; /* of the last error event: what it is given out with */
 	void (*on_ready)(void *arg);
 	void *arg;
 	void (*done)(void *arg); /* destroying: waits for the probe */
@@ -129,8 +129,8 @@ static bool fill_error(
 	struct producer *producer, rd_kafka_event_t *event, struct producer_event *out)
 {
 	rd_kafka_resp_err_t code = rd_kafka_event_error(event);
-	*out = (struct producer_event){
-		.err = kafka_err(code), .why = rd_kafka_event_error_string(event)};
+	kafka_error_text(event, producer->text);
+	*out = (struct producer_event){.err = kafka_err(code), .why = producer->text};
 	if (code == RD_KAFKA_RESP_ERR__FATAL || rd_kafka_event_error_is_fatal(event)) {
 		out->kind = PRODUCER_FATAL;
 	} else if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
@@ -142,7 +142,6 @@ static bool fill_error(
 		kafka_complaint_note(&producer->complaint, code, out->why);
 		return false;
 	}
-	producer->last = event;
 	return true;
 }
 
@@ -163,9 +162,6 @@ static void finish(struct producer *producer)
 {
 	if (producer->reports) {
 		rd_kafka_event_destroy(producer->reports);
-	}
-	if (producer->last) {
-		rd_kafka_event_destroy(producer->last);
 	}
 	for (size_t i = 0; i < LC_TOPICS_OUT; i++) {
 		if (producer->handles[i]) {
@@ -292,10 +288,6 @@ enum lc_err producer_send(
 
 bool producer_poll(struct producer *producer, struct producer_event *out)
 {
-	if (producer->last) {
-		rd_kafka_event_destroy(producer->last);
-		producer->last = NULL;
-	}
 	if (next_report(producer, out) || next_probe(producer, out)) {
 		return true;
 	}
@@ -310,6 +302,7 @@ bool producer_poll(struct producer *producer, struct producer_event *out)
 			continue;
 		case RD_KAFKA_EVENT_ERROR:
 			if (fill_error(producer, event, out)) {
+				rd_kafka_event_destroy(event);
 				return true;
 			}
 			break;

@@ -42,7 +42,7 @@ static void on_deadline(void *arg)
 {
 	struct lc_publish *publish = arg;
 	struct lc_error err;
-	lc_error_set(&err, LC_ERR_TIMEOUT, "%.200s",
+	lc_error_set(&err, publish->last.code ? publish->last.code : LC_ERR_TIMEOUT, "%s",
 		publish->last.code ? publish->last.text
 				   : "Kafka did not acknowledge the message in time");
 	end(publish, &err, -1, -1);
@@ -67,8 +67,9 @@ static void read_report(const rd_kafka_message_t *message, struct outcome *out)
 
 static void read_error(struct lc_publish *publish, rd_kafka_event_t *event, struct outcome *out)
 {
-	lc_error_set(&publish->last, kafka_err(rd_kafka_event_error(event)), "%s",
-		rd_kafka_event_error_string(event));
+	char text[KAFKA_TEXT_MAX];
+	kafka_error_text(event, text);
+	lc_error_set(&publish->last, kafka_err(rd_kafka_event_error(event)), "%s", text);
 	if (rd_kafka_event_error_is_fatal(event)) {
 		*out = (struct outcome){true, publish->last, -1, -1};
 	}

@@ -298,7 +298,8 @@ static void on_error(struct lc_reader *reader, rd_kafka_event_t *event)
 	rd_kafka_resp_err_t code = rd_kafka_event_error(event);
 	rd_kafka_topic_partition_t *place = rd_kafka_event_topic_partition(event);
 	struct partition *partition = place ? partition_of(reader, place->partition) : NULL;
-	const char *text = rd_kafka_event_error_string(event);
+	char text[KAFKA_TEXT_MAX];
+	kafka_error_text(event, text);
 	switch (code) {
 	case RD_KAFKA_RESP_ERR__PARTITION_EOF:
 		if (partition) {

@@ -72,11 +72,15 @@ static void set_reach(struct lc_sender *sender, bool reachable, const char *why)
 		sender->last_answer_ms = now_ms(sender);
 	}
 	enum reach reach = reachable ? REACH_YES : REACH_NO;
-	if (sender->reach == reach) {
-		return;
-	}
+	bool changed = sender->reach != reach;
 	sender->reach = reach;
 	sender->stats.reachable = reachable;
+	if (!changed && !reachable && sender->handlers.reachable) {
+		sender->handlers.reachable(sender->arg, false, why); /* it may know more by now */
+	}
+	if (!changed) {
+		return;
+	}
 	lc_log(lc_loop_log(sender->loop), reachable ? LC_LOG_INFO : LC_LOG_WARN, "kafka",
 		reachable ? "reachable" : "unreachable", LC_S("brokers", sender->config->brokers),
 		LC_S("reason", reachable ? "answered" : why));

@@ -73,8 +73,9 @@ static void take_complaints(rd_kafka_t *rk, struct kafka_complaint *complaint)
 	rd_kafka_event_t *event;
 	while ((event = rd_kafka_queue_poll(queue, 0))) {
 		if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR) {
-			kafka_complaint_note(complaint, rd_kafka_event_error(event),
-				rd_kafka_event_error_string(event));
+			char text[KAFKA_TEXT_MAX];
+			kafka_error_text(event, text);
+			kafka_complaint_note(complaint, rd_kafka_event_error(event), text);
 		}
 		rd_kafka_event_destroy(event);
 	}

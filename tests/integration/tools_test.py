@@ -175,6 +175,7 @@ class NothingThere(unittest.TestCase):
             done = tool(*args, *dead)
             self.assertEqual(done.returncode, 1, f"{args}: {done.stderr}")
             self.assertIn("127.0.0.1:1", done.stderr)
+            self.assertIn("may this machine reach it? (kafka.brokers", done.stderr, "what to do")
 
 
 class WithLivecore(unittest.TestCase):
