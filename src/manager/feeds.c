@@ -15,8 +15,7 @@ static void make_metrics(struct lc_feed *feed)
 	lc_metrics_label(label, sizeof label, "feeder", feed->impl->name);
 	feed->ticks = lc_metrics_counter(
 		metrics, "livecore_feeder_ticks_total", label, "ticks parsed");
-	feed->bad_input = lc_metrics_counter(metrics, "livecore_feeder_bad_input_total", label,
-		"messages or parts of them that could not be read");
+	lc_bad_input_init(&feed->bad_input, metrics, feed->manager->log, feed->impl->name);
 	feed->reconnects = lc_metrics_counter(metrics, "livecore_feeder_reconnects_total", label,
 		"sessions opened after the first");
 	for (int i = LC_DROP_NONE + 1; i < LC_DROP_REASONS; i++) {

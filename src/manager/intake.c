@@ -12,12 +12,13 @@ static const char *symbol_text(const struct lc_manager *manager, uint32_t symbol
 }
 
 /* One line a minute and reason, with an example. */
-static void say_drop(struct lc_feed *feed, enum lc_drop reason, const char *symbol, int64_t mono_ns)
+static void say_drop(struct lc_feed *feed, enum lc_drop reason, int64_t mono_ns)
 {
 	struct lc_drop_note *note = &feed->notes[reason];
 	lc_log(feed->manager->log, LC_LOG_WARN, "quality", "dropped",
 		LC_S("feeder", feed->impl->name), LC_S("reason", lc_drop_name(reason)),
-		LC_U("count", note->unsaid), LC_S("example", symbol));
+		LC_U("count", note->unsaid),
+		LC_S("example", symbol_text(feed->manager, note->example)));
 	note->unsaid = 0;
 	note->next_ns = mono_ns + SAY_EVERY_NS;
 }
@@ -27,9 +28,9 @@ void lc_intake_drop(struct lc_feed *feed, const struct lc_tick *tick, enum lc_dr
 	uint64_t lost = 1 + tick->conflated;
 	*feed->dropped[reason] += lost;
 	feed->notes[reason].unsaid += lost;
+	feed->notes[reason].example = tick->symbol;
 	if (tick->received_mono_ns >= feed->notes[reason].next_ns) {
-		say_drop(feed, reason, symbol_text(feed->manager, tick->symbol),
-			tick->received_mono_ns);
+		say_drop(feed, reason, tick->received_mono_ns);
 	}
 }
 
@@ -40,9 +41,10 @@ void lc_intake_say_drops(struct lc_manager *manager)
 		for (int reason = 0; reason < LC_DROP_REASONS; reason++) {
 			struct lc_drop_note *note = &manager->feeds[i].notes[reason];
 			if (note->unsaid > 0 && now_ns >= note->next_ns) {
-				say_drop(&manager->feeds[i], (enum lc_drop)reason, NULL, now_ns);
+				say_drop(&manager->feeds[i], (enum lc_drop)reason, now_ns);
 			}
 		}
+		lc_bad_input_say(&manager->feeds[i].bad_input, now_ns);
 	}
 }
 
@@ -170,21 +172,8 @@ static void on_bad_input(
 	struct lc_feeder *feeder, const char *reason, const char *sample, size_t len)
 {
 	struct lc_feed *feed = feeder->env.host_data;
-	int64_t now_ns = lc_loop_mono_ns(feed->manager->loop);
-	++*feed->bad_input;
-	feed->bad_note.unsaid++;
-	if (now_ns < feed->bad_note.next_ns) {
-		return;
-	}
-	char text[161];
-	size_t cut = len < sizeof text - 1 ? len : sizeof text - 1;
-	memcpy(text, sample ? sample : "", sample ? cut : 0);
-	text[sample ? cut : 0] = '\0';
-	lc_log(feed->manager->log, LC_LOG_WARN, "feeder", "bad_input",
-		LC_S("feeder", feed->impl->name), LC_S("reason", reason),
-		LC_U("count", feed->bad_note.unsaid), LC_S("example", text));
-	feed->bad_note.unsaid = 0;
-	feed->bad_note.next_ns = now_ns + SAY_EVERY_NS;
+	lc_bad_input_add(
+		&feed->bad_input, reason, sample, len, lc_loop_mono_ns(feed->manager->loop));
 }
 
 static void on_up(struct lc_feeder *feeder)

@@ -11,6 +11,7 @@
 #include "livecore/queue.h"
 #include "livecore/twins.h"
 #include "livecore/ws_client.h"
+#include "manager/bad_input.h"
 #include "manager/bar_flow.h"
 #include "manager/bar_snapshot.h"
 #include "manager/calendars.h"
@@ -31,7 +32,8 @@
 /* A reason's count since its last log line. */
 struct lc_drop_note {
 	uint64_t unsaid;
-	int64_t next_ns; /* monotonic; no line before it */
+	int64_t next_ns;  /* monotonic; no line before it */
+	uint32_t example; /* the symbol that was dropped last */
 };
 
 /* One feeder with its session and its queue. */
@@ -46,11 +48,11 @@ struct lc_feed {
 	bool held;         /* stopped by command: a reload does not start it */
 	bool limit_raised; /* the alert symbol_limit was sent */
 	uint64_t drained;  /* ticks taken out of the queue */
-	uint64_t *ticks, *bad_input, *reconnects, *dropped[LC_DROP_REASONS]; /* counters */
-	double *state, *depth, *wanted, *subscribed, *over_limit;            /* gauges */
-	struct lc_histogram *latency; /* from socket to journal */
+	uint64_t *ticks, *reconnects, *dropped[LC_DROP_REASONS];  /* counters */
+	double *state, *depth, *wanted, *subscribed, *over_limit; /* gauges */
+	struct lc_histogram *latency;                             /* from socket to journal */
 	struct lc_drop_note notes[LC_DROP_REASONS];
-	struct lc_drop_note bad_note;
+	struct lc_bad_input bad_input;
 };
 
 enum lc_manager_phase { LC_PHASE_LOADING, LC_PHASE_RUNNING, LC_PHASE_STOPPING };

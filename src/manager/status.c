@@ -205,7 +205,7 @@ static void feed_json(struct lc_feed *feed, struct lc_buf *out)
 		"\"dropped\":%llu,\"paused\":%s}",
 		(unsigned long long)status.connects, (unsigned long long)status.reconnects,
 		(unsigned long long)status.failures_in_row, (unsigned long long)*feed->ticks,
-		(unsigned long long)*feed->bad_input, status.symbols.wanted,
+		(unsigned long long)feed->bad_input.total, status.symbols.wanted,
 		status.symbols.subscribed, status.symbols.rejected, status.symbols.over_limit,
 		queue.length, queue.capacity, queue.peak, (unsigned long long)queue.merged,
 		(unsigned long long)queue.dropped, feed->paused ? "true" : "false");
