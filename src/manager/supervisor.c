@@ -177,9 +177,10 @@ static void retry(struct lc_supervisor *feed, const struct lc_down *why)
 		return;
 	}
 	int64_t delay_ms = why->wait_ms;
+	bool now = why->kind == LC_DOWN_RETRY_NOW && feed->failures == 0;
+	count_failure(
+		feed, why->error.text); /* also one that we wait for: nothing comes meanwhile */
 	if (why->kind != LC_DOWN_WAIT) {
-		bool now = why->kind == LC_DOWN_RETRY_NOW && feed->failures == 0;
-		count_failure(feed, why->error.text);
 		int64_t wait_ns = lc_backoff_down(
 			&feed->backoff, lc_loop_random(feed->loop), lc_loop_mono_ns(feed->loop));
 		delay_ms = now ? 0 : wait_ns / LC_NS_PER_MS;
