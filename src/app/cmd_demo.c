@@ -16,6 +16,7 @@
 
 #define PUBLISH_TIMEOUT_MS 30000
 #define SHUTDOWN_MS "1500ms" /* Ctrl-C ends the demo within 2 s */
+#define LEAVE_MS 300         /* after it, also when Kafka's client does not end */
 
 static const struct lc_usage usage = {"demo", "",
 	"Shows the whole on this machine: a simulator of each vendor, an embedded Kafka broker, "
@@ -42,7 +43,8 @@ struct demo {
 	struct lc_timer *end_timer;
 	const char *brokers; /* --brokers, or the embedded one's address */
 	const char *speed, *tape_dir;
-	int64_t for_ms, start_ms;
+	int64_t for_ms; /* below 0: until it is told to */
+	int64_t start_ms;
 	bool json, tape;
 	char state_dir[64], state_set[96];
 	char topic[256]; /* of prices */
@@ -234,16 +236,44 @@ static int start_sims(struct demo *demo)
 	return load(demo);
 }
 
+static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *where)
+{
+	(void)info;
+	(void)kind;
+	(void)where;
+	return remove(path);
+}
+
+static void remove_state(struct demo *demo)
+{
+	nftw(demo->state_dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void on_left(void *arg)
+{
+	struct demo *demo = arg;
+	lc_demo_sims_stop(&demo->sims);
+	remove_state(demo);
+}
+
 static int start_all(struct demo *demo)
 {
 	struct lc_error err;
-	int rc = start_broker(demo);
+	const struct lc_shutdown_config *shutdown = lc_config_section(
+		demo->process.config, "shutdown");
+	demo->service = (struct lc_service){.process = &demo->process,
+		.stopped = on_stopped,
+		.ended = on_ended,
+		.left = on_left,
+		.arg = demo,
+		.hangup_stops = true,
+		.leave_ms = shutdown->timeout + LEAVE_MS};
+	int rc = lc_service_on_signals(&demo->service);
+	rc = rc >= 0 ? rc : start_broker(demo);
 	rc = rc >= 0 ? rc : start_sims(demo);
 	if (rc >= 0) {
 		return rc;
 	}
-	demo->service = (struct lc_service){
-		.stopped = on_stopped, .ended = on_ended, .arg = demo, .hangup_stops = true};
 	snprintf(demo->topic, sizeof demo->topic, "%s",
 		lc_process_topics(&demo->process)->market_data);
 	if (!demo->json) {
@@ -258,7 +288,6 @@ static int start_all(struct demo *demo)
 		return LC_EXIT_FAILED;
 	}
 	rc = lc_service_start(&demo->service, &demo->process, demo->brokers, demo->tape);
-	rc = rc >= 0 ? rc : lc_service_on_signals(&demo->service);
 	if (rc < 0 && (lc_timer_create(demo->process.loop, on_time_over, demo, &demo->end_timer) !=
 				      LC_OK ||
 			      lc_demo_view_create(&demo->service, demo->brokers, demo->topic,
@@ -279,19 +308,11 @@ static int serve(struct demo *demo)
 		lc_demo_sims_stop(&demo->sims);
 		return rc;
 	}
-	if (demo->for_ms > 0) {
+	if (demo->for_ms >= 0) {
 		lc_timer_start(demo->end_timer, demo->for_ms, 0);
 	}
 	lc_loop_run(demo->process.loop);
 	return demo->service.exit_code;
-}
-
-static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-	(void)info;
-	(void)kind;
-	(void)where;
-	return remove(path);
 }
 
 static bool is_speed(const char *text)
@@ -306,7 +327,8 @@ static bool is_speed(const char *text)
 
 int lc_command_demo(int argc, char **argv)
 {
-	struct demo demo = {.speed = "10", .tape_dir = "tests/data", .start_ms = 15000};
+	struct demo demo = {
+		.speed = "10", .tape_dir = "tests/data", .start_ms = 15000, .for_ms = -1};
 	const struct lc_option options[] = {
 		{"for", LC_OPTION_DURATION, &demo.for_ms, "TIME", "end by itself after 10s, 2m, …"},
 		{"start-timeout", LC_OPTION_DURATION, &demo.start_ms, "TIME",
@@ -340,6 +362,6 @@ int lc_command_demo(int argc, char **argv)
 	rc = rc >= 0 ? rc : serve(&demo);
 	lc_embedded_broker_destroy(demo.broker);
 	lc_process_finish(&demo.process);
-	nftw(demo.state_dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+	remove_state(&demo);
 	return rc;
 }

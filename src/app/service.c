@@ -4,8 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define LEAVE_AT_ONCE_MS 250 /* for what is already on its way to Kafka */
+/* timeout(1) and others signal the process and then its group: two of these mean one. */
+#define SAME_SIGNAL_NS (100 * LC_NS_PER_MS)
+
 static void end(struct lc_service *service)
 {
+	lc_timer_destroy(service->leave_timer);
+	service->leave_timer = NULL;
 	if (service->ended) {
 		service->ended(service->arg);
 	} else {
@@ -64,22 +70,64 @@ static struct lc_config *on_load(void *arg, struct lc_buf *errors)
 	return fresh;
 }
 
+/* Ends the process without waiting for what still runs. */
+static _Noreturn void leave(struct lc_service *service, int exit_code)
+{
+	if (service->manager) {
+		service->totals = lc_manager_totals(service->manager);
+		if (service->stopped) {
+			service->stopped(service->arg);
+		}
+	}
+	if (service->left) {
+		service->left(service->arg);
+	}
+	fflush(stdout);
+	_Exit(exit_code);
+}
+
+static void on_leave(void *arg)
+{
+	struct lc_service *service = arg;
+	uint64_t lost = service->totals.unacknowledged;
+	if (service->manager) {
+		lost = lc_manager_totals(service->manager).unacknowledged;
+	}
+	leave(service, lost > 0 ? LC_EXIT_FAILED : service->exit_code);
+}
+
+static void leave_after(struct lc_service *service, int64_t ms)
+{
+	if (service->leave_ms > 0 &&
+		(service->leave_timer || lc_timer_create(service->process->loop, on_leave, service,
+						 &service->leave_timer) == LC_OK)) {
+		lc_timer_start(service->leave_timer, ms, 0);
+	}
+}
+
 static void on_stop_signal(void *arg, int signo)
 {
 	struct lc_service *service = arg;
+	int64_t now_ns = lc_loop_mono_ns(service->process->loop);
+	bool again = service->signal_ns != 0;
+	if (again && signo == SIGTERM && now_ns - service->signal_ns < SAME_SIGNAL_NS) {
+		return;
+	}
 	lc_log(service->process->log, LC_LOG_INFO, "app", "signal",
 		LC_S("name", signo == SIGTERM ? "SIGTERM" : "SIGINT"));
-	if (service->stopping && !service->manager && !service->timer.timer) {
-		_Exit(128 + signo);
+	if (!service->manager && !service->timer.timer) {
+		leave(service, 128 + signo); /* nothing that could be stopped */
 	}
+	service->signal_ns = now_ns;
 	lc_service_stop(service);
 }
 
 static void on_reload_signal(void *arg, int signo)
 {
 	struct lc_service *service = arg;
-	(void)signo;
-	if (service->hangup_stops) {
+	if (service->hangup_stops && !service->manager) {
+		leave(service, 128 + signo);
+	} else if (service->hangup_stops) {
 		lc_service_stop(service); /* the terminal is gone, and with it who looks at it */
 	} else if (service->manager && !service->stopping) {
 		lc_manager_reload(service->manager);
@@ -134,6 +182,7 @@ int lc_service_on_signals(struct lc_service *service)
 void lc_service_stop(struct lc_service *service)
 {
 	struct lc_timer_part *timer = &service->timer;
+	leave_after(service, service->stopping ? LEAVE_AT_ONCE_MS : service->leave_ms);
 	if (!service->stopping) {
 		service->stopping_roles = (service->manager != NULL) + (timer->timer != NULL);
 	}

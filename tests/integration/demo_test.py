@@ -76,6 +76,43 @@ class Demo(unittest.TestCase):
         demo.wait()
         self.assertNotIn("Sanitizer", demo.text)
 
+    def test_terminated_twice(self):
+        """timeout(1) signals the process and then its group: that is one stop, and it loses nothing."""
+        demo = self.demo(*PATIENT)
+        demo.expect(r"published=[1-9]")
+        demo.send(signal.SIGTERM)
+        time.sleep(0.01)
+        demo.send(signal.SIGTERM)
+        self.assertEqual(demo.wait(), 0, demo.text)
+        self.assertRegex(demo.text, r"ended: published=\d+ acknowledged=\d+ unacknowledged=0 ")
+
+    def test_interrupted_without_a_kafka(self):
+        """Kafka's client may go on for seconds with a broker that does not answer: it is not waited for."""
+        for seconds in (0, 3):  # while it starts, and when it asks again
+            demo = self.demo("--brokers", "127.0.0.1:1")
+            demo.expect(r"published=[1-9]")
+            time.sleep(seconds)
+            started = time.monotonic()
+            self.assertEqual(demo.stop(signal.SIGINT), 1, demo.text)
+            self.assertLess(time.monotonic() - started, 2.0 + 1.0)
+            self.assertRegex(demo.text, r"ended: published=\d+ acknowledged=0 unacknowledged=[1-9]")
+
+    def test_interrupted_while_it_starts(self):
+        """Nothing of it stays, neither a simulator nor a directory."""
+        tapes = Path(self.directory())
+        os.mkfifo(tapes / "day-us-ibm-20131011-tick-trades.csv")  # who opens it waits for ever
+        kept = set(Path("/tmp").glob("livecore-demo.*"))
+        demo = self.demo("--tape", "--tape-dir", tapes)
+        livecore.wait_for(lambda: set(Path("/tmp").glob("livecore-demo.*")) - kept, "its directory")
+        made = set(Path("/tmp").glob("livecore-demo.*")) - kept
+        self.assertEqual(demo.stop(signal.SIGINT), 128 + signal.SIGINT, demo.text)
+        self.assertEqual([path for path in made if path.exists()], [])
+
+    def test_for_no_time(self):
+        done = livecore.tool("demo", "--for", "0s", "--json", *PATIENT, within_s=livecore.LONG_S)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout)["unacknowledged"], 0)
+
     def test_tape(self):
         tapes = livecore.ROOT / "tests" / "data"
         done = livecore.tool(
