@@ -1,5 +1,6 @@
 #include "alpaca_priv.h"
 
+#include "livecore/file.h"
 #include "livecore/url.h"
 
 #include <stdio.h>
@@ -78,6 +79,7 @@ static const struct lc_setting settings_table[] = {
 		.help = "the longest wait for the welcome, the answer to auth, and to each "
 			"subscribe message"},
 	{"ca_file", LC_SET_STRING, AT(ca_file), "", .apply = LC_APPLY_RECONNECT,
+		.check = lc_file_check_exists,
 		.help = "PEM file with the authorities to trust for the stream; empty: the "
 			"system's"},
 	{"snapshots", LC_SET_BOOL, AT(snapshots), "true", .apply = LC_APPLY_LIVE,

@@ -93,6 +93,9 @@ struct lc_config_sources {
 	const char *const
 		*sets; /* NULL-terminated "section.key=value" from the command line; may be NULL */
 	const char *const *environ; /* NULL-terminated "NAME=value"; NULL: no environment */
+	/* What is right is kept although something is wrong: *out is set all the same, with the
+	 * default in place of each value that is wrong. For who only looks. */
+	bool lenient;
 };
 
 /* Finds the file to use: explicit (from --config; may be NULL), $LIVECORE_CONFIG, ./livecore.yaml,
@@ -103,12 +106,18 @@ enum lc_err lc_config_find(
 
 /* Reads and checks. All errors are appended to errors (one a line: `file:line:column: message`, a
  * variable's name or --set in place of the file for what came from there), and *out stays NULL when
- * there is any: LC_ERR_INVALID, or LC_ERR_NOMEM. An error never quotes a secret. errors should have
+ * there is any: LC_ERR_INVALID (see lenient), or LC_ERR_NOMEM. An error never quotes a secret. errors should have
  * room for about 64 KB; what does not fit is left out. sections is borrowed for the life of the
  * configuration. */
 enum lc_err lc_config_load(const struct lc_section *const *sections, size_t count,
 	const struct lc_config_sources *sources, struct lc_config **out, struct lc_buf *errors);
 void lc_config_destroy(struct lc_config *config);
+
+/* For what one setting needs of another (both as section.key): appends "place: a: message" to
+ * errors. The place is a's, or b's when a has its default. Says nothing when one of the two is wrong
+ * by itself, which the load has said. */
+void lc_config_disagree(const struct lc_config *config, const char *a, const char *b,
+	const char *message, struct lc_buf *errors);
 
 /* The section's struct, filled. The section must be one of those loaded. Valid until the
  * configuration is destroyed. */

@@ -14,6 +14,9 @@ enum lc_err lc_file_read(
 /* Writes a file in place of what is there: at once, or not at all. LC_ERR_IO. */
 enum lc_err lc_file_replace(const char *path, const char *data, size_t len, struct lc_error *err);
 
+/* Is something there? LC_ERR_INVALID when not, with its name: the check of a setting that names a
+ * file. Whether it may be read is for who reads it. */
+enum lc_err lc_file_check_exists(const char *path, struct lc_error *err);
 bool lc_file_is_folder(const char *path);
 /* Makes a folder, when it is missing; its parent must be there. LC_ERR_IO. */
 enum lc_err lc_file_make_folder(const char *path, struct lc_error *err);

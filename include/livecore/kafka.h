@@ -21,7 +21,7 @@ struct lc_kafka_config {
 	int64_t retention_ms;
 	bool create_topics;
 	bool per_market;
-	struct lc_pairs properties; /* passed to librdkafka as they are, after lc_kafka_check() */
+	struct lc_pairs properties; /* passed to librdkafka as they are; the table has checked them */
 };
 
 struct lc_topics_config {
@@ -31,11 +31,6 @@ struct lc_topics_config {
 
 extern const struct lc_section lc_kafka_section;  /* struct lc_kafka_config */
 extern const struct lc_section lc_topics_section; /* struct lc_topics_config */
-
-/* What the table cannot say: may this property be set (enable.idempotence, acks, partitioner and
- * others may not, and err says why), does librdkafka know it and take this value, do the settings
- * fit each other. Every problem is one line in problems. LC_OK or LC_ERR_INVALID. */
-enum lc_err lc_kafka_check(const struct lc_kafka_config *config, struct lc_buf *problems);
 
 /* The name of a topic that the journal's records go to. */
 const char *lc_kafka_topic_name(const struct lc_topics_config *topics, enum lc_topic topic);

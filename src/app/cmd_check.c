@@ -1,6 +1,8 @@
 /* livecore check: is a settings file right, and does what it names answer? */
 #include "app/check.h"
 #include "app/timer_part.h"
+#include "livecore/file.h"
+#include "livecore/market.h"
 #include "manager/routes.h"
 #include "timer/rules.h"
 
@@ -62,6 +64,16 @@ static int start(struct check *check)
 	return rc;
 }
 
+/* Says what is wrong with a file that a setting names, at the setting's place. */
+static void say_at(const struct check *check, const char *setting, const char *message)
+{
+	struct lc_buf line;
+	lc_buf_init(&line, 16 * 1024);
+	lc_config_disagree(check->process.config, setting, setting, message, &line);
+	fputs(lc_buf_text(&line), stderr);
+	lc_buf_finish(&line);
+}
+
 /* The timer's rules are a file of their own, which the settings name. */
 static int check_rules(struct check *check)
 {
@@ -72,6 +84,11 @@ static int check_rules(struct check *check)
 	if (path[0] == '\0') {
 		return -1;
 	}
+	struct lc_error err;
+	if (lc_file_check_exists(path, &err) != LC_OK) {
+		say_at(check, "timer.rules", err.text);
+		return LC_EXIT_USAGE;
+	}
 	lc_buf_init(&errors, 64 * 1024);
 	enum lc_err rc = timer_rules_load(path, &rules, &errors);
 	fputs(lc_buf_text(&errors), stderr);
@@ -80,17 +97,43 @@ static int check_rules(struct check *check)
 	return rc == LC_OK ? -1 : LC_EXIT_USAGE;
 }
 
-/* What one setting needs of another, and run would refuse. */
-static int check_together(const struct check *check)
+static void on_calendar_mistake(void *arg, const char *file, int line, const char *text)
 {
-	const struct lc_interest_config *interest = lc_config_section(
-		check->process.config, "interest");
-	const struct lc_redis_config *redis = lc_config_section(check->process.config, "redis");
-	if (interest->store != LC_INTEREST_REDIS || redis->address[0]) {
-		return -1;
+	(void)arg;
+	fprintf(stderr, "%s:%d: %s\n", file, line, text);
+}
+
+/* So are the days that are added to the built-in calendars. */
+static int check_calendar(const struct check *check)
+{
+	const struct lc_calendar_config *settings = lc_config_section(
+		check->process.config, "calendar");
+	const struct lc_calendar_report report = {.mistake = on_calendar_mistake};
+	struct lc_calendar *calendar = NULL;
+	struct lc_error err;
+	if (settings->dir[0] && !lc_file_is_folder(settings->dir)) {
+		say_at(check, "calendar.dir", "there is no such folder");
+		return LC_EXIT_USAGE;
 	}
-	fputs("livecore: interest.store is redis: set redis.address\n", stderr);
-	return LC_EXIT_USAGE;
+	enum lc_err rc = lc_calendar_open(
+		settings->always_open, settings->dir, &report, &calendar, &err);
+	if (rc != LC_OK && rc != LC_ERR_INVALID) {
+		fprintf(stderr, "livecore: %s\n", err.text);
+	}
+	lc_calendar_destroy(calendar);
+	return rc == LC_OK ? -1 : LC_EXIT_USAGE;
+}
+
+/* All that is wrong is said, not only the first of it. */
+static int check_files(struct check *check)
+{
+	check->process.lenient = true;
+	int rc = lc_process_load(&check->process);
+	if (check->process.config) {
+		int rules = check_rules(check), calendar = check_calendar(check);
+		rc = rc >= 0 ? rc : rules >= 0 ? rules : calendar;
+	}
+	return rc;
 }
 
 int lc_command_check(int argc, char **argv)
@@ -120,9 +163,7 @@ int lc_command_check(int argc, char **argv)
 	if (argc == 2) {
 		check.process.config_file = argv[1];
 	}
-	rc = lc_process_load(&check.process);
-	rc = rc >= 0 ? rc : check_together(&check);
-	rc = rc >= 0 ? rc : check_rules(&check);
+	rc = check_files(&check);
 	if (rc < 0) {
 		printf("ok%s%s\n",
 			check.process.path[0] ? ": " : " (no settings file: all defaults)",

@@ -73,7 +73,8 @@ static int probe(struct lc_tool *tool, const char *url, const char *path, int64_
 
 int lc_command_probe(int argc, char **argv)
 {
-	struct lc_tool tool = {0};
+	/* A file that a running livecore refuses to reload must not make it look ill. */
+	struct lc_tool tool = {.process.lenient = true};
 	const char *url = NULL;
 	int64_t timeout_ms = 3000;
 	const struct lc_option options[] = {

@@ -251,7 +251,7 @@ static int show(struct status *status)
 
 int lc_command_status(int argc, char **argv)
 {
-	struct status status = {.timeout_ms = 5000};
+	struct status status = {.tool.process.lenient = true, .timeout_ms = 5000};
 	bool all = false;
 	const struct lc_option options[] = {
 		{"url", LC_OPTION_TEXT, &status.url, "URL",

@@ -1,5 +1,7 @@
 #include "app/process.h"
 
+#include "manager/setting_checks.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,11 +34,10 @@ int lc_process_load(struct lc_process *process)
 	struct lc_buf errors;
 	lc_buf_init(&errors, ERRORS_MAX);
 	process->config = lc_process_reload(process, &errors);
-	if (!process->config) {
-		fputs(lc_buf_text(&errors), stderr);
-	}
+	bool right = process->config && errors.len == 0;
+	fputs(lc_buf_text(&errors), stderr);
 	lc_buf_finish(&errors);
-	return process->config ? -1 : LC_EXIT_USAGE;
+	return right ? -1 : LC_EXIT_USAGE;
 }
 
 struct lc_config *lc_process_reload(void *arg, struct lc_buf *errors)
@@ -45,8 +46,13 @@ struct lc_config *lc_process_reload(void *arg, struct lc_buf *errors)
 	struct lc_config_sources sources;
 	struct lc_config *config = NULL;
 	sources_of(process, &sources);
+	size_t before = errors->len;
+	sources.lenient = true;
 	lc_config_load(process->sections, process->section_count, &sources, &config, errors);
-	if (config && lc_kafka_check(lc_config_section(config, "kafka"), errors) != LC_OK) {
+	if (config) {
+		lc_settings_check_together(config, errors);
+	}
+	if (errors->len > before && !process->lenient) {
 		lc_config_destroy(config);
 		return NULL;
 	}

@@ -19,6 +19,7 @@ struct lc_process {
 	const char *config_file;    /* --config */
 	struct lc_texts sets;       /* --set */
 	const char *const *environ; /* NULL: the process's own */
+	bool lenient; /* mistakes are said, and what is right is kept: for who only looks */
 };
 
 /* The options that such a command has; to be listed in its table. */
@@ -32,7 +33,7 @@ struct lc_process {
 	}
 
 /* Finds and reads the settings. Errors are printed on stderr, one a line. Returns -1, or
- * LC_EXIT_USAGE. */
+ * LC_EXIT_USAGE; config is NULL then, unless lenient. */
 int lc_process_load(struct lc_process *process);
 /* Reads them again, for a reload: arg is the process. */
 struct lc_config *lc_process_reload(void *arg, struct lc_buf *errors);

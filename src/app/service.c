@@ -150,7 +150,9 @@ int lc_service_start(
 	if (rc != LC_OK) {
 		fprintf(stderr, "livecore: %s\n", err.text);
 		service->exit_code = LC_EXIT_FAILED;
-		return rc == LC_ERR_INVALID || rc == LC_ERR_EXISTS ? LC_EXIT_USAGE : LC_EXIT_FAILED;
+		bool settings = rc == LC_ERR_INVALID || rc == LC_ERR_EXISTS ||
+				rc == LC_ERR_NOT_FOUND; /* calendar.dir */
+		return settings ? LC_EXIT_USAGE : LC_EXIT_FAILED;
 	}
 	process->config = NULL; /* the manager's now */
 	if (http->enabled && lc_api_create(process->loop, http->address, service->manager,

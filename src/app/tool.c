@@ -103,6 +103,7 @@ int lc_tool_open(struct lc_tool *tool, bool kafka)
 	struct lc_process *process = &tool->process;
 	int rc = lc_tool_take_brokers(tool);
 	rc = rc >= 0 ? rc : lc_process_load(process);
+	rc = process->lenient && process->config ? -1 : rc;
 	rc = rc >= 0 || !kafka ? rc : lc_process_need_kafka(process);
 	rc = rc >= 0 ? rc : lc_process_start(process);
 	if (rc >= 0) {

@@ -68,6 +68,14 @@ enum lc_err lc_file_replace(const char *path, const char *data, size_t len, stru
 	return LC_OK;
 }
 
+enum lc_err lc_file_check_exists(const char *path, struct lc_error *err)
+{
+	struct stat status;
+	return stat(path, &status) < 0 && errno == ENOENT
+		       ? lc_error_set(err, LC_ERR_INVALID, "there is no file %s", path)
+		       : LC_OK;
+}
+
 bool lc_file_is_folder(const char *path)
 {
 	struct stat there;

@@ -166,12 +166,6 @@ const char *lc_kafka_library_version(void)
 	return rd_kafka_version_str();
 }
 
-static void note(struct lc_buf *problems, const char *text)
-{
-	lc_buf_puts(problems, text);
-	lc_buf_putc(problems, '\n');
-}
-
 enum lc_err kafka_property_check(const struct lc_pair *property, struct lc_error *err)
 {
 	struct lc_pair copy = *property;
@@ -179,33 +173,4 @@ enum lc_err kafka_property_check(const struct lc_pair *property, struct lc_error
 	set_properties(&build, &(struct lc_pairs){&copy, 1});
 	rd_kafka_conf_destroy(build.conf);
 	return build.code;
-}
-
-/* Each property on its own, so that all the wrong ones are named at once. */
-static bool check_properties(const struct lc_pairs *properties, struct lc_buf *problems)
-{
-	bool ok = true;
-	for (size_t i = 0; i < properties->count; i++) {
-		struct lc_error err = {0};
-		if (kafka_property_check(&properties->items[i], &err)) {
-			note(problems, err.text);
-			ok = false;
-		}
-	}
-	return ok;
-}
-
-enum lc_err lc_kafka_check(const struct lc_kafka_config *config, struct lc_buf *problems)
-{
-	bool ok = check_properties(&config->properties, problems);
-	if (config->buffer_bytes < config->in_flight_bytes) {
-		note(problems, "kafka.buffer is smaller than kafka.in_flight: what is on its way "
-			       "stays in the buffer");
-		ok = false;
-	}
-	if (!*config->username != !*config->password) {
-		note(problems, "kafka.username and kafka.password are set together or not at all");
-		ok = false;
-	}
-	return ok ? LC_OK : LC_ERR_INVALID;
 }

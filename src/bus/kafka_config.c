@@ -1,6 +1,7 @@
 #include "livecore/kafka.h"
 
 #include "bus_priv.h"
+#include "livecore/file.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -123,6 +124,21 @@ enum lc_err kafka_property_allowed(const char *name, struct lc_error *err)
 	return LC_OK;
 }
 
+/* Certificates and keys are files: one that is not there would be found when a client is made, and
+ * librdkafka's words for it name no file. */
+static enum lc_err check_location(const struct lc_pair *property, struct lc_error *err)
+{
+	static const char suffix[] = ".location";
+	size_t len = strlen(property->key);
+	bool file = strncmp(property->key, "ssl.", 4) == 0 && len >= sizeof suffix &&
+		    strcmp(property->key + len + 1 - sizeof suffix, suffix) == 0 &&
+		    strcmp(property->value, "probe") != 0;
+	struct lc_error why;
+	return file && lc_file_check_exists(property->value, &why) != LC_OK
+		       ? lc_error_set(err, LC_ERR_INVALID, "%.60s: %.180s", property->key, why.text)
+		       : LC_OK;
+}
+
 /* text: "name=value". */
 static enum lc_err check_property(const char *text, struct lc_error *err)
 {
@@ -136,7 +152,9 @@ static enum lc_err check_property(const char *text, struct lc_error *err)
 	memcpy(name, text, len);
 	name[len] = '\0';
 	strcpy(value, equals ? equals + 1 : "");
-	return kafka_property_check(&(struct lc_pair){.key = name, .value = value}, err);
+	const struct lc_pair property = {.key = name, .value = value};
+	enum lc_err rc = kafka_property_check(&property, err);
+	return rc ? rc : check_location(&property, err);
 }
 
 #define KAFKA(member) offsetof(struct lc_kafka_config, member)

@@ -22,6 +22,7 @@ struct lc_config_target lc_config_target_of(struct lc_config_loader *loader, siz
 void lc_config_complain_at(
 	struct lc_config_loader *loader, const struct lc_config_target *target, const char *message)
 {
+	target->value->wrong = true;
 	lc_config_complain(&loader->report, target->place, "%s.%s: %s", target->section->name,
 		target->setting->key, message);
 }

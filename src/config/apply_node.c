@@ -25,6 +25,7 @@ static const char *resolve(struct lc_config_loader *loader, const struct lc_conf
 	if (target->secret && target->place.source == LC_FROM_FILE && literal) {
 		char variable[SHOWN_MAX];
 		lc_config_env_name(at.section->name, at.setting->key, variable, sizeof variable);
+		at.value->wrong = true;
 		lc_config_complain(&loader->report, at.place,
 			"%s.%s: a secret must not stand in this file: move it to %s (chmod 600), "
 			"or write "

@@ -52,6 +52,8 @@ enum { LC_CONFIG_ERRORS_MAX = 200 };
 
 void lc_config_complain(struct lc_config_report *report, struct lc_config_place place,
 	const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* "file:12:3: ". */
+void lc_config_write_place(const struct lc_config_place *place, struct lc_buf *out);
 void lc_config_report_write(const struct lc_config_report *report, struct lc_buf *out);
 
 /* Appends at most max bytes of text with control characters as \xNN, so that a file cannot drive
@@ -123,6 +125,7 @@ struct lc_config_value {
 	const char *text;             /* canonical; a secret too */
 	const char *shown;            /* as text, without the secrets of a mapping */
 	struct lc_config_place place; /* its name is in the configuration's arena */
+	bool wrong;                   /* one of its sources was complained of */
 };
 
 struct lc_config {
@@ -148,6 +151,7 @@ struct lc_config_loader {
 	const char *main_name, *secrets_name; /* for messages; NULL: none */
 	const char *secrets_key;              /* the value of secrets_file:, or NULL */
 	bool secrets_given; /* from the caller or a variable, which beat secrets_file: */
+	bool lenient;
 };
 
 /* Sets one setting from text or from a node, complaining at place. */

@@ -140,7 +140,7 @@ static enum lc_err finish(
 		code = LC_ERR_INVALID;
 	}
 	lc_config_report_write(&loader->report, errors);
-	if (code == LC_OK) {
+	if (code == LC_OK || (code == LC_ERR_INVALID && loader->lenient)) {
 		*out = loader->config;
 	} else {
 		lc_config_destroy(loader->config);
@@ -154,7 +154,8 @@ static enum lc_err load(const struct lc_section *const *sections, size_t count,
 	const struct lc_config_sources *sources, const char *name, const char *data, size_t size,
 	struct lc_config **out, struct lc_buf *errors)
 {
-	struct lc_config_loader loader = {.environ = sources->environ, .main_name = name};
+	struct lc_config_loader loader = {
+		.environ = sources->environ, .main_name = name, .lenient = sources->lenient};
 	*out = NULL;
 	lc_config_arena_init(&loader.scratch, SCRATCH_LIMIT);
 	loader.report.arena = &loader.scratch;
@@ -206,6 +207,36 @@ const void *lc_config_section(const struct lc_config *config, const char *name)
 	}
 	assert(!"a section that was not loaded");
 	return NULL;
+}
+
+/* "section.key" of this table; NULL when there is none. */
+static const struct lc_config_value *find_value(const struct lc_config *config, const char *name)
+{
+	size_t len = strcspn(name, ".");
+	for (size_t s = 0; s < config->count; s++) {
+		const struct lc_section *section = config->sections[s];
+		bool same = strlen(section->name) == len && memcmp(section->name, name, len) == 0;
+		for (size_t i = 0; same && i < section->count; i++) {
+			if (strcmp(section->settings[i].key, name + len + 1) == 0) {
+				return &config->values[s][i];
+			}
+		}
+	}
+	assert(!"a setting that is in no table");
+	return NULL;
+}
+
+void lc_config_disagree(const struct lc_config *config, const char *a, const char *b,
+	const char *message, struct lc_buf *errors)
+{
+	const struct lc_config_value *first = find_value(config, a),
+				     *second = find_value(config, b);
+	if (first->wrong || second->wrong) {
+		return;
+	}
+	bool at_second = first->place.source == LC_FROM_DEFAULT;
+	lc_config_write_place(at_second ? &second->place : &first->place, errors);
+	lc_buf_printf(errors, "%s: %s\n", a, message);
 }
 
 static const char *shown_change(

@@ -49,7 +49,7 @@ void lc_config_complain(
 	*at = complaint;
 }
 
-static void write_place(const struct lc_config_place *place, struct lc_buf *out)
+void lc_config_write_place(const struct lc_config_place *place, struct lc_buf *out)
 {
 	lc_config_escape(out, place->name ? place->name : "default", 512);
 	if (place->line > 0) {
@@ -72,7 +72,7 @@ void lc_config_report_write(const struct lc_config_report *report, struct lc_buf
 	struct lc_buf line;
 	lc_buf_init(&line, 2 * MESSAGE_MAX + 4 * 512);
 	for (const struct lc_config_complaint *at = report->first; at; at = at->next) {
-		write_place(&at->place, &line);
+		lc_config_write_place(&at->place, &line);
 		lc_buf_puts(&line, at->text);
 		lc_buf_putc(&line, '\n');
 		append_if_fits(&line, out);

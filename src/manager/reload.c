@@ -135,7 +135,8 @@ static enum lc_err reload_calendars(
 	if (rc == LC_OK) {
 		lc_bar_flow_calendar(manager->bars);
 	} else {
-		lc_buf_printf(errors, "calendar.dir: %s\n", err.text);
+		bool named = rc == LC_ERR_NOT_FOUND;
+		lc_buf_printf(errors, "%s%s\n", named ? "" : "calendar.dir: ", err.text);
 	}
 	return rc;
 }

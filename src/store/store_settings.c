@@ -1,5 +1,7 @@
 #include "livecore/bar_store.h"
 
+#include "livecore/file.h"
+
 #include <string.h>
 
 #define STORE(field) offsetof(struct lc_store_config, field)
@@ -52,7 +54,7 @@ static const struct lc_setting settings[] = {
 		.fallback = "http://127.0.0.1:8123", .apply = LC_APPLY_RESTART, .check = check_url,
 		.help = "ClickHouse's HTTP interface (18.16 or newer)"},
 	{"clickhouse_ca_file", LC_SET_STRING, STORE(clickhouse_ca_file), .fallback = "",
-		.apply = LC_APPLY_RESTART,
+		.apply = LC_APPLY_RESTART, .check = lc_file_check_exists,
 		.help = "PEM file with the authorities to trust for an https:// URL; empty: the "
 			"system's"},
 	{"clickhouse_database", LC_SET_STRING, STORE(clickhouse_database), .fallback = "livecore",

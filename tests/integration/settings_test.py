@@ -33,6 +33,9 @@ VALID = {
     "fushu.url": "https://127.0.0.1:1/v1",
     "tencent.url": "https://127.0.0.1:1",
     "bars.periods": "5m",
+    "calendar.dir": str(livecore.ROOT / "docs"),
+    "alpaca.ca_file": str(livecore.ROOT / "LICENSE"),
+    "store.clickhouse_ca_file": str(livecore.ROOT / "LICENSE"),
 }
 # Bounded by another setting.
 MAY_DEPEND = {"supervisor.backoff_max": "2m", "kafka.batch_size": "128KB", "kafka.in_flight": "16MB", "kafka.buffer": "128MB"}
@@ -60,7 +63,7 @@ class Setting:
         if self.kind in ("duration", "size"):
             low, high = self.bounds()
             return low if low not in (self.fallback, "0") else high
-        return OTHER_TEXT
+        return f"{OTHER_TEXT}.{self.name}" if self.name.startswith("topics.") else OTHER_TEXT
 
     def bounds(self):
         low, _, high = self.what.split(";")[0].split(", ", 1)[1].partition(" to ")

@@ -149,6 +149,50 @@ class WrongUsage(unittest.TestCase):
             self.assertEqual(done.stderr, "")
 
 
+class Check(unittest.TestCase):
+    """Every mistake is named at its place, of whatever kind it is."""
+
+    def test_every_mistake(self):
+        folder = tempfile.TemporaryDirectory(prefix="livecore-check-")
+        self.addCleanup(folder.cleanup)
+        path, days = f"{folder.name}/livecore.yaml", f"{folder.name}/hk.csv"
+        lines = (
+            "kafka:",
+            "  buffer: 8MB",
+            "  properties:",
+            "    ssl.ca.location: /nonexistent/ca.pem",
+            "    acks: 1",
+            "queue: {polcy: block}",
+            "interest: {store: redis}",
+            "timer: {rules: none.yaml}",
+            f"calendar: {{dir: {folder.name}}}",
+            "log: {format: jsn}",
+        )
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+        with open(days, "w", encoding="utf-8") as file:
+            file.write("close,2026-13-01\n")
+        done = tool("check", path)
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        for mistake in (
+            f"{path}:4:22: kafka.properties: ssl.ca.location: there is no file /nonexistent/ca.pem",
+            f"{path}:5:11: kafka.properties: acks cannot be set here",
+            f'{path}:6:9: unknown key "polcy" in queue: did you mean policy?',
+            f'{path}:10:15: log.format: "jsn" is not a choice: did you mean json?',
+            f"{path}:2:11: kafka.buffer: is smaller than kafka.in_flight",
+            f"{path}:7:19: interest.store: is redis: set redis.address",
+            f"{path}:8:16: timer.rules: there is no file ",
+            f"{days}:1: ",
+        ):
+            self.assertIn(mistake, done.stderr)
+        self.assertEqual(len(done.stderr.splitlines()), 8, done.stderr)
+        done = tool("run", "--config", path)
+        self.assertEqual((done.returncode, done.stdout), (2, ""), "and run does not start on it")
+        done = tool("check", "--set", "calendar.dir=/nonexistent")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--set: calendar.dir: ", done.stderr)
+
+
 class NothingThere(unittest.TestCase):
     """Nobody listens on the address: said with what to do, exit code 1, in time."""
 
@@ -341,6 +385,10 @@ class Running(WithLivecore):
         self.assertEqual(self.ok("probe", "live", "--url", self.url).stdout, "live\n")
         self.assertRegex(self.ok("probe", "--url", self.url).stdout, r"^(ready|degraded.*)\n$")
         self.assertRegex(self.ok("probe", "ready", "--url", self.url).stdout, r"^(ready|degraded.*)\n$")
+        # A file with a mistake leaves a running livecore as it is: it must not look dead to its container.
+        done = tool("probe", "--url", self.url, "--set", "queue.size=few")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("queue.size", done.stderr)
 
 
     def test_metrics_are_as_prometheus_wants_them(self):

@@ -303,6 +303,29 @@ Test(config_errors, all_are_collected_in_order)
 	release(&l);
 }
 
+/* Who only looks gets what is right, and is told of the rest once. */
+Test(config_errors, what_is_right_is_kept_for_who_only_looks)
+{
+	static const char *const sets[] = {
+		"kafka.client_id=me", "kafka.compression=zst", "alpaca.url=wss://u", NULL};
+	const struct lc_config_sources sources = {.sets = sets, .lenient = true};
+	struct loaded loaded = load_sources(&sources);
+	cr_assert_eq(loaded.code, LC_ERR_INVALID);
+	cr_assert_not_null(loaded.config);
+	cr_assert_str_eq(loaded.kafka->client_id, "me");
+	lc_buf_clear(&loaded.errors);
+	lc_config_disagree(loaded.config, "kafka.compression", "kafka.client_id", "is told already",
+		&loaded.errors);
+	lc_config_disagree(loaded.config, "kafka.client_id", "kafka.compression", "is told already",
+		&loaded.errors);
+	cr_assert_str_eq(lc_buf_text(&loaded.errors), "");
+	lc_config_disagree(loaded.config, "kafka.client_id", "alpaca.url", "x", &loaded.errors);
+	lc_config_disagree(loaded.config, "kafka.linger", "alpaca.url", "y", &loaded.errors);
+	cr_assert_str_eq(
+		lc_buf_text(&loaded.errors), "--set: kafka.client_id: x\n--set: kafka.linger: y\n");
+	release(&loaded);
+}
+
 Test(config_errors, environment_and_command_line)
 {
 	static const struct {

@@ -4,29 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
-static char empty[1], brokers[] = "127.0.0.1:1", client[] = "test";
-
-static struct lc_kafka_config settings(struct lc_pair *pairs, size_t count)
+/* What the table says of a property, "name=value". */
+static enum lc_err check(const char *property, struct lc_error *err)
 {
-	return (struct lc_kafka_config){.brokers = brokers,
-		.client_id = client,
-		.username = empty,
-		.password = empty,
-		.in_flight_bytes = 32 << 20,
-		.buffer_bytes = 64 << 20,
-		.properties = {pairs, count}};
-}
-
-/* The text of the problems with these properties. */
-static const char *problems_of(const struct lc_kafka_config *config, enum lc_err expected)
-{
-	static char text[4096];
-	struct lc_buf buf;
-	lc_buf_init(&buf, sizeof text);
-	cr_assert_eq(lc_kafka_check(config, &buf), expected, "%s", lc_buf_text(&buf));
-	snprintf(text, sizeof text, "%s", lc_buf_text(&buf));
-	lc_buf_finish(&buf);
-	return text;
+	const struct lc_setting *setting = lc_kafka_section.settings;
+	while (strcmp(setting->key, "properties") != 0) {
+		setting++;
+	}
+	return setting->check(property, err);
 }
 
 Test(kafka_config, what_would_break_a_promise_is_refused_with_a_reason)
@@ -41,46 +26,33 @@ Test(kafka_config, what_would_break_a_promise_is_refused_with_a_reason)
 		{"sasl.password", "kafka.password"}, {"enable.auto.commit", "after the work"},
 		{"auto.offset.reset", "contract"}, {"delivery.report.only.error", "reported"}};
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-		char name[64], value[] = "1";
-		strcpy(name, refused[i][0]);
-		struct lc_pair pair = {name, value};
-		struct lc_kafka_config config = settings(&pair, 1);
-		const char *text = problems_of(&config, LC_ERR_INVALID);
-		cr_assert(strstr(text, name) && strstr(text, refused[i][1]), "%s: %s", name, text);
-	}
-}
-
-Test(kafka_config, the_table_itself_refuses_them_too)
-{
-	for (size_t i = 0; i < lc_kafka_section.count; i++) {
-		const struct lc_setting *setting = &lc_kafka_section.settings[i];
-		cr_assert(setting->help && *setting->help);
-		if (strcmp(setting->key, "properties")) {
-			continue;
-		}
+		char property[80];
 		struct lc_error err;
-		cr_assert_eq(setting->check("acks=1", &err), LC_ERR_INVALID);
-		cr_assert_eq(setting->check("acks", &err), LC_ERR_INVALID);
-		cr_assert_eq(setting->check("acksomething=1", &err), LC_ERR_INVALID);
-		cr_assert_eq(setting->check("socket.timeout.ms=1000", &err), LC_OK);
-		cr_assert_eq(setting->check("ssl.ca.location=/x", &err), LC_OK);
+		snprintf(property, sizeof property, "%s=1", refused[i][0]);
+		cr_assert_eq(check(property, &err), LC_ERR_INVALID, "%s", property);
+		cr_assert(strstr(err.text, refused[i][0]) && strstr(err.text, refused[i][1]),
+			"%s: %s", property, err.text);
 	}
+	struct lc_error err;
+	cr_assert_eq(check("acks", &err), LC_ERR_INVALID, "without a value as well");
 }
 
-Test(kafka_config, every_problem_is_named)
+Test(kafka_config, librdkafka_knows_it_and_its_files_are_there)
 {
-	char a[] = "security.protocol", a_value[] = "sasl_ssl", b[] = "no.such.property",
-	     c[] = "socket.timeout.ms", word[] = "many", d[] = "acks";
-	struct lc_pair good[] = {{a, a_value}};
-	struct lc_kafka_config config = settings(good, 1);
-	cr_assert_str_eq(problems_of(&config, LC_OK), "");
-	struct lc_pair bad[] = {{a, a_value}, {b, word}, {c, word}, {d, word}};
-	config = settings(bad, 4);
-	config.buffer_bytes = 1 << 20;
-	config.username = client;
-	const char *text = problems_of(&config, LC_ERR_INVALID);
-	cr_assert(strstr(text, b) && strstr(text, c) && strstr(text, d), "%s", text);
-	cr_assert(strstr(text, "kafka.buffer") && strstr(text, "kafka.username"), "%s", text);
+	static const char *const right[] = {"security.protocol=sasl_ssl", "socket.timeout.ms=1000",
+		"ssl.ca.location=/etc/passwd", "ssl.ca.location=/etc", "ssl.ca.location=probe"};
+	static const char *const wrong[][2] = {{"no.such.property=1", "no.such.property"},
+		{"socket.timeout.ms=many", "socket.timeout.ms"}, {"acksomething=1", "acksomething"},
+		{"ssl.ca.location=/nonexistent/ca.pem", "/nonexistent/ca.pem"},
+		{"ssl.key.location=/nonexistent/key.pem", "ssl.key.location"}};
+	struct lc_error err;
+	for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+		cr_assert_eq(check(right[i], &err), LC_OK, "%s: %s", right[i], err.text);
+	}
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		cr_assert_eq(check(wrong[i][0], &err), LC_ERR_INVALID, "%s", wrong[i][0]);
+		cr_assert_not_null(strstr(err.text, wrong[i][1]), "%s", err.text);
+	}
 }
 
 Test(kafka_config, names_of_topics)

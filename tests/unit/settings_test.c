@@ -2,6 +2,7 @@
 
 #include "livecore/feeder.h"
 #include "livecore/kafka.h"
+#include "manager/setting_checks.h"
 #include "manager/supervisor.h"
 
 #include <criterion/criterion.h>
@@ -221,6 +222,46 @@ Test(settings, values_are_checked_beyond_their_type)
 		struct lc_config *config = load(NULL, sets, &errors);
 		cr_assert_eq(config != NULL, checked[i].valid, "%s: %s", checked[i].set,
 			lc_buf_text(&errors));
+		lc_config_destroy(config);
+	}
+	lc_buf_finish(&errors);
+}
+
+static const struct {
+	const char *const sets[4];
+	const char *said; /* "": nothing is wrong */
+} together[] = {
+	{{"kafka.brokers=a:1"}, ""},
+	{{"interest.store=redis"}, "--set: interest.store: is redis: set redis.address\n"},
+	{{"interest.store=redis", "redis.address=a:1"}, ""},
+	{{"kafka.buffer=8MB"},
+		"--set: kafka.buffer: is smaller than kafka.in_flight: what is on its way stays in "
+		"the buffer\n"},
+	{{"kafka.in_flight=128MB"},
+		"--set: kafka.buffer: is smaller than kafka.in_flight: what is on its way stays in "
+		"the buffer\n"},
+	{{"topics.control=mine", "topics.interest=mine"},
+		"--set: topics.control: is the same topic as topics.interest\n"},
+	{{"topics.bars=ginkgo.live.control.commands"},
+		"--set: topics.control: is the same topic as topics.bars\n"},
+	{{"topics.events=mine", "topics.notifications=mine"}, ""}, /* both go out */
+	{{"supervisor.backoff_min=2m"},
+		"--set: supervisor.backoff_min: is longer than supervisor.backoff_max\n"},
+	{{"failover.quarantine=2h", "failover.quarantine_max=2h"}, ""},
+	{{"failover.quarantine_max=1s"},
+		"--set: failover.quarantine: is longer than failover.quarantine_max\n"},
+};
+
+/* What one setting needs of another, said where the one that was set stands. */
+Test(settings, values_are_checked_together)
+{
+	struct lc_buf errors;
+	lc_buf_init(&errors, 64 * 1024);
+	for (size_t i = 0; i < sizeof together / sizeof *together; i++) {
+		struct lc_config *config = load(NULL, together[i].sets, &errors);
+		cr_assert(config, "%s", lc_buf_text(&errors));
+		lc_settings_check_together(config, &errors);
+		cr_assert_str_eq(lc_buf_text(&errors), together[i].said);
 		lc_config_destroy(config);
 	}
 	lc_buf_finish(&errors);
