@@ -29,10 +29,10 @@ void sender_metrics_init(struct sender_metrics *metrics, struct lc_loop *loop)
 		"From handing a record to librdkafka to its acknowledgement.");
 	metrics->receive_to_produce = lc_metrics_histogram(registry,
 		"livecore_kafka_receive_to_produce_seconds", "",
-		"From a tick's last byte to librdkafka.");
+		"From a tick's last byte to librdkafka, of one tick in 16.");
 	metrics->receive_to_ack = lc_metrics_histogram(registry,
 		"livecore_kafka_receive_to_ack_seconds", "",
-		"From a tick's last byte to Kafka's acknowledgement.");
+		"From a tick's last byte to Kafka's acknowledgement, of one tick in 16.");
 }
 
 static struct sender_sample *sample_of(struct sender_metrics *metrics, uint64_t id)

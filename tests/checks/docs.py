@@ -167,6 +167,25 @@ def check_example():
                 fail(f"docs/vendors.md shows a line that feeders/fushu.c does not have: {line.strip()}")
 
 
+def check_said():
+    """Every metric, event, alert and command of the code is in the documents."""
+    code = "".join(path.read_text() for folder in ("src", "feeders") for path in (ROOT / folder).rglob("*.c"))
+    operating, messages = ((ROOT / "docs" / name).read_text() for name in ("operating.md", "messages.md"))
+    for name in sorted(set(re.findall(r'"(livecore_[a-z_]+)"', code))):
+        if name not in operating:
+            fail(f"docs/operating.md does not name the metric {name}")
+    for event in sorted(set(re.findall(r'lc_event\([^;]*?"([a-z_]+)"', code)) - {"feeder"}):
+        if f"`{event}`" not in messages:
+            fail(f"docs/messages.md does not name the event {event}")
+    for alert in sorted(set(re.findall(r'lc_alert\([^;"]*"([a-z_]+)"(?: : "([a-z_]+)")?', code))):
+        for name in alert:
+            if name and name != "resolved" and f"| `{name}`" not in operating:
+                fail(f"docs/operating.md does not name the alert {name}")
+    for name in re.findall(r'X\(LC_COMMAND_\w+, +"([a-z_]+)"\)', (ROOT / "include/livecore/messages.h").read_text()):
+        if f"`{name}`" not in messages:
+            fail(f"docs/messages.md does not name the command {name}")
+
+
 def check_made():
     """Every metric that operating.md names and every event of messages.md is made somewhere."""
     code = "".join(path.read_text() for folder in ("src", "feeders") for path in (ROOT / folder).rglob("*.c"))
@@ -194,6 +213,6 @@ def check_files():
 
 
 for check in (check_generated, check_samples, check_secrets, check_ginkgo, check_links, check_translation, check_commands,
-              check_python, check_example, check_made, check_files, check_log_modules):
+              check_python, check_example, check_said, check_made, check_files, check_log_modules):
     check()
 sys.exit(f"{len(failures)} failed" if failures else 0)
