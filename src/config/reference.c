@@ -220,7 +220,22 @@ void lc_config_reference_markdown(
 		"# Settings\n\n"
 		"Strongest first: command line (`--set section.key=value`), environment, secrets "
 		"file, file, default.\nThis page is generated from the table of settings: "
-		"`livecore config --reference --markdown`.\n");
+		"`livecore config --reference --markdown`.\n\n"
+		"- Durations: `500ms`, `5s`, `2m`, `24h`, `0`. Sizes, of 1024: `64MB`, `4KB`, "
+		"plain "
+		"bytes. Lists: a YAML list, or text with commas between the items, as in\n"
+		"  variables; an item that holds a comma stands in double quotes.\n"
+		"- In files a value may hold `${VARIABLE}` and `${VARIABLE:-default}`; `$$` is a "
+		"dollar. A key without a value, and a variable that is empty, count as not set.\n"
+		"- An unknown key is an error, and so is an unknown `LIVECORE_` variable. Besides "
+		"those below there are `LIVECORE_CONFIG` and `LIVECORE_SECRETS`, which name\n"
+		"  the files.\n"
+		"- A secret stands in the secrets file (`secrets.yaml` beside the settings file, "
+		"or "
+		"`secrets_file:` in it), which only its owner may read, or in a variable.\n"
+		"- On reload (SIGHUP, or the command `reload`) what is *on reload* is in force at "
+		"once, *by reconnecting* ends the session of that feeder alone, and *at restart*\n"
+		"  is said to wait.\n");
 	for (size_t s = 0; s < count; s++) {
 		lc_buf_printf(out, "\n## %s\n\n", sections[s]->name);
 		put_cell(sections[s]->help ? sections[s]->help : "", out);
