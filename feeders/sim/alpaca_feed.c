@@ -362,10 +362,6 @@ static void play_tape(struct sim *sim, int64_t mono_ns)
 	if (symbol == NULL || (union_of(alpaca, symbol) & followers) == 0) {
 		return;
 	}
-	if (sim->tape->started_mono_ns == 0 && sim->tape->next < sim->tape->count) {
-		symbol->volume = symbol->value = 0;
-		symbol->open = symbol->high = symbol->low = sim->tape->rows[sim->tape->next].price;
-	}
 	const struct sim_tape_row *row;
 	for (int i = 0; i < TAPE_ROWS_A_TURN && !sim_exhausted(sim); i++) {
 		row = sim_tape_next(sim->tape, sim->options.speed, mono_ns);

@@ -75,10 +75,16 @@ static void put_snapshot(struct sim *sim, struct lc_buf *out, struct sim_symbol 
 		.close = symbol->prev_close};
 	lc_buf_putc(out, '{');
 	put_trade(out, symbol, alpaca->trade_id - 1);
-	put_quote(out, symbol);
+	if (symbol->bid[0] > 0) {
+		put_quote(out, symbol);
+	}
 	put_bar(out, "minuteBar", symbol->bar.minute != 0 ? &symbol->bar : &daily);
 	put_bar(out, "dailyBar", &daily);
-	put_bar(out, "prevDailyBar", &before);
+	if (symbol->prev_close > 0) {
+		put_bar(out, "prevDailyBar", &before);
+	} else {
+		lc_buf_puts(out, ",\"prevDailyBar\":null");
+	}
 	lc_buf_putc(out, '}');
 }
 

@@ -195,8 +195,8 @@ void sim_tape_destroy(struct sim_tape *tape);
 const struct sim_tape_row *sim_tape_next(struct sim_tape *tape, double speed, int64_t mono_ns);
 /* Of tapes of snapshots: the next row, when one is due, becomes the state of the tape's symbol. */
 bool sim_tape_advance(struct sim *sim, struct sim_symbol *symbol, int64_t mono_ns);
-/* At start: a tape that the vendor does not play is refused; of snapshots the first row becomes the
- * state, so that nothing of the present is seen. */
+/* At start: a tape that the vendor does not play is refused; the first row becomes the state, so that
+ * nothing of the present is seen. */
 enum lc_err sim_tape_begin(struct sim *sim, struct lc_error *err);
 
 /* sent.c: a line a tick, columns separated by a blank:

@@ -330,6 +330,18 @@ static void apply(struct sim *sim, struct sim_symbol *symbol, const struct sim_t
 	memcpy(symbol->ask_size, row->ask_size, sizeof(symbol->ask_size));
 }
 
+/* The day before is not on the tape: it is not said, rather than made up. */
+static void apply_first_trade(struct sim_symbol *symbol, const struct sim_tape_row *row)
+{
+	symbol->prev_close = 0;
+	symbol->open = symbol->high = symbol->low = symbol->last = row->price;
+	symbol->last_size = row->size;
+	symbol->bid[0] = symbol->ask[0] = 0;
+	symbol->volume = symbol->value = 0;
+	symbol->trades = 0;
+	symbol->time_ns = row->time_ns;
+}
+
 bool sim_tape_advance(struct sim *sim, struct sim_symbol *symbol, int64_t mono_ns)
 {
 	const struct sim_tape_row *row = sim_tape_next(sim->tape, sim->options.speed, mono_ns);
@@ -354,8 +366,10 @@ enum lc_err sim_tape_begin(struct sim *sim, struct lc_error *err)
 		return lc_error_set(err, LC_ERR_INVALID, "%s plays %s", sim->vendor->name,
 			played[sim->vendor->tapes]);
 	}
-	struct sim_symbol *symbol = trades ? NULL : sim_walk_symbol(sim->walk, tape->symbol);
-	if (symbol != NULL) {
+	struct sim_symbol *symbol = sim_walk_symbol(sim->walk, tape->symbol);
+	if (symbol != NULL && trades) {
+		apply_first_trade(symbol, &tape->rows[tape->first < tape->count ? tape->first : 0]);
+	} else if (symbol != NULL) {
 		apply(sim, symbol, &tape->rows[0]);
 	}
 	return LC_OK;

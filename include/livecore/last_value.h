@@ -20,8 +20,9 @@ struct lc_last {
 	uint8_t source;
 	uint8_t market; /* enum lc_market */
 	char exchange[4], feed[12];
-	int64_t event_ns;    /* of the last tick or reference that was taken in */
-	int64_t received_ns; /* its arrival; 0: only a reference came */
+	int64_t event_ns;         /* of the last tick or reference that was taken in */
+	int64_t received_ns;      /* its arrival; 0: only a reference came */
+	int64_t received_mono_ns; /* the same by the monotonic clock, which no tape moves */
 	int64_t price_event_ns;
 	uint64_t trade_id; /* of the trade that made the price; LC_HAS_TRADE_ID */
 	struct lc_decimal price, prev_close;

@@ -76,7 +76,7 @@ struct lc_quote_view {
 	uint32_t has;
 	bool halted;
 	struct lc_decimal price, prev_close, bid, ask;
-	int64_t received_ns; /* 0: no tick yet */
+	int64_t received_mono_ns; /* monotonic; 0: no tick yet */
 };
 /* The followed symbols in a stable order from index `from` on; returns how many were filled. */
 size_t lc_manager_quotes(

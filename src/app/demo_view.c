@@ -119,8 +119,9 @@ static void draw_quote(int row, const struct lc_quote_view *quote, int64_t now_n
 		snprintf(change, sizeof change, "%+.2f%%",
 			percent > -0.005 && percent < 0 ? 0 : percent); /* no -0.00% */
 	}
-	if (quote->received_ns > 0) {
-		snprintf(age, sizeof age, "%.1fs", (double)(now_ns - quote->received_ns) / 1e9);
+	if (quote->received_mono_ns > 0) {
+		snprintf(
+			age, sizeof age, "%.1fs", (double)(now_ns - quote->received_mono_ns) / 1e9);
 	}
 	int colour = change[0] == '+'                ? COLOR_PAIR(1)
 		     : change[0] == '-' && change[1] ? COLOR_PAIR(2)
@@ -202,7 +203,7 @@ static void draw_screen(struct lc_demo_view *view)
 	size_t room = LINES - row - 1 > 0 ? (size_t)(LINES - row - 1) : 0;
 	size_t count = lc_manager_quotes(
 		view->service->manager, 0, quotes, room < ROWS_MAX ? room : ROWS_MAX);
-	int64_t now_ns = lc_loop_wall_ns(view->service->process->loop);
+	int64_t now_ns = lc_clock_mono_ns();
 	for (size_t i = 0; i < count; i++) {
 		draw_quote(row++, &quotes[i], now_ns);
 	}

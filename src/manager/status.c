@@ -343,7 +343,7 @@ static void quote_view(struct lc_manager *manager, uint32_t symbol, struct lc_qu
 	out->prev_close = last->prev_close;
 	out->bid = last->bid;
 	out->ask = last->ask;
-	out->received_ns = last->received_ns;
+	out->received_mono_ns = last->received_mono_ns;
 }
 
 size_t lc_manager_quotes(

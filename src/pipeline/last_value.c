@@ -67,6 +67,7 @@ static void take_common(struct lc_last *last, const struct lc_tick *tick)
 		last->event_ns = tick->event_ns;
 	}
 	last->received_ns = tick->received_ns;
+	last->received_mono_ns = tick->received_mono_ns;
 	last->source = tick->source;
 	last->delayed = tick->delayed;
 	memcpy(last->feed, tick->feed, sizeof last->feed);

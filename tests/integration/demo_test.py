@@ -123,6 +123,25 @@ class Demo(unittest.TestCase):
         self.assertGreater(figures["published"], 100)
         self.assertEqual(figures["unacknowledged"], 0)
 
+    def test_tape_says_what_is_on_it(self):
+        """Nothing of the present: no price of today as yesterday's close of a day in 2013."""
+        tapes = livecore.ROOT / "tests" / "data"
+        demo = self.demo("--tape", "--tape-dir", tapes, *PATIENT)
+        topic = livecore.Topic(demo.expect(r"broker=(\S+)")[1], "ginkgo.live.market.data")
+        self.addCleanup(topic.stop)
+        record = topic.wait(lambda r: r.value["symbol"] == "IBM" and r.value["kind"] == "trade", "a trade of IBM")[0].value
+        self.assertTrue(record["timestamp"].startswith("2013-10-11"), record)
+        self.assertEqual(record["received_at"], record["timestamp"])
+        self.assertNotIn("prev_close", record)
+        self.assertEqual(demo.stop(signal.SIGINT), 0, demo.text)
+
+    def test_tape_on_a_terminal(self):
+        """A tick is as old as it is here, whatever year the tape is of."""
+        seen, status = self.on_terminal("--tape", "--tape-dir", str(livecore.ROOT / "tests" / "data"), "--for", "4s")
+        self.assertEqual(status, 0, seen[-3000:])
+        self.assertIn(b"IBM", seen)
+        self.assertNotRegex(seen, rb"\d{5}\.\ds")
+
     def on_terminal(self, *args, term="xterm", rows=24, columns=80, hang_up_at=None):
         """What the demo wrote on a terminal of its own, and how it ended. It is hung up on when it wrote hang_up_at."""
         leader, follower = pty.openpty()
