@@ -117,8 +117,8 @@ static void tell_state(
 {
 	struct lc_eastmoney_known *known = lc_eastmoney_book_known(&self->book, symbol);
 	bool halted = lc_eastmoney_halted(row);
-	if (row->state == 0 || halted == known->halted) {
-		return;
+	if (!(row->known & LC_EM_BIT(LC_EM_STATE)) || halted == known->halted) {
+		return; /* a row that does not tell its state ends no halt */
 	}
 	known->halted = halted;
 	struct lc_tick tick = {.kind = LC_TICK_STATUS, .effect = 0};

@@ -85,11 +85,7 @@ static void on_probe(void *arg, const struct lc_http_answer *answer)
 static void begin_url(struct lc_eastmoney *self, const char *fields)
 {
 	lc_buf_clear(&self->url);
-	lc_request_address(self->settings->url, &self->url);
-	lc_buf_printf(&self->url,
-		"/api/qt/ulist.np/get?fltt=1&invt=2&np=1&pn=1&pz=%" PRId64 "&ut=%s&fields=%s"
-		"&secids=",
-		self->settings->max_secids, self->settings->ut, fields);
+	lc_eastmoney_list_url(self->settings, fields, &self->url);
 }
 
 static void send_get(struct lc_eastmoney *self, lc_http_done_cb done)

@@ -32,6 +32,11 @@ struct lc_eastmoney_settings {
 
 extern const struct lc_section lc_eastmoney_section;
 
+/* Appends the URL of a list, or of a stream, up to its secids. */
+void lc_eastmoney_list_url(
+	const struct lc_eastmoney_settings *settings, const char *fields, struct lc_buf *out);
+void lc_eastmoney_stream_url(const struct lc_eastmoney_settings *settings, struct lc_buf *out);
+
 /* How old quotes can get. */
 void lc_eastmoney_explain(const void *config, size_t n_symbols, struct lc_buf *out);
 

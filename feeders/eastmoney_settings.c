@@ -2,6 +2,7 @@
 
 #include "livecore/url.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,17 +109,50 @@ const struct lc_section lc_eastmoney_section = {
 	.size = sizeof(struct lc_eastmoney_settings),
 };
 
+void lc_eastmoney_list_url(
+	const struct lc_eastmoney_settings *settings, const char *fields, struct lc_buf *out)
+{
+	lc_request_address(settings->url, out);
+	lc_buf_printf(out,
+		"/api/qt/ulist.np/get?fltt=1&invt=2&np=1&pn=1&pz=%" PRId64
+		"&ut=%s&fields=%s&secids=",
+		settings->max_secids, settings->ut, fields);
+}
+
+void lc_eastmoney_stream_url(const struct lc_eastmoney_settings *settings, struct lc_buf *out)
+{
+	lc_request_address(settings->url, out);
+	lc_buf_printf(out,
+		"/api/qt/ulist/sse?fltt=1&invt=2&mpi=%" PRId64 "&pn=1&pz=%" PRId64
+		"&ut=%s&fields=%s&secids=",
+		settings->mpi_ms, settings->max_secids, settings->stream_ut, LC_EASTMONEY_FIELDS);
+}
+
+/* How many Chinese symbols go into one request, whose URL begins with `head` bytes. */
+static size_t batch_of(const struct lc_eastmoney_settings *settings, size_t head)
+{
+	size_t most = (size_t)settings->max_secids, max_url = (size_t)settings->max_url;
+	size_t fit = max_url > head ? (max_url - head + 1) / sizeof("1.600000") : 0;
+	fit = fit > 0 ? fit : 1; /* the first always goes */
+	return fit < most ? fit : most;
+}
+
 void lc_eastmoney_explain(const void *config, size_t n_symbols, struct lc_buf *out)
 {
 	const struct lc_eastmoney_settings *settings = config;
-	size_t batch = (size_t)settings->max_secids;
+	struct lc_buf list, stream;
 	size_t streamed = 0;
 	if (settings->mode == LC_EASTMONEY_WS) {
 		lc_buf_printf(out, "eastmoney: %zu symbols over one WebSocket, as they change\n",
 			n_symbols);
 		return;
 	}
+	lc_buf_init(&list, 16384);
+	lc_buf_init(&stream, 16384);
+	lc_eastmoney_list_url(settings, LC_EASTMONEY_FIELDS, &list);
+	lc_eastmoney_stream_url(settings, &stream);
 	if (settings->mode == LC_EASTMONEY_SSE) {
+		size_t batch = batch_of(settings, stream.len);
 		size_t most = batch * (size_t)settings->max_connections;
 		streamed = n_symbols < most ? n_symbols : most;
 		lc_buf_printf(out,
@@ -127,6 +161,7 @@ void lc_eastmoney_explain(const void *config, size_t n_symbols, struct lc_buf *o
 	}
 	size_t polled = n_symbols - streamed;
 	if (polled > 0) {
+		size_t batch = batch_of(settings, list.len);
 		size_t requests = (polled + batch - 1) / batch;
 		lc_buf_printf(out,
 			"eastmoney: %zu symbols polled in %zu requests, one every %g s: a quote "
@@ -134,4 +169,6 @@ void lc_eastmoney_explain(const void *config, size_t n_symbols, struct lc_buf *o
 			polled, requests, (double)settings->poll_ms / 1000,
 			(double)requests * (double)settings->poll_ms / 1000);
 	}
+	lc_buf_finish(&list);
+	lc_buf_finish(&stream);
 }

@@ -104,7 +104,7 @@ static void on_end(void *arg, const struct lc_http_answer *answer)
 			LC_S("feeder", "eastmoney"), LC_S("error", answer->err.text));
 	} else {
 		struct lc_http_answer bad = *answer;
-		if (bad.err.code == LC_OK && bad.status == 200) {
+		if (lc_answer_meaning(&bad, true) == LC_MEANS_DATA) {
 			lc_error_set(&bad.err, LC_ERR_END, "a stream that ended without an event");
 		}
 		lc_eastmoney_judge(self, &bad);
@@ -117,28 +117,14 @@ static const struct lc_http_stream_handler stream_handler = {
 	.on_end = on_end,
 };
 
-static void begin_url(struct lc_eastmoney *self)
-{
-	const struct lc_eastmoney_settings *settings = self->settings;
-	size_t len = strlen(settings->url);
-	while (len > 0 && settings->url[len - 1] == '/') {
-		len--;
-	}
-	lc_buf_clear(&self->url);
-	lc_buf_append(&self->url, settings->url, len);
-	lc_buf_printf(&self->url,
-		"/api/qt/ulist/sse?fltt=1&invt=2&mpi=%" PRId64 "&pn=1&pz=%" PRId64
-		"&ut=%s&fields=%s&secids=",
-		settings->mpi_ms, settings->max_secids, settings->stream_ut, LC_EASTMONEY_FIELDS);
-}
-
 /* No delta is merged into what an earlier connection said: the next one begins with everything.
  * What was told last stays, so that it is not told again. */
 static void begin_stream(struct lc_eastmoney_stream *stream)
 {
 	struct lc_eastmoney *self = stream->owner;
 	bool first = true;
-	begin_url(self);
+	lc_buf_clear(&self->url);
+	lc_eastmoney_stream_url(self->settings, &self->url);
 	lc_list_each (node, &stream->entries) {
 		struct lc_eastmoney_entry *entry = container_of(
 			node, struct lc_eastmoney_entry, node);
@@ -228,7 +214,8 @@ void lc_eastmoney_streams_fill(struct lc_eastmoney *self)
 	if (self->mode != LC_EASTMONEY_SSE) {
 		return;
 	}
-	begin_url(self);
+	lc_buf_clear(&self->url);
+	lc_eastmoney_stream_url(self->settings, &self->url);
 	size_t max_url = (size_t)self->settings->max_url;
 	size_t room = max_url > self->url.len ? max_url - self->url.len : 0;
 	for (size_t i = 0; i < self->n_streams; i++) {

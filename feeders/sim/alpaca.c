@@ -217,6 +217,11 @@ static const char *const wanted_headers[] = {"apca-api-key-id", "apca-api-secret
 
 const struct sim_vendor sim_alpaca = {
 	.name = "alpaca",
+	.faults = SIM_FAULT_BIT(SIM_FAULT_DRIP) | SIM_FAULT_BIT(SIM_FAULT_BAD_FRAME) |
+		  SIM_FAULT_BIT(SIM_FAULT_CLOSE) | SIM_FAULT_BIT(SIM_FAULT_DROP) |
+		  SIM_FAULT_BIT(SIM_FAULT_DISORDER) | SIM_FAULT_BIT(SIM_FAULT_ERROR) |
+		  SIM_FAULT_BIT(SIM_FAULT_AUTH_ERROR) | SIM_FAULT_BIT(SIM_FAULT_SUB_ERROR) |
+		  SIM_FAULT_BIT(SIM_FAULT_HALT),
 	.scheme = "ws",
 	.path = "/v2/iex",
 	.headers = wanted_headers,

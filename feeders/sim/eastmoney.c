@@ -312,6 +312,8 @@ static void stop(struct sim *sim)
 
 const struct sim_vendor sim_eastmoney = {
 	.name = "eastmoney",
+	.faults = SIM_FAULT_BIT(SIM_FAULT_QUIET_HK) | SIM_FAULT_BIT(SIM_FAULT_BAD_FRAME) |
+		  SIM_FAULT_BIT(SIM_FAULT_CLOSE) | SIM_FAULT_BIT(SIM_FAULT_DROP),
 	.scheme = "http",
 	.path = "",
 	.tapes = SIM_TAPES_OF_SNAPSHOTS,

@@ -33,6 +33,25 @@ static const struct {
 	[SIM_FAULT_CLEAR] = {"clear", 0, 1},
 };
 
+/* What every vendor plays. */
+static const uint32_t common = SIM_FAULT_BIT(SIM_FAULT_MUTE) | SIM_FAULT_BIT(SIM_FAULT_QUIET) |
+			       SIM_FAULT_BIT(SIM_FAULT_HALF_OPEN) |
+			       SIM_FAULT_BIT(SIM_FAULT_MALFORMED) | SIM_FAULT_BIT(SIM_FAULT_CUT) |
+			       SIM_FAULT_BIT(SIM_FAULT_REFUSE) | SIM_FAULT_BIT(SIM_FAULT_BAN) |
+			       SIM_FAULT_BIT(SIM_FAULT_HOLD) | SIM_FAULT_BIT(SIM_FAULT_DUPLICATE) |
+			       SIM_FAULT_BIT(SIM_FAULT_ZERO) | SIM_FAULT_BIT(SIM_FAULT_CORRECT) |
+			       SIM_FAULT_BIT(SIM_FAULT_CLOCK) |
+			       SIM_FAULT_BIT(SIM_FAULT_CLOCK_BACK) | SIM_FAULT_BIT(SIM_FAULT_CLEAR);
+
+/* A whole number up to its end or one of these. */
+static bool parse_number(const char *text, const char *ends, int64_t *out)
+{
+	char *end;
+	long long number = strtoll(text, &end, 10);
+	*out = number;
+	return end != text && number >= 0 && (*end == '\0' || strchr(ends, *end) != NULL);
+}
+
 /* One "KIND[:VALUE[/COUNT]][@SECONDS]". */
 static bool parse_one(char *text, int64_t mono_ns, struct sim_fault *out)
 {
@@ -41,7 +60,10 @@ static bool parse_one(char *text, int64_t mono_ns, struct sim_fault *out)
 	char *count = strchr(text, '/');
 	char *end = NULL;
 	double delay_s = at != NULL ? strtod(at + 1, &end) : 0;
-	if (at != NULL && (end == at + 1 || *end != '\0' || delay_s < 0 || delay_s > 86400)) {
+	int64_t value_given = 0, count_given = 0;
+	if ((at != NULL && (end == at + 1 || *end != '\0' || delay_s < 0 || delay_s > 86400)) ||
+		(value != NULL && !parse_number(value + 1, "/@", &value_given)) ||
+		(count != NULL && !parse_number(count + 1, "@", &count_given))) {
 		return false;
 	}
 	for (char *cut = text; *cut != '\0'; cut++) {
@@ -52,10 +74,10 @@ static bool parse_one(char *text, int64_t mono_ns, struct sim_fault *out)
 	for (int i = 0; i < SIM_FAULTS; i++) {
 		if (strcmp(kinds[i].name, text) == 0) {
 			*out = (struct sim_fault){.kind = (enum sim_fault_kind)i,
-				.value = value != NULL ? atoll(value + 1) : kinds[i].value,
-				.count = count != NULL ? atoll(count + 1) : kinds[i].count,
+				.value = value != NULL ? value_given : kinds[i].value,
+				.count = count != NULL ? count_given : kinds[i].count,
 				.start_ns = mono_ns + (int64_t)(delay_s * 1e9)};
-			return out->value >= 0 && out->count >= 0;
+			return true;
 		}
 	}
 	return false;
@@ -76,9 +98,14 @@ enum lc_err sim_faults_add(struct sim *sim, const char *spec, int64_t mono_ns, s
 		if (faults->pending_count == most) {
 			return lc_error_set(err, LC_ERR_FULL, "faults: at most %zu wait", most);
 		}
-		if (!parse_one(one, mono_ns, &faults->pending[faults->pending_count])) {
+		struct sim_fault *fault = &faults->pending[faults->pending_count];
+		if (!parse_one(one, mono_ns, fault)) {
 			return lc_error_set(err, LC_ERR_INVALID,
 				"faults: '%s' is not KIND[:VALUE[/COUNT]][@SECONDS]", one);
+		}
+		if (!((common | sim->vendor->faults) & SIM_FAULT_BIT(fault->kind))) {
+			return lc_error_set(err, LC_ERR_INVALID, "faults: %s does not play '%s'",
+				sim->vendor->name, kinds[fault->kind].name);
 		}
 		faults->pending_count++;
 	}

@@ -179,6 +179,7 @@ static void stop(struct sim *sim)
 
 const struct sim_vendor sim_fushu = {
 	.name = "fushu",
+	.faults = SIM_FAULT_BIT(SIM_FAULT_QUIET_HK),
 	.scheme = "http",
 	.path = "/v1",
 	.start = start,

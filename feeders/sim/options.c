@@ -17,15 +17,12 @@ static const struct option {
 	{"--bind", TEXT, AT(bind), "127.0.0.1", "ADDRESS", "address to listen on"},
 	{"--seed", INT, AT(seed), "1", "N", "seed of the random walk"},
 	{"--rate", RATE, AT(rate), "20", "N|max", "ticks a second over all symbols followed"},
-	{"--symbols-from-subscription", FLAG, 0, NULL, NULL,
-		"tick whatever is subscribed (always so)"},
 	{"--tape", TEXT, AT(tape), NULL, "FILE", "play this recorded day instead of a walk"},
 	{"--tape-from", TEXT, AT(tape_from), NULL, "HH:MM",
 		"begin the tape at this time of its market's day"},
 	{"--speed", RATE, AT(speed), "1", "N|max", "speed of the tape, times the market's own"},
 	{"--exit-with-stdin", FLAG, AT(exit_with_stdin), NULL, NULL,
 		"end when standard input ends"},
-	{"--stats", FLAG, 0, NULL, NULL, "answer GET /sim/stats (always so)"},
 	{"--tls-cert", TEXT, AT(tls_cert), NULL, "FILE", "PEM certificate: speak TLS"},
 	{"--tls-key", TEXT, AT(tls_key), NULL, "FILE", "PEM key"},
 	{"--faults", TEXT, AT(faults), NULL, "SPEC",
@@ -78,9 +75,7 @@ static bool set(struct sim_options *out, const struct option *option, const char
 	char *end = NULL;
 	switch (option->type) {
 	case FLAG:
-		if (option->offset != 0) {
-			*(bool *)at = true;
-		}
+		*(bool *)at = true;
 		return true;
 	case TEXT:
 		*(const char **)(void *)at = text;

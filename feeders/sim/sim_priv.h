@@ -121,8 +121,11 @@ struct sim;
 
 enum sim_tapes { SIM_TAPES_NONE, SIM_TAPES_OF_TRADES, SIM_TAPES_OF_SNAPSHOTS };
 
+#define SIM_FAULT_BIT(kind) (UINT32_C(1) << (kind))
+
 struct sim_vendor {
 	const char *name;
+	uint32_t faults;            /* SIM_FAULT_BIT()s that it plays besides those that all do */
 	enum sim_tapes tapes;       /* that it plays */
 	const char *scheme, *path;  /* of the line that says where it listens */
 	const char *const *headers; /* that requests are asked for */
@@ -169,7 +172,7 @@ struct sim {
  * asked. */
 bool sim_options_parse(int argc, char **argv, struct sim_options *out, struct lc_buf *message);
 
-/* faults.c: "mute:5,close:1000@2" */
+/* faults.c: "mute:5,close:1000@2". LC_ERR_INVALID also for a fault that the vendor does not play. */
 enum lc_err sim_faults_add(
 	struct sim *sim, const char *spec, int64_t mono_ns, struct lc_error *err);
 void sim_faults_turn(struct sim *sim, int64_t mono_ns);

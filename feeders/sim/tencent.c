@@ -391,6 +391,7 @@ static void stop(struct sim *sim)
 
 const struct sim_vendor sim_tencent = {
 	.name = "tencent",
+	.faults = SIM_FAULT_BIT(SIM_FAULT_QUIET_HK),
 	.scheme = "http",
 	.path = "",
 	.tapes = SIM_TAPES_OF_SNAPSHOTS,

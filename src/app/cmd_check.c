@@ -34,13 +34,14 @@ static bool fushu_has_url(const struct lc_config *config)
 
 static void explain(struct check *check)
 {
+	const struct lc_routing_config *routing = lc_config_section(
+		check->process.config, "routing");
 	size_t count = strtoul(check->symbols_text, NULL, 10);
 	struct lc_buf out;
 	lc_buf_init(&out, 64 * 1024);
-	lc_route_explain(lc_config_section(check->process.config, "routing"),
-		fushu_has_url(check->process.config), &out);
+	lc_route_explain(routing, fushu_has_url(check->process.config), &out);
 	for (size_t i = 0; lc_feeders[i]; i++) {
-		if (lc_feeders[i]->explain) {
+		if (lc_feeders[i]->explain && lc_route_runs(routing, lc_feeders[i]->name)) {
 			lc_feeders[i]->explain(lc_config_section(check->process.config,
 						       lc_feeders[i]->config->name),
 				count, &out);

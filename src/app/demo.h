@@ -11,6 +11,7 @@ struct lc_demo_sim {
 	struct lc_demo_sims *sims; /* borrowed */
 	struct lc_child *child;
 	char url[256]; /* what it printed; "" until then */
+	bool ended;
 };
 
 struct lc_demo_sims {

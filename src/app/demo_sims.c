@@ -59,7 +59,7 @@ static void on_exited(void *arg, int64_t status, int signo)
 	lc_log(lc_loop_log(sims->loop), LC_LOG_ERROR, "demo", "simulator_ended",
 		LC_S("vendor", vendors[sim - sims->sim].vendor), LC_I("status", status),
 		LC_I("signal", signo));
-	sims->failed = true;
+	sim->ended = sims->failed = true;
 	check_ready(sims);
 }
 
@@ -118,12 +118,14 @@ void lc_demo_sims_why(const struct lc_demo_sims *sims, char *out, size_t size)
 		sims->failed ? "a simulator ended before it listened (its own words are above):"
 			     : "these simulators did not listen in time:");
 	for (size_t i = 0; i < LC_DEMO_SIMS && len < size; i++) {
-		if (sims->sim[i].url[0] == '\0') {
+		if (sims->failed ? sims->sim[i].ended : sims->sim[i].url[0] == '\0') {
 			len += (size_t)snprintf(out + len, size - len, " %s", vendors[i].vendor);
 		}
 	}
 	if (!sims->failed && len < size) {
 		snprintf(out + len, size - len, "; --start-timeout gives them longer");
+	} else if (sims->tape_dir && len < size) {
+		snprintf(out + len, size - len, "; --tape-dir says where the recorded days are");
 	}
 }
 

@@ -1,5 +1,6 @@
 /* The feeders: making them, routing symbols to them, and saying what happens to their sessions. */
 #include "manager/manager_priv.h"
+#include "manager/routes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,13 +173,7 @@ void lc_feeds_check_limits(struct lc_manager *manager)
 
 bool lc_feeds_enabled(const struct lc_manager *manager, const char *name)
 {
-	const struct lc_routing_config *routing = lc_config_section(manager->config, "routing");
-	for (size_t i = 0; i < routing->feeders.count; i++) {
-		if (strcmp(routing->feeders.items[i], name) == 0) {
-			return true;
-		}
-	}
-	return false;
+	return lc_route_runs(lc_config_section(manager->config, "routing"), name);
 }
 
 static enum lc_err create_feed(struct lc_feed *feed, struct lc_error *err)

@@ -170,7 +170,7 @@ bool lc_route_at(const struct lc_routing_config *routing, size_t index, bool fus
 	return true;
 }
 
-static bool runs(const struct lc_routing_config *routing, const char *name)
+bool lc_route_runs(const struct lc_routing_config *routing, const char *name)
 {
 	for (size_t i = 0; i < routing->feeders.count; i++) {
 		if (strcmp(routing->feeders.items[i], name) == 0) {
@@ -187,7 +187,7 @@ bool lc_route_stands_by(const struct lc_routing_config *routing, size_t feeder, 
 	bool behind = false;
 	for (size_t i = 0; lc_route_at(routing, i, fushu_ready, sources, &count); i++) {
 		size_t first = 0;
-		while (first < count && !runs(routing, lc_feeders[sources[first]]->name)) {
+		while (first < count && !lc_route_runs(routing, lc_feeders[sources[first]]->name)) {
 			first++;
 		}
 		if (first < count && sources[first] == feeder) {
@@ -195,7 +195,7 @@ bool lc_route_stands_by(const struct lc_routing_config *routing, size_t feeder, 
 		}
 		behind |= contains(sources, count, feeder);
 	}
-	return behind && runs(routing, lc_feeders[feeder]->name);
+	return behind && lc_route_runs(routing, lc_feeders[feeder]->name);
 }
 
 /* --- livecore check --- */
@@ -209,7 +209,7 @@ static void explain_sources(const struct lc_routing_config *routing, const char 
 		const struct lc_feeder_impl *impl = lc_feeders[sources[i]];
 		lc_buf_printf(out, "%s %s (origin %s%s)", i > 0 ? ", then" : "", impl->name,
 			impl->origin,
-			runs(routing, impl->name) ? "" : ", not among routing.feeders");
+			lc_route_runs(routing, impl->name) ? "" : ", not among routing.feeders");
 		other |= strcmp(impl->origin, lc_feeders[sources[0]]->origin) != 0;
 	}
 	lc_buf_puts(out, count == 0 ? " nobody\n" : "\n");

@@ -12,6 +12,9 @@ enum lc_err lc_route_check(const char *text, struct lc_error *err);
 /* Is it the name of a feeder? */
 enum lc_err lc_route_check_feeder(const char *text, struct lc_error *err);
 
+/* Is the feeder among routing.feeders? */
+bool lc_route_runs(const struct lc_routing_config *routing, const char *name);
+
 /* The sources of a symbol as indices into lc_feeders; 0: nobody follows it. fushu_ready: FuShu's
  * URL is set; without it the default routes leave FuShu out. */
 size_t lc_route_sources(const struct lc_routing_config *routing, const char *symbol,

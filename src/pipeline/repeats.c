@@ -71,7 +71,9 @@ uint64_t lc_content_fingerprint(const struct lc_tick *tick, uint64_t seed)
 	memcpy(&exchange, tick->exchange, sizeof exchange);
 	hash = mix(hash, exchange, tick->conditions.count);
 	for (unsigned i = 0; i < tick->conditions.count && i < LC_TICK_CONDITIONS; i++) {
-		hash = mix(hash, (uint64_t)(uint8_t)tick->conditions.code[i][0], i);
+		const char *code = tick->conditions.code[i];
+		uint64_t second = code[0] ? (uint8_t)code[1] : 0;
+		hash = mix(hash, (uint8_t)code[0] | second << 8, i);
 	}
 	if (tick->kind == LC_TICK_QUOTE) {
 		return hash;

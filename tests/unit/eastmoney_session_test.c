@@ -344,12 +344,15 @@ Test(eastmoney_session, halts_are_told_once_and_over_sessions)
 	cr_assert_eq(t.ticks[1].u.status.action, LC_STATUS_HALT);
 	cr_assert_str_eq(t.ticks[1].u.status.code, "14");
 	cr_assert_eq(t.ticks[2].kind, LC_TICK_SNAPSHOT);
+	body = LIST("{\"f1\":2,\"f2\":101,\"f12\":\"600000\",\"f13\":1,\"f107\":\"-\"}");
+	wait_ticks(&t, 4);
+	cr_assert_eq(t.ticks[3].kind, LC_TICK_SNAPSHOT, "it does not say that it is over");
 	feeder_test_stop(&t);
 	body = STATE(2);
 	feeder_test_up(&t);
 	follow(&t, "600000.SH", "");
-	wait_ticks(&t, 5);
-	cr_assert_eq(t.ticks[3].u.status.action, LC_STATUS_RESUME);
+	wait_ticks(&t, 6);
+	cr_assert_eq(t.ticks[4].u.status.action, LC_STATUS_RESUME);
 	feeder_test_stop(&t);
 	feeder_test_close(&t);
 }
@@ -655,6 +658,7 @@ Test(eastmoney_session, explains_the_age_of_quotes)
 		{"eastmoney.mode=sse", "46 requests, one every 1 s: a quote can be 46 s old", 5000},
 		{"eastmoney.mode=sse", "400 symbols in 4 streams: a quote can be 1 s old", 400},
 		{"eastmoney.mode=ws", "5000 symbols over one WebSocket", 5000},
+		{"eastmoney.max_url=512", "140 symbols in 4 streams", 5000},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const char *sets[] = {cases[i].mode, NULL};

@@ -252,6 +252,11 @@ Test(quality, equal_quotes_and_snapshots_are_repeats)
 	struct lc_tick size = quote("9", "11", now + 1);
 	size.bid_volume = dec("200");
 	ASSERT_PASS(size);
+	size.conditions = (struct lc_conditions){.count = 1, .code = {"R1"}};
+	ASSERT_PASS(size);
+	strcpy(size.conditions.code[0], "R2");
+	ASSERT_PASS(size);
+	ASSERT_DROP(size, LC_DROP_DUPLICATE);
 	ASSERT_PASS(snapshot(SH, "10", "100", "1000", now));
 	ASSERT_DROP(snapshot(SH, "10", "100", "1000", now), LC_DROP_DUPLICATE);
 	ASSERT_PASS(snapshot(SH, "10", "100", "1001", now));

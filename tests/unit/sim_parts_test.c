@@ -150,7 +150,8 @@ Test(sim, times_lists_and_prices)
 Test(sim, faults_are_parsed_and_begin_when_due)
 {
 	struct sim *sim = calloc(1, sizeof(*sim));
-	static const struct sim_vendor quiet = {.name = "none"};
+	static const struct sim_vendor quiet = {
+		.name = "none", .faults = SIM_FAULT_BIT(SIM_FAULT_CLOSE)};
 	sim->vendor = &quiet;
 	struct lc_error err = {0};
 	const int64_t s = LC_NS_PER_S;
@@ -165,12 +166,15 @@ Test(sim, faults_are_parsed_and_begin_when_due)
 	cr_assert_eq(sim->faults.pending_count, 0);
 	cr_assert(sim_faults_take(&sim->faults.refuse_left));
 	cr_assert_eq(sim->faults.refuse_left, 2);
-	const char *const bad[] = {"nonsense", "mute:-1", "mute@", "mute@x", "mute@-3"};
+	const char *const bad[] = {"nonsense", "mute:-1", "mute@", "mute@x", "mute@-3", "mute:x",
+		"mute:5x", "refuse:503/", "refuse:503/2x@1"};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		err.text[0] = '\0';
 		cr_assert_eq(sim_faults_add(sim, bad[i], 0, &err), LC_ERR_INVALID, "%s", bad[i]);
 		cr_assert(strstr(err.text, "KIND"));
 	}
+	cr_assert_eq(sim_faults_add(sim, "drip:5", 0, &err), LC_ERR_INVALID);
+	cr_assert_str_eq(err.text, "faults: none does not play 'drip'");
 	for (int i = 0; i < 32; i++) {
 		cr_assert_eq(sim_faults_add(sim, "close@9", 0, &err), LC_OK);
 	}
