@@ -7,6 +7,17 @@
 #include <string.h>
 #include <unistd.h>
 
+/* What failed at Redis, and what to do. */
+static void report_redis(struct check *check, const char *what, int64_t started_ns, const char *why)
+{
+	char text[512];
+	bool told = strstr(why, "redis.") != NULL; /* a refused login names its settings */
+	snprintf(text, sizeof text, "%s%s", why,
+		told ? ""
+		     : ": does Redis run there, and may this machine reach it? (redis.address)");
+	lc_check_report(check, what, false, started_ns, text);
+}
+
 /* --- the followed sets --- */
 
 static void on_store_closed(void *arg)
@@ -18,10 +29,17 @@ static void on_store_closed(void *arg)
 static void on_store_loaded(void *arg, struct lc_saved_interest *saved, const struct lc_error *err)
 {
 	struct check *check = arg;
+	const struct lc_interest_config *interest = lc_config_section(
+		check->process.config, "interest");
 	char text[256];
 	snprintf(text, sizeof text, "%s: %zu portfolio(s) stored",
 		lc_interest_store_server(check->store), saved ? saved->portfolio_count : 0);
-	lc_check_report(check, "store", !err, check->store_started_ns, err ? err->text : text);
+	if (err && interest->store == LC_INTEREST_REDIS) {
+		report_redis(check, "store", check->store_started_ns, err->text);
+	} else {
+		lc_check_report(
+			check, "store", !err, check->store_started_ns, err ? err->text : text);
+	}
 	if (saved) {
 		lc_saved_interest_free(saved);
 	}
@@ -132,7 +150,11 @@ static void on_redis(void *arg, bool up, const char *why)
 	if (up && lc_redis_command(check->redis, words, 2, on_redis_info, check) == LC_OK) {
 		return;
 	}
-	lc_check_report(check, "redis", up, check->redis_started_ns, up ? "answered" : why);
+	if (up) {
+		lc_check_report(check, "redis", true, check->redis_started_ns, "answered");
+	} else {
+		report_redis(check, "redis", check->redis_started_ns, why);
+	}
 	lc_check_settled(check);
 }
 

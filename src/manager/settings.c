@@ -312,14 +312,6 @@ const struct lc_section *const *lc_settings_sections(size_t *count)
 	return all;
 }
 
-const char *lc_settings_route(
-	const struct lc_routing_config *routing, const char *symbol, bool fushu_ready)
-{
-	uint8_t sources[LC_ROUTE_SOURCES];
-	size_t count = lc_route_sources(routing, symbol, fushu_ready, sources);
-	return count > 0 ? lc_feeders[sources[0]]->name : NULL;
-}
-
 enum lc_err lc_settings_state_dir(
 	const struct lc_state_config *state, char *out, size_t size, struct lc_error *err)
 {

@@ -95,12 +95,6 @@ struct lc_calendar_config {
  * *count is set. */
 const struct lc_section *const *lc_settings_sections(size_t *count);
 
-/* The first feeder's name for a symbol by the routing table (routes.h gives all of them), or NULL
- * when no pattern matches or a route names "none". fushu_ready: FuShu's URL is set; without it the default routes give Hong Kong to
- * EastMoney. */
-const char *lc_settings_route(
-	const struct lc_routing_config *routing, const char *symbol, bool fushu_ready);
-
 /* state.dir, or where it is by default. LC_ERR_INVALID: there is no home, or it is too long. */
 enum lc_err lc_settings_state_dir(
 	const struct lc_state_config *state, char *out, size_t size, struct lc_error *err);

@@ -221,6 +221,31 @@ class NothingThere(unittest.TestCase):
             self.assertIn("127.0.0.1:1", done.stderr)
             self.assertIn("may this machine reach it? (kafka.brokers", done.stderr, "what to do")
 
+    def test_check(self):
+        """Whatever does not answer: what happened, and what to do."""
+        state = tempfile.TemporaryDirectory(prefix="livecore-check-")
+        self.addCleanup(state.cleanup)
+        dead = {
+            "kafka.brokers": "127.0.0.1:1",
+            "redis.address": "127.0.0.1:1",
+            "interest.store": "redis",
+            "store.backend": "clickhouse",
+            "store.clickhouse_url": "http://127.0.0.1:1",
+            "routing.feeders": "fushu",
+            "fushu.url": "http://127.0.0.1:1/v1",
+            "state.dir": state.name,
+        }
+        done = tool("check", "--connect", *(word for key, value in dead.items() for word in ("--set", f"{key}={value}")))
+        self.assertEqual(done.returncode, 1, done.stderr)
+        for row, what_to_do in (
+            ("kafka", "(kafka.brokers"),
+            ("redis", "(redis.address)"),
+            ("store", "(redis.address)"),
+            ("bars", "is ClickHouse running?"),
+            ("fushu", "(fushu.url is http://127.0.0.1:1/v1: is it right"),
+        ):
+            self.assertRegex(done.stdout, rf"(?m)^{row} +FAILED +[\d.]+ ms  .*{re.escape(what_to_do)}")
+
 
 class WithLivecore(unittest.TestCase):
     """One livecore for all tests of a class: embedded broker, FuShu's simulator as its only vendor."""

@@ -2,6 +2,7 @@
 
 #include "livecore/feeder.h"
 #include "livecore/kafka.h"
+#include "manager/routes.h"
 #include "manager/setting_checks.h"
 #include "manager/supervisor.h"
 
@@ -25,7 +26,9 @@ static struct lc_config *load(const char *file, const char *const *sets, struct 
 static void expect_route(
 	const struct lc_routing_config *routing, const char *symbol, bool fushu, const char *want)
 {
-	const char *got = lc_settings_route(routing, symbol, fushu);
+	uint8_t sources[LC_ROUTE_SOURCES];
+	size_t count = lc_route_sources(routing, symbol, fushu, sources);
+	const char *got = count > 0 ? lc_feeders[sources[0]]->name : NULL;
 	cr_assert((got == NULL) == (want == NULL) && (!want || strcmp(got, want) == 0),
 		"%s goes to %s, not %s", symbol, got ? got : "nobody", want ? want : "nobody");
 }
