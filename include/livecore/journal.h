@@ -5,7 +5,7 @@
  * disk, which the thread pool writes a few milliseconds behind.
  * Segments that are written and wait for Kafka leave memory and are read back when the cursor comes
  * to them, so memory stays within its limit and order stays as it was. Loop thread, but for
- * lc_journal_open(), which runs before the loop. The loop never waits for the disk. */
+ * lc_journal_open(), which is called before the loop runs. The loop never waits for the disk. */
 #pragma once
 
 #include "livecore/config.h"
@@ -75,12 +75,20 @@ struct lc_journal_config {
 };
 extern const struct lc_section lc_journal_section;
 
-/* The log in this folder, which is made when it is missing. What is found in it is read first, on
- * this thread: call it before the loop runs. What is not reported there is sent first, marked
- * replayed. memory_bytes bounds what is kept in memory (6 segments at least); config is borrowed.
+/* Told before the first file of the log is read, and behind each; not when there are none. */
+struct lc_journal_progress {
+	void (*reading)(void *arg, size_t done, size_t files); /* may be NULL */
+	void *arg;
+};
+
+/* The log in this folder, which is made when it is missing. What is found in it is read first, in
+ * the pool, while the loop turns so that what else is on it goes on: call it before the loop runs.
+ * What is not reported there is sent first, marked replayed. memory_bytes bounds what is kept in
+ * memory (6 segments at least); config is borrowed.
  * Errors: LC_ERR_EXISTS (another process has it, err says which), LC_ERR_IO, LC_ERR_NOMEM. */
 enum lc_err lc_journal_open(struct lc_loop *loop, const char *dir, size_t memory_bytes,
-	const struct lc_journal_config *config, struct lc_journal **out, struct lc_error *err);
+	const struct lc_journal_config *config, struct lc_journal_progress progress,
+	struct lc_journal **out, struct lc_error *err);
 
 /* Records of one symbol that will not reach Kafka, because of `cause`: "journal_full" or
  * "too_old". Texts are valid for the call; the times are those of

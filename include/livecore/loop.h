@@ -24,6 +24,9 @@ bool lc_loop_destroy(struct lc_loop *loop);
 
 /* Runs until lc_loop_stop(). */
 void lc_loop_run(struct lc_loop *loop);
+/* One turn, which waits for something to come: for what has to be awaited before lc_loop_run().
+ * Never from inside a callback. */
+void lc_loop_turn(struct lc_loop *loop);
 void lc_loop_stop(struct lc_loop *loop);
 
 struct uv_loop_s *lc_loop_uv(struct lc_loop *loop); /* for adapters alone */

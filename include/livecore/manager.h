@@ -12,6 +12,9 @@ struct lc_manager_options {
 	/* Reads the configuration again for a reload: a new one, or NULL with every error in
 	 * errors. NULL slot: reload is refused. */
 	struct lc_config *(*load)(void *arg, struct lc_buf *errors);
+	/* lc_manager_create() reads the log of the process before, which may take long: so many of
+	 * its files are read. The loop turns meanwhile. May be NULL. */
+	void (*reading)(void *arg, size_t done, size_t files);
 	void *arg;
 	/* No Kafka of its own: this bootstrap address is used instead of kafka.brokers (the
 	 * embedded broker). NULL: the setting. */

@@ -196,8 +196,12 @@ static int print_table(struct status *status)
 		fprintf(stderr, "livecore: /api/v1/status answered HTTP %d%s\n",
 			status->page_status,
 			status->page_status == 503
-				? ": it is stopping"
+				? ": it is starting, or stopping"
 				: ": is that a livecore? --url names another address");
+		root = parse(status, &status->ready);
+		if (root && find(root, "checks")) {
+			print_checks(find(root, "checks"), "");
+		}
 		return LC_EXIT_FAILED;
 	}
 	print_head(root);

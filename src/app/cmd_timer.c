@@ -269,8 +269,7 @@ static void open_http(struct serving *serving)
 	if (!http->enabled) {
 		return;
 	}
-	if (lc_api_create(serving->process->loop, http->address, NULL, &serving->api, &err) !=
-		LC_OK) {
+	if (lc_api_create(serving->process->loop, http->address, &serving->api, &err) != LC_OK) {
 		lc_log(log, LC_LOG_WARN, "http", "not_listening", LC_S("address", http->address),
 			LC_S("error", err.text));
 		return;

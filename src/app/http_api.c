@@ -13,7 +13,8 @@
 
 struct lc_api {
 	struct lc_loop *loop;
-	struct lc_manager *manager; /* borrowed; NULL once it is gone */
+	struct lc_manager *manager; /* borrowed; NULL before it is made and once it is gone */
+	bool began;                 /* there was a manager */
 	enum lc_ready (*ready)(
 		void *arg, struct lc_buf *out); /* of a role without a manager; may be NULL */
 	void *ready_arg;
@@ -247,8 +248,9 @@ static void on_request(void *arg, struct lc_exchange *exchange)
 		if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0) {
 			refuse_method(exchange);
 		} else if (!api->manager && routes[i].needs != NOBODY &&
-			   !(routes[i].needs == ROLE && api->ready)) {
-			lc_exchange_fail(exchange, 503, "stopping");
+			   !(routes[i].needs == ROLE && api->ready && !api->began)) {
+			lc_exchange_fail(exchange, 503,
+				api->began ? "stopping" : "there is no manager here, or not yet");
 		} else {
 			routes[i].serve(api, exchange);
 		}
@@ -258,15 +260,14 @@ static void on_request(void *arg, struct lc_exchange *exchange)
 		"there are /metrics, /livez, /readyz, /healthz, /health and /api/v1/status");
 }
 
-enum lc_err lc_api_create(struct lc_loop *loop, const char *address, struct lc_manager *manager,
-	struct lc_api **out, struct lc_error *err)
+enum lc_err lc_api_create(
+	struct lc_loop *loop, const char *address, struct lc_api **out, struct lc_error *err)
 {
 	struct lc_api *api = calloc(1, sizeof *api);
 	if (!api) {
 		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
 	}
 	api->loop = loop;
-	api->manager = manager;
 	const struct lc_http_server_options options = {
 		.address = address, .on_request = on_request, .arg = api};
 	enum lc_err rc = lc_http_server_create(loop, &options, &api->server, err);
@@ -282,6 +283,12 @@ enum lc_err lc_api_create(struct lc_loop *loop, const char *address, struct lc_m
 int lc_api_port(const struct lc_api *api)
 {
 	return lc_http_server_port(api->server);
+}
+
+void lc_api_attach(struct lc_api *api, struct lc_manager *manager)
+{
+	api->manager = manager;
+	api->began = true;
 }
 
 void lc_api_detach(struct lc_api *api)

@@ -134,12 +134,56 @@ static void on_reload_signal(void *arg, int signo)
 	}
 }
 
+/* --- starting --- */
+
+static enum lc_ready on_starting(void *arg, struct lc_buf *out)
+{
+	const struct lc_service *service = arg;
+	lc_buf_printf(out,
+		"{\"status\":\"not_ready\",\"checks\":{\"journal\":{\"ok\":false,\"reason\":"
+		"\"reading the log of the process before: %zu of %zu files\"}}}",
+		service->files_read, service->files);
+	return LC_NOT_READY;
+}
+
+static enum lc_err open_api(
+	struct lc_service *service, const struct lc_http_config *http, struct lc_error *err)
+{
+	struct lc_process *process = service->process;
+	if (!http->enabled || service->api) {
+		return LC_OK;
+	}
+	enum lc_err rc = lc_api_create(process->loop, http->address, &service->api, err);
+	if (rc == LC_OK) {
+		lc_api_set_ready(service->api, on_starting, service);
+		lc_log(process->log, LC_LOG_INFO, "http", "listening",
+			LC_S("address", http->address), LC_I("port", lc_api_port(service->api)));
+	}
+	return rc;
+}
+
+/* A large log takes long to read: whoever asks meanwhile is answered. The log's lock is ours by
+ * now, so that a second process is told of that and not of the address. */
+static void on_reading(void *arg, size_t done, size_t files)
+{
+	struct lc_service *service = arg;
+	struct lc_error err; /* said when it fails once more, behind the manager */
+	service->files_read = done;
+	service->files = files;
+	if (done == 0) {
+		open_api(service, lc_config_section(service->process->config, "http"), &err);
+	}
+}
+
 int lc_service_start(
 	struct lc_service *service, struct lc_process *process, const char *brokers, bool tape)
 {
 	const struct lc_http_config *http = lc_config_section(process->config, "http");
-	const struct lc_manager_options options = {
-		.load = on_load, .arg = service, .brokers = brokers, .tape = tape};
+	const struct lc_manager_options options = {.load = on_load,
+		.reading = on_reading,
+		.arg = service,
+		.brokers = brokers,
+		.tape = tape};
 	struct lc_error err;
 	service->process = process;
 	if (tape) {
@@ -155,15 +199,13 @@ int lc_service_start(
 		return settings ? LC_EXIT_USAGE : LC_EXIT_FAILED;
 	}
 	process->config = NULL; /* the manager's now */
-	if (http->enabled && lc_api_create(process->loop, http->address, service->manager,
-				     &service->api, &err) != LC_OK) {
+	if (open_api(service, http, &err) != LC_OK) {
 		fprintf(stderr, "livecore: http.address: %s\n", err.text);
 		service->exit_code = LC_EXIT_FAILED;
 		return LC_EXIT_FAILED;
 	}
 	if (service->api) {
-		lc_log(process->log, LC_LOG_INFO, "http", "listening",
-			LC_S("address", http->address), LC_I("port", lc_api_port(service->api)));
+		lc_api_attach(service->api, service->manager);
 	}
 	return lc_timer_part_start(&service->timer, process, brokers);
 }

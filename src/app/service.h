@@ -9,7 +9,8 @@
 struct lc_service {
 	struct lc_process *process; /* borrowed */
 	struct lc_manager *manager; /* NULL once it has stopped */
-	struct lc_api *api;
+	struct lc_api *api;         /* from when the log is found on; NULL: http.enabled is off */
+	size_t files_read, files;   /* of the log that is read at the start */
 	struct lc_timer_part timer; /* the timer role, when timer.rules is set */
 	int stopping_roles;
 	int exit_code;

@@ -1,4 +1,4 @@
-/* Finding the log again: before the loop runs, so it may take its time. */
+/* Finding the log again, before the loop runs. */
 #include "journal_recover.h"
 
 #include <stdlib.h>
@@ -61,7 +61,8 @@ static uint32_t segment_bytes(size_t memory_bytes, int64_t max_bytes)
 }
 
 enum lc_err lc_journal_open(struct lc_loop *loop, const char *dir, size_t memory_bytes,
-	const struct lc_journal_config *config, struct lc_journal **out, struct lc_error *err)
+	const struct lc_journal_config *config, struct lc_journal_progress progress,
+	struct lc_journal **out, struct lc_error *err)
 {
 	struct lc_journal *journal = calloc(1, sizeof *journal);
 	struct journal_store *store = calloc(1, sizeof *store);
@@ -75,14 +76,14 @@ enum lc_err lc_journal_open(struct lc_loop *loop, const char *dir, size_t memory
 	store->loop = loop;
 	store->config = config;
 	journal->segment_bytes = segment_bytes(memory_bytes, config->max_bytes);
-	struct journal_finder finder = {.store = store};
+	struct journal_finder finder = {.store = store, .progress = progress};
 	enum lc_err rc = journal_disk_open(dir, journal->segment_bytes, &store->disk, err);
 	rc = rc ? rc : journal_recover_files(&finder, memory_bytes, err);
 	if (rc == LC_OK && (journal_store_start(store) || journal_recover_memory(&finder))) {
 		rc = journal_recover_nomem(err);
 	}
 	free(finder.files);
-	free(finder.data);
+	free(finder.read.data);
 	if (rc) {
 		journal_store_destroy(store);
 		return rc;

@@ -1,5 +1,5 @@
 /* The parts of finding a log again: its files, then the memory of the process before. Loop thread,
- * before the loop runs; never leaves this folder. */
+ * before the loop runs, but for what is said to run in the pool; never leaves this folder. */
 #pragma once
 
 #include "journal_priv.h"
@@ -12,12 +12,23 @@ struct journal_found_file {
 	struct lc_journal_head head;
 };
 
+/* One file, as the pool read it. */
+struct journal_read {
+	const struct journal_found_file *file;
+	char *data; /* owned: its records */
+	size_t data_bytes;
+	struct lc_journal_marks marks;
+	struct lc_journal_scan scan; /* at the end of what is sound */
+	int error;                   /* what errno was: nothing of it could be read */
+};
+
 struct journal_finder {
 	struct journal_store *store;
+	struct lc_journal_progress progress;
 	struct journal_found_file *files; /* owned */
 	size_t count, max;
-	char *data; /* owned: a file's records */
-	size_t data_bytes;
+	struct journal_read read;
+	bool awaiting; /* a job of the pool */
 	uint64_t read_bytes, said_bytes;
 	int64_t oldest_ns; /* market data before it is not sent */
 };
@@ -28,6 +39,12 @@ bool journal_recover_is_expired(
 	const struct journal_finder *finder, const struct lc_journal_entry *entry);
 void journal_recover_count(
 	struct lc_journal_recovery *recovery, const struct lc_journal_entry *entry);
+
+/* journal_recover_read.c: in the pool, while the loop turns. The states and heads of all files; one
+ * file's marks and sound records. */
+void journal_recover_read_heads(struct journal_finder *finder);
+void journal_recover_read_file(
+	struct journal_finder *finder, const struct journal_found_file *file);
 
 /* journal_recover_files.c: what is on disk */
 enum lc_err journal_recover_files(

@@ -50,22 +50,6 @@ static enum lc_err list_files(struct journal_finder *finder, struct lc_error *er
 	return rc ? journal_recover_nomem(err) : LC_OK;
 }
 
-static void read_heads(struct journal_finder *finder)
-{
-	for (size_t i = 0; i < finder->count; i++) {
-		struct journal_found_file *file = &finder->files[i];
-		char page[LC_JOURNAL_PAGE];
-		size_t got;
-		int error = journal_disk_read(
-			finder->store->disk, file->slot, 0, page, sizeof page, &got);
-		memset(page + got, 0, sizeof page - got);
-		file->state = error ? LC_ERR_IO : lc_journal_head_read(page, &file->head);
-		if (file->state == LC_OK && file->head.data_bytes > JOURNAL_SEGMENT_MAX) {
-			file->state = LC_ERR_INVALID;
-		}
-	}
-}
-
 static int by_id(const void *a, const void *b)
 {
 	const struct journal_found_file *x = a, *y = b;
@@ -114,8 +98,9 @@ static void take_source(struct journal_store *store, const struct lc_journal_mar
 }
 
 static enum lc_err take_record(struct journal_finder *finder, struct segment *segment,
-	const struct lc_journal_marks *marks, const struct lc_journal_entry *entry, uint32_t index)
+	const struct lc_journal_entry *entry, uint32_t index)
 {
+	const struct lc_journal_marks *marks = &finder->read.marks;
 	struct lc_journal_recovery *recovery = &finder->store->journal->recovery;
 	journal_recover_count(recovery, entry);
 	take_source(finder->store, marks, entry->source, entry->event_ns);
@@ -133,56 +118,36 @@ static enum lc_err take_record(struct journal_finder *finder, struct segment *se
 	return losses_add(finder->store->losses, entry);
 }
 
-static enum lc_err scan_records(struct journal_finder *finder, struct segment *segment,
-	const struct journal_found_file *file, const struct lc_journal_marks *marks, size_t len)
+static enum lc_err take_records(struct journal_finder *finder, struct segment *segment)
 {
-	struct lc_journal_scan scan;
-	lc_journal_scan_begin(&scan, &file->head, finder->data, len);
-	memcpy(segment->reported, marks->reported, sizeof segment->reported);
+	const struct journal_read *read = &finder->read;
+	struct lc_journal_scan scan; /* their checksums fit: that was seen already */
+	lc_journal_scan_memory(&scan, read->file->head.first_id, read->data, read->scan.used);
+	memcpy(segment->reported, read->marks.reported, sizeof segment->reported);
 	const struct lc_journal_entry *entry;
 	while ((entry = lc_journal_scan_next(&scan))) {
-		enum lc_err rc = take_record(finder, segment, marks, entry, scan.records - 1);
+		enum lc_err rc = take_record(finder, segment, entry, scan.records - 1);
 		if (rc) {
 			return rc;
 		}
 	}
-	segment->used = segment->written = scan.used;
-	segment->records = segment->written_records = scan.records;
-	if (scan.torn) {
+	segment->used = segment->written = read->scan.used;
+	segment->records = segment->written_records = read->scan.records;
+	if (read->scan.torn) {
 		finder->store->journal->recovery.torn++;
 		lc_log(lc_loop_log(finder->store->loop), LC_LOG_WARN, "journal", "torn",
-			LC_U("file", file->slot), LC_U("records", scan.records),
-			LC_U("at_byte", scan.used));
-		journal_disk_end(finder->store->disk, file->slot, scan.used);
+			LC_U("file", segment->slot), LC_U("records", segment->records),
+			LC_U("at_byte", segment->used));
+		journal_disk_end(finder->store->disk, segment->slot, segment->used);
 	}
 	return LC_OK;
 }
 
-static bool read_file(struct journal_finder *finder, const struct journal_found_file *file,
-	struct lc_journal_marks *marks, size_t *len)
-{
-	const struct journal_disk *disk = finder->store->disk;
-	char page[LC_JOURNAL_PAGE];
-	size_t got;
-	if (journal_disk_read(disk, file->slot, LC_JOURNAL_PAGE, page, sizeof page, &got)) {
-		return false;
-	}
-	memset(page + got, 0, sizeof page - got);
-	lc_journal_marks_read(page, file->head.salt, marks);
-	if (finder->data_bytes < file->head.data_bytes) {
-		char *data = realloc(finder->data, file->head.data_bytes);
-		if (!data) {
-			return false;
-		}
-		finder->data = data;
-		finder->data_bytes = file->head.data_bytes;
-	}
-	return journal_disk_read(disk, file->slot, LC_JOURNAL_DATA, finder->data,
-		       file->head.data_bytes, len) == 0;
-}
-
 static void say_progress(struct journal_finder *finder, size_t done, size_t bytes)
 {
+	if (finder->progress.reading) {
+		finder->progress.reading(finder->progress.arg, done, finder->count);
+	}
 	finder->read_bytes += bytes;
 	if (finder->read_bytes - finder->said_bytes >= SAY_EVERY) {
 		finder->said_bytes = finder->read_bytes;
@@ -196,13 +161,12 @@ static enum lc_err take_file(struct journal_finder *finder, const struct journal
 {
 	struct journal_store *store = finder->store;
 	struct lc_journal *journal = store->journal;
-	struct lc_journal_marks marks = {0};
-	size_t len = 0;
 	if (file->head.first_id < journal->next_id) {
 		set_aside(finder, file, "its records are in another file too");
 		return LC_OK;
 	}
-	if (!read_file(finder, file, &marks, &len)) {
+	journal_recover_read_file(finder, file);
+	if (finder->read.error) {
 		set_aside(finder, file, "it cannot be read");
 		return LC_OK;
 	}
@@ -215,8 +179,8 @@ static enum lc_err take_file(struct journal_finder *finder, const struct journal
 	segment->salt = file->head.salt;
 	segment->recovered = true;
 	store->files++;
-	take_sources(store, &marks);
-	enum lc_err rc = scan_records(finder, segment, file, &marks, len);
+	take_sources(store, &finder->read.marks);
+	enum lc_err rc = take_records(finder, segment);
 	journal->next_id += segment->records;
 	journal->appended += segment->outstanding;
 	journal->recovery.to_send += segment->outstanding;
@@ -239,13 +203,13 @@ static enum lc_err take_files(struct journal_finder *finder)
 								  : store->next_slot;
 		if (file->state == LC_OK) {
 			rc = take_file(finder, file);
-			say_progress(finder, i + 1, file->head.data_bytes);
 		} else if (file->state == LC_ERR_NOT_FOUND) {
 			const struct disk_step step = {.action = DISK_UNLINK, .slot = file->slot};
 			journal_disk_do(store->disk, &step);
 		} else {
 			set_aside(finder, file, "it is damaged, or no file of the log");
 		}
+		say_progress(finder, i + 1, file->state == LC_OK ? file->head.data_bytes : 0);
 		if (rc) {
 			return rc;
 		}
@@ -297,7 +261,10 @@ enum lc_err journal_recover_files(
 	if (rc) {
 		return rc;
 	}
-	read_heads(finder);
+	if (finder->count > 0) {
+		say_progress(finder, 0, 0);
+		journal_recover_read_heads(finder);
+	}
 	fit_segments(finder);
 	int64_t age_ms = store->config->restart_max_age_ms;
 	finder->oldest_ns = age_ms ? lc_loop_wall_ns(store->loop) - age_ms * LC_NS_PER_MS : 0;

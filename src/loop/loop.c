@@ -136,6 +136,12 @@ void lc_loop_run(struct lc_loop *loop)
 	loop->stopped = false;
 }
 
+void lc_loop_turn(struct lc_loop *loop)
+{
+	loop->watchdog.turn_started_cpu_ns = -1;
+	uv_run(&loop->uv, UV_RUN_ONCE);
+}
+
 void lc_loop_stop(struct lc_loop *loop)
 {
 	loop->stopped = true;

@@ -73,8 +73,10 @@ enum lc_err lc_disk_log_create(struct lc_manager *manager, struct lc_error *err)
 	folder_of(manager, folder, sizeof folder);
 	enum lc_err rc = LC_ERR_IO;
 	if (config_of(manager)->enabled) {
-		rc = lc_journal_open(
-			manager->loop, folder, memory, config_of(manager), &manager->journal, err);
+		const struct lc_journal_progress progress = {
+			manager->options.reading, manager->options.arg};
+		rc = lc_journal_open(manager->loop, folder, memory, config_of(manager), progress,
+			&manager->journal, err);
 		if (rc != LC_ERR_IO) {
 			return rc;
 		}

@@ -306,11 +306,47 @@ class Disks(Journal):
         self.assertLess(len(marked), len(records))
         self.assertEqual(self.unprotected_events()[:2], ["unprotected", "resolved"])
 
-    def test_hung(self):
+    def hanging(self, files=""):
+        """The environment in which files of its log (those whose names begin so) hang, and the file that makes them."""
         layer, flag = Path(self.state) / "hang.so", Path(self.state) / "hang"
         subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", layer, HANG_SOURCE, "-ldl"], check=True)
-        env = {"LD_PRELOAD": str(layer), "HANG_DIR": str(self.dir), "HANG_WHILE": str(flag)}
+        env = {"LD_PRELOAD": str(layer), "HANG_DIR": str(self.dir) + files, "HANG_WHILE": str(flag)}
         env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+        return env, flag
+
+    def test_hung_at_the_start(self):
+        env, flag = self.hanging("/0")
+        server = self.sim("alpaca", "--rate", "1000")
+        live = self.start(server)
+        self.follow("p", SYMBOLS)
+        self.wait_published(live, 500)
+        self.kafka.kill()
+        self.addCleanup(self.kafka.restart)
+        self.wait_published(live, 2000)
+        self.kill(live)
+        flag.touch()
+        where = {"kafka.brokers": self.broker, "state.dir": self.state, "routing.feeders": "fushu"}
+        settings = livecore.SETTINGS | self.topics() | where
+        live = livecore.Process([livecore.LIVECORE, "run", *livecore.words(settings)], env=env, cwd="/")
+        self.addCleanup(live.stop, signal.SIGKILL)
+        url = "http://127.0.0.1:" + live.expect(r"http listening .*port=(\d+)")[1]
+        self.assertEqual(livecore.get(url + "/livez")[0], 200)
+        code, body = livecore.get(url + "/readyz")
+        self.assertEqual(code, 503)
+        self.assertRegex(json.loads(body)["checks"]["journal"]["reason"], r"reading .*: 0 of [1-9]\d* files")
+        self.assertEqual(livecore.get(url + "/api/v1/status")[0], 503)
+        done = livecore.tool("status", "--url", url)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("0 of", done.stdout)
+        self.assertNotIn("manager started", live.text)
+        flag.unlink()
+        live.expect("manager started")
+        found = livecore.wait_for(lambda: livecore.get(url + "/api/v1/status"), "an answer")
+        self.assertEqual(found[0], 200)
+        self.assertGreater(json.loads(found[1])["journal"]["found"], 0)
+
+    def test_hung(self):
+        env, flag = self.hanging()
         server = self.sim("alpaca", "--rate", "1000")
         live = self.start(server, env=env)
         self.follow("p", SYMBOLS)
@@ -333,7 +369,7 @@ class Disks(Journal):
 def load_tests(loader, _tests, _pattern):
     """Disks inherits what tests need, and not the tests."""
     suite = unittest.TestSuite(loader.loadTestsFromTestCase(Journal))
-    suite.addTests(Disks(name) for name in ("test_full", "test_hung"))
+    suite.addTests(Disks(name) for name in ("test_full", "test_hung", "test_hung_at_the_start"))
     return suite
 
 

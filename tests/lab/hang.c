@@ -14,16 +14,21 @@
 
 static bool is_inside(const char *path)
 {
-	const char *dir = getenv("HANG_DIR");
+	const char *dir = getenv("HANG_DIR"); /* or how the names of files begin */
 	return dir != NULL && strncmp(path, dir, strlen(dir)) == 0;
 }
 
-static bool is_open_inside(int fd)
+/* A name in the folder fd; "": fd itself. */
+static bool is_below(int fd, const char *name)
 {
-	char link[64], path[PATH_MAX];
+	char link[64], path[2 * PATH_MAX];
+	if (name[0] == '/' || fd < 0) {
+		return is_inside(name);
+	}
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	ssize_t len = readlink(link, path, sizeof(path) - 1);
-	path[len > 0 ? len : 0] = '\0';
+	ssize_t len = readlink(link, path, PATH_MAX - 1);
+	len = len > 0 ? len : 0;
+	snprintf(path + len, sizeof(path) - (size_t)len, "%s%s", name[0] ? "/" : "", name);
 	return is_inside(path);
 }
 
@@ -39,7 +44,7 @@ static void hang(bool inside)
 #define HANGING(type, name, parameters, arguments) \
 	type name parameters                       \
 	{                                          \
-		hang(is_open_inside(fd));          \
+		hang(is_below(fd, ""));            \
 		return NEXT(name) arguments;       \
 	}
 
@@ -58,18 +63,22 @@ HANGING(int, ftruncate, (int fd, off_t len), (fd, len))
 HANGING(int, posix_fallocate, (int fd, off_t at, off_t len), (fd, at, len))
 HANGING(int, fallocate, (int fd, int mode, off_t at, off_t len), (fd, mode, at, len))
 
-int openat(int fd, const char *path, int flags, ...)
-{
-	va_list list;
-	va_start(list, flags);
-	mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(list, mode_t) : 0;
-	va_end(list);
-	hang(path[0] == '/' ? is_inside(path) : fd >= 0 && is_open_inside(fd));
-	return NEXT(openat)(fd, path, flags, mode);
-}
+#define OPENING(name)                                                                          \
+	int name(int fd, const char *path, int flags, ...)                                     \
+	{                                                                                      \
+		va_list list;                                                                  \
+		va_start(list, flags);                                                         \
+		mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(list, mode_t) : 0; \
+		va_end(list);                                                                  \
+		hang(is_below(fd, path));                                                      \
+		return NEXT(name)(fd, path, flags, mode);                                      \
+	}
+
+OPENING(openat)
+OPENING(openat64)
 
 int unlinkat(int fd, const char *path, int flags)
 {
-	hang(path[0] == '/' ? is_inside(path) : fd >= 0 && is_open_inside(fd));
+	hang(is_below(fd, path));
 	return NEXT(unlinkat)(fd, path, flags);
 }

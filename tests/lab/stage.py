@@ -157,6 +157,7 @@ class Life(livecore.Manager):
 
     def listening(self):
         self.url = f"http://{self.host}:" + self.expect(r"http listening .*port=(\d+)")[1]
+        self.expect("manager started ")
 
     def _sample(self):
         while self.process.poll() is None:

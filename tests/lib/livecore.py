@@ -186,6 +186,7 @@ class Manager(Process):
     def __init__(self, settings, *args, env=None):
         super().__init__([LIVECORE, "run", *words(SETTINGS | settings), *args], env=env, cwd="/")
         self.url = "http://127.0.0.1:" + self.expect(r"http listening .*port=(\d+)")[1]
+        self.expect("manager started ")  # before, while it reads a log, /livez answers alone
 
     @property
     def broker(self):

@@ -95,7 +95,7 @@ static void open_journal(struct scene *scene)
 		.protection = on_protection, .lost = on_lost, .lost_end = on_lost_end};
 	struct lc_error err;
 	cr_assert_eq(lc_journal_open(scene->loop, scene->dir, MEMORY, &scene->config,
-			     &scene->journal, &err),
+			     (struct lc_journal_progress){0}, &scene->journal, &err),
 		LC_OK, "%s", err.text);
 	lc_journal_handle(scene->journal, &handlers, scene);
 }
@@ -321,6 +321,52 @@ static void append_surely(struct scene *scene, uint64_t number, size_t len)
 }
 
 /* 40 MB through 6 MB of memory, while nothing is acknowledged; then all of it in order. */
+struct reading {
+	size_t calls, done, files;
+	int turns;
+};
+
+static void on_reading(void *arg, size_t done, size_t files)
+{
+	struct reading *reading = arg;
+	cr_assert_eq(done, reading->calls, "the lock is taken and nothing read at the first");
+	reading->calls++;
+	reading->done = done;
+	reading->files = files;
+}
+
+static void on_turn(void *arg)
+{
+	((struct reading *)arg)->turns++;
+}
+
+Test(journal_disk, the_loop_turns_while_it_is_read)
+{
+	struct scene scene;
+	setup(&scene);
+	for (uint64_t i = 1; i <= 30; i++) {
+		append_surely(&scene, i, 100 * 1000);
+	}
+	run_until(&scene, all_written);
+	lc_journal_destroy(scene.journal);
+	struct reading reading = {0};
+	struct lc_timer *timer;
+	cr_assert_eq(lc_timer_create(scene.loop, on_turn, &reading, &timer), LC_OK);
+	lc_timer_start(timer, 0, 0);
+	struct lc_error err;
+	cr_assert_eq(
+		lc_journal_open(scene.loop, scene.dir, MEMORY, &scene.config,
+			(struct lc_journal_progress){on_reading, &reading}, &scene.journal, &err),
+		LC_OK, "%s", err.text);
+	cr_assert_geq(reading.files, 3);
+	cr_assert_eq(reading.done, reading.files);
+	cr_assert_eq(reading.calls, reading.files + 1);
+	cr_assert_eq(reading.turns, 1, "others on the loop went on");
+	cr_assert_eq(lc_journal_recovered(scene.journal)->to_send, 30);
+	lc_timer_destroy(timer);
+	finish(&scene);
+}
+
 Test(journal_disk, more_than_memory_holds, .timeout = 100)
 {
 	struct scene scene;
@@ -362,7 +408,8 @@ Test(journal_disk, a_second_process_is_told)
 	struct lc_journal *other;
 	struct lc_error err;
 	setup(&scene);
-	cr_assert_eq(lc_journal_open(scene.loop, scene.dir, MEMORY, &scene.config, &other, &err),
+	cr_assert_eq(lc_journal_open(scene.loop, scene.dir, MEMORY, &scene.config,
+			     (struct lc_journal_progress){0}, &other, &err),
 		LC_ERR_EXISTS);
 	char pid[16];
 	snprintf(pid, sizeof pid, "%ld", (long)getpid());
@@ -753,7 +800,7 @@ Test(journal_disk, old_memory_goes_when_all_of_it_is_taken_over)
 	for (int again = 0; again < 2; again++) { /* killed before it could say it */
 		struct lc_error err;
 		cr_assert_eq(lc_journal_open(scene.loop, scene.dir, MEMORY, &scene.config,
-				     &scene.journal, &err),
+				     (struct lc_journal_progress){0}, &scene.journal, &err),
 			LC_OK);
 		cr_assert_eq(lc_journal_recovered(scene.journal)->expired, 30);
 		lc_journal_destroy(scene.journal);
