@@ -53,7 +53,7 @@ def strict_schema(name):
 
 
 def micros(text):
-    """A vendor's time as contracts.md writes times: microseconds, what is finer cut off."""
+    """A vendor's time as docs/messages.md writes times: microseconds, what is finer cut off."""
     whole, _, fraction = text.rstrip("Z").partition(".")
     return f"{whole}.{fraction[:6]:0<6}Z"
 
