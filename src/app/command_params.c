@@ -120,6 +120,18 @@ static enum lc_err take_word(struct lc_params *params, const char *word, struct 
 	return rc;
 }
 
+/* Of two with one name readers take either: which is not for us to say. */
+static bool given_before(char **words, size_t at)
+{
+	size_t len = strcspn(words[at], "=");
+	for (size_t i = 0; i < at; i++) {
+		if (strcspn(words[i], "=") == len && memcmp(words[i], words[at], len) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 enum lc_err lc_params_parse(
 	struct lc_params *params, char **words, size_t count, struct lc_error *err)
 {
@@ -130,6 +142,10 @@ enum lc_err lc_params_parse(
 	}
 	for (size_t i = 0; i < count; i++) {
 		enum lc_err rc = take_word(params, words[i], err);
+		if (rc == LC_OK && given_before(words, i)) {
+			rc = lc_error_set(err, LC_ERR_INVALID,
+				"%.100s: this parameter is given twice", words[i]);
+		}
 		if (rc != LC_OK) {
 			return rc;
 		}

@@ -101,3 +101,15 @@ Test(command_params, many_keep_their_order_and_too_many_are_refused)
 	cr_assert_eq(params.fields[0].type, LC_FIELD_END);
 	lc_params_finish(&params);
 }
+
+Test(command_params, a_name_stands_once)
+{
+	char *words[] = {(char[]){"a=1"}, (char[]){"ab=2"}, (char[]){"a=3"}};
+	struct lc_params params;
+	struct lc_error err;
+	cr_assert_eq(lc_params_parse(&params, words, 2, &err), LC_OK);
+	lc_params_finish(&params);
+	cr_assert_eq(lc_params_parse(&params, words, 3, &err), LC_ERR_INVALID);
+	cr_assert_not_null(strstr(err.text, "a=3"));
+	lc_params_finish(&params);
+}
