@@ -113,11 +113,29 @@ static yaml_mark_t mark_at(const char *data, size_t size, size_t offset)
 	return mark;
 }
 
+/* The mistakes that people make, whose names in YAML say little to them. */
+static const char *advice(const char *problem, const char *context)
+{
+	if (strstr(context, "scanning an alias") || strstr(context, "scanning an anchor")) {
+		return ": a value that begins with * or & stands in quotes";
+	}
+	if (strstr(problem, "cannot start any token")) {
+		return ": indent with spaces, not tabs; a value that begins with @, % or ` stands "
+		       "in quotes";
+	}
+	if (strstr(problem, "mapping values are not allowed")) {
+		return ": a value that holds \": \" stands in quotes; keys of a section begin in "
+		       "the same column";
+	}
+	return "";
+}
+
 static void on_syntax_error(
 	struct lc_yaml_builder *b, const yaml_parser_t *parser, const char *data, size_t size)
 {
-	char text[300];
+	char text[400];
 	const char *problem = parser->problem ? parser->problem : "not YAML";
+	const char *hint = advice(problem, parser->context ? parser->context : "");
 	if (parser->error == YAML_MEMORY_ERROR) {
 		b->arena->failed = true;
 		b->failed = true;
@@ -125,10 +143,11 @@ static void on_syntax_error(
 		/* The reader knows the offset only. */
 		lc_yaml_fail(b, mark_at(data, size, parser->problem_offset), problem);
 	} else if (parser->context) {
-		snprintf(text, sizeof text, "YAML syntax: %s (%s)", problem, parser->context);
+		snprintf(text, sizeof text, "YAML syntax: %s (%s)%s", problem, parser->context,
+			hint);
 		lc_yaml_fail(b, parser->problem_mark, text);
 	} else {
-		snprintf(text, sizeof text, "YAML syntax: %s", problem);
+		snprintf(text, sizeof text, "YAML syntax: %s%s", problem, hint);
 		lc_yaml_fail(b, parser->problem_mark, text);
 	}
 }

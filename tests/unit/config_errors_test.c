@@ -184,6 +184,10 @@ Test(config_errors, what_is_not_yaml)
 	} cases[] = {
 		{"kafka: [a\n", "t.yaml:2:1: YAML syntax: did not find expected ',' or ']'"},
 		{"kafka:\n\tlinger: 1s\n", "t.yaml:2:1: YAML syntax: found character that cannot"},
+		{"kafka:\n\tlinger: 1s\n", "with spaces, not tabs"},
+		{"alpaca: {symbols: [*.SH]}", "a value that begins with * or & stands in quotes"},
+		{"kafka:\n  client_id: a: b\n", "t.yaml:2:15: YAML syntax: mapping values"},
+		{"kafka:\n  client_id: a: b\n", "holds \": \" stands in quotes"},
 		{"kafka:\n  a: 1\n b: 2\n", "t.yaml:3:2: YAML syntax: "},
 		{"kafka: 'x\n", "t.yaml:2:1: YAML syntax: found unexpected end of stream"},
 		{"a: \x01", "t.yaml:1:4: control characters are not allowed"},
