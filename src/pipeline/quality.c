@@ -99,6 +99,7 @@ static void change_source(struct symbol_state *state, uint8_t source)
 	state->wrong_unit = state->has_volume = state->has_vendor = state->has_computed = false;
 	state->prev_close = (struct lc_decimal){0, 0};
 	state->decreases = 0;
+	state->row_session = 0; /* of the new one's none was seen */
 }
 
 /* Event times are measured only where they are fresh: the first snapshot of a symbol may be hours
@@ -158,17 +159,16 @@ static enum lc_drop check_time(struct lc_quality *quality, const struct symbol_s
 	return LC_DROP_NONE;
 }
 
-/* What is remembered of a tick to know it again; 0: nothing. */
+/* What is remembered of a tick to know it again. A trade without an id is its whole row. */
 static uint64_t fingerprint_of(const struct lc_quality *quality, const struct symbol_state *state,
 	const struct lc_tick *tick, int32_t day)
 {
 	if (tick->kind != LC_TICK_TRADE) {
 		return lc_content_fingerprint(tick, quality->options.seed);
 	}
-	if (!(tick->has & LC_HAS_TRADE_ID)) {
-		return 0;
-	}
-	uint64_t fingerprint = lc_trade_fingerprint(tick, day, quality->options.seed);
+	uint64_t fingerprint = tick->has & LC_HAS_TRADE_ID
+				       ? lc_trade_fingerprint(tick, day, quality->options.seed)
+				       : lc_content_fingerprint(tick, quality->options.seed);
 	if (state->repeats) {
 		lc_repeats_prefetch(state->repeats, fingerprint);
 	}
@@ -184,14 +184,27 @@ static bool is_streamed(const struct edge *edge, const struct lc_tick *tick)
 		       (tick->event_ns > edge->was_sure_ns && tick->event_ns < edge->was_until_ns));
 }
 
-static bool is_repeat(
-	const struct symbol_state *state, const struct lc_tick *tick, uint64_t fingerprint)
+/* Trades without an id may be alike: only what is not newer than the session can be one that was told
+ * before it. */
+static bool is_told_again(
+	const struct lc_quality *quality, struct symbol_state *state, const struct lc_tick *tick)
+{
+	uint32_t session = quality->sessions[tick->source];
+	if (state->row_session != session) {
+		state->row_session = session;
+		state->rows_before_ns = state->kinds[LC_TICK_TRADE].event_ns;
+	}
+	return tick->event_ns <= state->rows_before_ns;
+}
+
+static bool is_repeat(const struct lc_quality *quality, struct symbol_state *state,
+	const struct lc_tick *tick, uint64_t fingerprint)
 {
 	const struct kind_state *kind = &state->kinds[tick->kind];
 	if (tick->kind != LC_TICK_TRADE) {
 		return kind->event_ns != INT64_MIN && kind->content == fingerprint;
 	}
-	if (fingerprint == 0) {
+	if (!(tick->has & LC_HAS_TRADE_ID) && !is_told_again(quality, state, tick)) {
 		return false;
 	}
 	/* Of a trade at the hole's end it is not known whether the stream or the history gives it
@@ -238,7 +251,7 @@ static void remember(struct symbol_state *state, const struct lc_tick *tick, uin
 		state->kinds[tick->kind].content = fingerprint;
 		return;
 	}
-	if (fingerprint == 0 || remember_edge(state, tick, fingerprint)) {
+	if (remember_edge(state, tick, fingerprint)) {
 		return;
 	}
 	if (!state->repeats) {
@@ -449,7 +462,7 @@ enum lc_verdict lc_quality_judge(
 	if (why == LC_DROP_NONE) {
 		why = lc_check_values(tick, state->market);
 	}
-	if (why == LC_DROP_NONE && is_repeat(state, tick, fingerprint)) {
+	if (why == LC_DROP_NONE && is_repeat(quality, state, tick, fingerprint)) {
 		why = LC_DROP_DUPLICATE;
 	}
 	if (why != LC_DROP_NONE) {

@@ -40,7 +40,7 @@ void lc_repeats_add(struct repeats *repeats, uint64_t fingerprint);
 
 /* What makes a trade that trade: exchange, tape, id and day. Never 0. */
 uint64_t lc_trade_fingerprint(const struct lc_tick *tick, int32_t day, uint64_t seed);
-/* All that a quote or snapshot says, its event time included. */
+/* All that a tick says, its event time included. Never 0. */
 uint64_t lc_content_fingerprint(const struct lc_tick *tick, uint64_t seed);
 
 /* --- one symbol --- */
@@ -85,6 +85,10 @@ struct symbol_state {
 	struct lc_decimal prev_close, up, down; /* computed from prev_close */
 	uint8_t decreases;                      /* snapshots in a row whose volume went back */
 	uint32_t session;                       /* of the source that gave volume */
+	/* Of trades without an id: the session of the newest, and the newest event time before it
+	 * began. Up to that the vendor may tell again what it told. */
+	uint32_t row_session;
+	int64_t rows_before_ns;
 } __attribute__((aligned(64)));
 
 /* The rules that look at one tick and its symbol; LC_DROP_NONE when it passes. They clear fields

@@ -76,7 +76,7 @@ uint64_t lc_content_fingerprint(const struct lc_tick *tick, uint64_t seed)
 		hash = mix(hash, (uint8_t)code[0] | second << 8, i);
 	}
 	if (tick->kind == LC_TICK_QUOTE) {
-		return hash;
+		return hash ? hash : 1;
 	}
 	hash = mix_decimal(hash, tick, LC_HAS_PRICE, tick->price);
 	hash = mix_decimal(hash, tick, LC_HAS_VOLUME, tick->volume);
@@ -86,5 +86,6 @@ uint64_t lc_content_fingerprint(const struct lc_tick *tick, uint64_t seed)
 	hash = mix_decimal(hash, tick, LC_HAS_LOW, tick->low);
 	hash = mix_decimal(hash, tick, LC_HAS_PREV_CLOSE, tick->prev_close);
 	hash = mix_decimal(hash, tick, LC_HAS_LIMIT_UP, tick->limit_up);
-	return mix_decimal(hash, tick, LC_HAS_LIMIT_DOWN, tick->limit_down);
+	hash = mix_decimal(hash, tick, LC_HAS_LIMIT_DOWN, tick->limit_down);
+	return hash ? hash : 1;
 }

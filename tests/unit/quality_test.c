@@ -231,6 +231,27 @@ Test(quality, repeated_trades_are_known_by_exchange_tape_and_id)
 	ASSERT_PASS(unnamed);
 }
 
+Test(quality, trades_without_an_id_are_repeats_only_after_a_reconnect)
+{
+	struct lc_tick rows[4];
+	lc_quality_source_reset(quality, 0);
+	for (int i = 0; i < 4; i++) {
+		rows[i] = trade(0, i % 2 ? "10" : "10.5", now + i / 2 * S);
+		rows[i].has &= ~(uint32_t)LC_HAS_TRADE_ID;
+		ASSERT_PASS(rows[i]);
+	}
+	ASSERT_PASS(rows[3]); /* as much again for the same price */
+	lc_quality_source_reset(quality, 0);
+	ASSERT_DROP(rows[2], LC_DROP_DUPLICATE);
+	ASSERT_DROP(rows[3], LC_DROP_DUPLICATE);
+	struct lc_tick missed = rows[3];
+	missed.volume = dec("300");
+	ASSERT_PASS(missed); /* it was not told before */
+	missed.event_ns += S;
+	ASSERT_PASS(missed);
+	ASSERT_PASS(missed);
+}
+
 Test(quality, the_last_trades_of_each_symbol_are_remembered)
 {
 	for (uint64_t id = 1; id <= 5000; id++) {
