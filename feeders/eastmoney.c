@@ -252,6 +252,13 @@ static size_t eastmoney_no_limit(const struct lc_feeder *feeder)
 	return 0;
 }
 
+/* Over the WebSocket nothing is acknowledged: only the supervisor's limit paces what we send. */
+static size_t eastmoney_max_change(const struct lc_feeder *feeder)
+{
+	const struct lc_eastmoney *self = (const struct lc_eastmoney *)feeder;
+	return self->mode == LC_EASTMONEY_WS ? lc_eastmoney_ws_batch(self) : 0;
+}
+
 static void eastmoney_start(struct lc_feeder *feeder)
 {
 	struct lc_eastmoney *self = eastmoney_of(feeder);
@@ -366,7 +373,7 @@ const struct lc_feeder_impl lc_feeder_eastmoney = {
 	.name = "eastmoney",
 	.origin = "eastmoney",
 	.config = &lc_eastmoney_section,
-	.max_change = eastmoney_no_limit,
+	.max_change = eastmoney_max_change,
 	.symbol_limit = eastmoney_no_limit,
 	.snapshots = true,
 	.create = eastmoney_create,

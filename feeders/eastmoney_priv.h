@@ -217,6 +217,8 @@ void lc_eastmoney_streams_pause(struct lc_eastmoney *self, bool paused);
 
 /* eastmoney_ws.c */
 void lc_eastmoney_ws_start(struct lc_eastmoney *self);
+/* Codes in one message, at most. */
+size_t lc_eastmoney_ws_batch(const struct lc_eastmoney *self);
 void lc_eastmoney_ws_change(struct lc_eastmoney *self, const uint32_t *add, size_t n_add,
 	const uint32_t *remove, size_t n_remove);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define MAX_SEND ((size_t)8 << 20)
+#define MAX_CODES 100 /* in one message */
 #define LIMITED_MS 60000
 #define MAX_WAIT_S 3600
 
@@ -130,11 +131,16 @@ static void append_code(struct lc_eastmoney *self, uint32_t index)
 	lc_buf_putc(&self->url, '"');
 }
 
+size_t lc_eastmoney_ws_batch(const struct lc_eastmoney *self)
+{
+	size_t most = (size_t)self->settings->max_secids;
+	return most < MAX_CODES ? most : MAX_CODES;
+}
+
 static enum lc_err send_codes(
 	struct lc_eastmoney *self, const char *cmd, const uint32_t *symbols, size_t n)
 {
-	size_t most = (size_t)self->settings->max_secids < 100 ? (size_t)self->settings->max_secids
-							       : 100;
+	size_t most = lc_eastmoney_ws_batch(self);
 	for (size_t done = 0; done < n;) {
 		size_t batch = n - done < most ? n - done : most;
 		lc_buf_clear(&self->url);

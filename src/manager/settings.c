@@ -225,10 +225,11 @@ static const struct lc_setting supervisor_settings[] = {
 		.help = "connections that it may open at once after a quiet time"},
 	{"change_rate", LC_SET_DOUBLE, SUPERVISOR(change_rate), .fallback = "10", .min = 0.1,
 		.max = 10000, .apply = LC_APPLY_LIVE,
-		.help = "subscribe messages a second to a vendor"},
+		.help = "changes of what is followed a second that a vendor is told; where it "
+			"answers, the messages of one follow one another's answers"},
 	{"change_burst", LC_SET_INT, SUPERVISOR(change_burst), .fallback = "20", .min = 1,
 		.max = 10000, .apply = LC_APPLY_LIVE,
-		.help = "subscribe messages at once after a quiet time"},
+		.help = "changes that it is told at once after a quiet time"},
 };
 
 #define LIVENESS(field) offsetof(struct lc_liveness_config, field)

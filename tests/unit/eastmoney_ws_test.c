@@ -102,6 +102,7 @@ Test(eastmoney_ws, subscribes_by_difference_and_makes_snapshots)
 	struct ws_server s;
 	open_ws(&s, "LIVECORE_EASTMONEY_API_KEY=not-a-real-key", "eastmoney.ws_volume=lots");
 	feeder_test_up(&s.t);
+	cr_assert_eq(s.t.impl->max_change(s.t.feeder), 100, "a message a change: it is paced");
 	cr_assert_str_eq(s.authorization, "Bearer not-a-real-key");
 	follow(&s.t, "000001.SZ,600000.SH,920047.BJ,00700.HK", "");
 	wait_said(&s, 1);
