@@ -183,13 +183,15 @@ static void retry(struct lc_alpaca_backfill *self, enum lc_err code, const char 
 static void on_answer(void *arg, const struct lc_http_answer *answer)
 {
 	struct lc_alpaca_backfill *self = arg;
-	char why[64];
+	char why[LC_ALPACA_WHY_MAX] = "";
 	self->http = NULL;
 	if (answer->err.code != LC_OK) {
 		retry(self, answer->err.code, answer->err.text);
 		return;
 	}
-	snprintf(why, sizeof(why), "HTTP status %d", answer->status);
+	if (answer->status != 200) {
+		lc_alpaca_describe(self->parser, answer, why);
+	}
 	switch (answer->status) {
 	case 200:
 		on_page(self, answer);

@@ -1,5 +1,7 @@
 #include "alpaca_priv.h"
 
+#include "alpaca_rest.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -9,9 +11,7 @@
 void lc_alpaca_put_url(
 	const struct lc_alpaca_settings *settings, const char *path, struct lc_buf *url)
 {
-	const char *base = settings->data_url;
-	size_t len = strlen(base);
-	lc_buf_append(url, base, len > 0 && base[len - 1] == '/' ? len - 1 : len);
+	lc_request_address(settings->data_url, url);
 	lc_buf_puts(url, path);
 }
 
@@ -46,6 +46,19 @@ enum lc_err lc_alpaca_get(struct lc_feeder *feeder, const struct lc_alpaca_setti
 	};
 	*out = NULL;
 	return lc_http_send(feeder->env.http, &options, done, arg, out, NULL);
+}
+
+void lc_alpaca_describe(struct lc_json_parser *parser, const struct lc_http_answer *answer,
+	char out[LC_ALPACA_WHY_MAX])
+{
+	const struct lc_value *root;
+	struct lc_text said = {"", 0};
+	if (lc_json_parse(parser, answer->body, answer->body_len, answer->body_len, &root, NULL) ==
+		LC_OK) {
+		lc_alpaca_rest_error(root, &said);
+	}
+	snprintf(out, LC_ALPACA_WHY_MAX, "HTTP status %d%s%.*s", answer->status,
+		said.len > 0 ? ": " : "", said.len < 100 ? (int)said.len : 100, said.data);
 }
 
 int64_t lc_alpaca_limited_ms(int retry_after_s)

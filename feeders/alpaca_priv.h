@@ -6,6 +6,7 @@
 #include "livecore/config.h"
 #include "livecore/feeder.h"
 #include "livecore/http_client.h"
+#include "livecore/json.h"
 #include "request.h"
 
 #include <stdbool.h>
@@ -58,6 +59,11 @@ bool lc_alpaca_feed_is_known(const char *feed);
 /* A GET with the key in its headers. Errors: those of lc_http_send(); *out is NULL then. */
 enum lc_err lc_alpaca_get(struct lc_feeder *feeder, const struct lc_alpaca_settings *settings,
 	const char *url, lc_http_done_cb done, void *arg, struct lc_http_request **out);
+#define LC_ALPACA_WHY_MAX 160
+/* What an answer that is no success says, for a person: "HTTP status 400: invalid symbol: X". The
+ * parser's last value is gone then. */
+void lc_alpaca_describe(struct lc_json_parser *parser, const struct lc_http_answer *answer,
+	char out[LC_ALPACA_WHY_MAX]);
 /* How long to wait after a 429. */
 int64_t lc_alpaca_limited_ms(int retry_after_s);
 

@@ -23,7 +23,6 @@ struct lc_alpaca_reference {
 	size_t n_asked; /* of the queue's front, by the request under way */
 	size_t window;  /* smaller than snapshot_batch while a culprit is looked for */
 	unsigned tries; /* of the front, in a row */
-	uint64_t lost;  /* symbols that could not be asked for */
 
 	struct lc_http_request *request; /* NULL: none under way */
 	struct lc_timer *timer;          /* a pause */
@@ -70,7 +69,6 @@ static void give_up(struct lc_alpaca_reference *reference, const char *why)
 		LC_S("first",
 			lc_symbols_get(reference->feeder->env.symbols, reference->queue[0])->text),
 		LC_U("symbols", reference->n_asked), LC_S("reason", why));
-	reference->lost += reference->n_asked;
 	drop_front(reference, reference->n_asked);
 }
 
@@ -126,13 +124,15 @@ static void on_refused(struct lc_alpaca_reference *reference, const char *why)
 static void on_answer(void *arg, const struct lc_http_answer *answer)
 {
 	struct lc_alpaca_reference *reference = arg;
-	char why[64];
+	char why[LC_ALPACA_WHY_MAX] = "";
 	reference->request = NULL;
 	if (answer->err.code != LC_OK) {
 		retry(reference, answer->err.text);
 		return;
 	}
-	snprintf(why, sizeof(why), "HTTP status %d", answer->status);
+	if (answer->status != 200) {
+		lc_alpaca_describe(reference->parser, answer, why);
+	}
 	switch (answer->status) {
 	case 200:
 		on_found(reference, answer);
@@ -233,7 +233,6 @@ void lc_alpaca_reference_add(struct lc_alpaca_reference *reference, uint32_t sym
 		size_t capacity = reference->capacity ? reference->capacity * 2 : 64;
 		uint32_t *queue = reallocarray(reference->queue, capacity, sizeof(*queue));
 		if (!queue) {
-			reference->lost++;
 			return;
 		}
 		reference->queue = queue;

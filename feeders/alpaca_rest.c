@@ -179,13 +179,8 @@ enum lc_err lc_alpaca_rest_snapshots(const struct lc_value *root, struct lc_cond
 	return LC_OK;
 }
 
-enum lc_err lc_alpaca_rest_error(
-	const struct lc_value *root, int64_t *code, struct lc_text *message)
+enum lc_err lc_alpaca_rest_error(const struct lc_value *root, struct lc_text *message)
 {
-	const struct lc_value *number = lc_value_find(root, "code"),
-			      *text = lc_value_find(root, "message");
-	if (!number || !text || lc_value_int(number, code) != LC_OK) {
-		return LC_ERR_INVALID;
-	}
-	return lc_value_text(text, message);
+	const struct lc_value *text = lc_value_find(root, "message");
+	return text ? lc_value_text(text, message) : LC_ERR_INVALID;
 }

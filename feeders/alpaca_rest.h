@@ -32,5 +32,4 @@ enum lc_err lc_alpaca_rest_snapshots(const struct lc_value *root, struct lc_cond
 
 /* {"code":40410000,"message":"resource not found"}: the sentence for a log line. LC_ERR_INVALID
  * when it is none. */
-enum lc_err lc_alpaca_rest_error(
-	const struct lc_value *root, int64_t *code, struct lc_text *message);
+enum lc_err lc_alpaca_rest_error(const struct lc_value *root, struct lc_text *message);

@@ -1,5 +1,6 @@
 #include "alpaca_rest.h"
 
+#include "alpaca_priv.h"
 #include "alpaca_samples.h"
 
 static struct lc_json_parser *json;
@@ -222,16 +223,14 @@ Test(alpaca_rest, what_is_no_page)
 
 	read_page(&page, "alpaca-rest-error-404-unknown-symbol.json");
 	cr_assert_eq(page.code, LC_ERR_INVALID);
-	int64_t code;
 	struct lc_text message;
-	cr_assert_eq(lc_alpaca_rest_error(page.root, &code, &message), LC_OK);
-	cr_assert_eq(code, 40410000);
+	cr_assert_eq(lc_alpaca_rest_error(page.root, &message), LC_OK);
 	cr_assert(text_is(message, "resource not found"));
 	free(page.text);
 
 	read_page(&page, "alpaca-rest-snapshot-AAPL.json");
 	cr_assert_eq(page.code, LC_ERR_INVALID);
-	cr_assert_eq(lc_alpaca_rest_error(page.root, &code, &message), LC_ERR_INVALID);
+	cr_assert_eq(lc_alpaca_rest_error(page.root, &message), LC_ERR_INVALID);
 	free(page.text);
 }
 
@@ -348,4 +347,26 @@ Test(alpaca_rest, snapshots_null_empty_and_broken)
 	cr_assert_eq(n_found, 1u);
 	cr_assert_str_eq(found_symbol, "C");
 	cr_assert_eq(snapshots_of("[]", &bad), LC_ERR_INVALID);
+}
+
+/* What a person reads when a request was refused. */
+Test(alpaca_rest, a_refusal_is_told_in_the_vendors_words)
+{
+	static const struct {
+		const char *body, *want;
+	} cases[] = {
+		{"{\"code\":42210000,\"message\":\"invalid symbol: X\"}",
+			"HTTP status 400: invalid symbol: X"},
+		{"{\"message\":\"forbidden.\"}", "HTTP status 400: forbidden."},
+		{"<html>", "HTTP status 400"},
+		{"", "HTTP status 400"},
+		{"{\"message\":7}", "HTTP status 400"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct lc_http_answer answer = {
+			.status = 400, .body = cases[i].body, .body_len = strlen(cases[i].body)};
+		char why[LC_ALPACA_WHY_MAX];
+		lc_alpaca_describe(json, &answer, why);
+		cr_assert_str_eq(why, cases[i].want);
+	}
 }
