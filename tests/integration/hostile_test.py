@@ -91,16 +91,16 @@ def headed(head, body=b"", endless=None):
     return serve
 
 
-HTTP = [
+HTTP = [  # and what is said of it, by us or by libcurl, old and new
     (headed(b"Transfer-Encoding: chunked\r\n", endless=b"10000\r\n" + b"a" * 65536 + b"\r\n"), "body is longer"),
     (headed(b"Transfer-Encoding: chunked\r\n", endless=b"1\r\na\r\n" * 4096), "body is longer"),
     (headed(b"Content-Length: 1073741824\r\n", endless=b"a" * 65536), "body is longer"),
     (headed(b"Content-Encoding: gzip\r\n", bomb(64 * MB, 31)), "body is longer"),
     (headed(b"Content-Encoding: gzip\r\n", b"no gzip" * 100), "incorrect header check"),
-    (headed(b"Content-Length: 1000000\r\n", b"[]"), "bytes remaining"),
+    (headed(b"Content-Length: 1000000\r\n", b"[]"), "bytes (?:remaining|missing)"),
     (headed(b"Content-Length: -5\r\n", b"[]"), "Invalid Content-Length"),
-    (headed(b"X: a\r\n" * 50000, b"[]"), "headers are longer"),
-    (lambda c: (c.request(), c.send(b"HTTP/1.1 200 OK\r\nX: "), until_it_hangs_up(c, b"a" * 65536)), "headers are longer"),
+    (headed(b"X: a\r\n" * 50000, b"[]"), "(?:headers are longer|response headers)"),
+    (lambda c: (c.request(), c.send(b"HTTP/1.1 200 OK\r\nX: "), until_it_hangs_up(c, b"a" * 65536)), "(?:headers are longer|larger than allowed)"),
     (lambda c: (c.request(), c.send(b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n")), "status 302"),
 ]
 
