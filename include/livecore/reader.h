@@ -47,8 +47,6 @@ struct lc_reader_options {
 	const struct lc_reader_position *positions; /* copied; may be NULL */
 	size_t position_count;
 	int budget; /* messages a turn; 0: 200 */
-	/* the count last seen (0: unknown): another one is a warning */
-	int32_t expected_partitions;
 };
 
 /* On the loop, never from inside a call of this header; message() may call pause, commit and

@@ -37,7 +37,7 @@ struct lc_reader {
 	struct lc_reader_position *positions;
 	size_t position_count;
 	int budget;
-	int32_t expected;
+	int32_t told; /* the count of the last look-up */
 	rd_kafka_t *rk;
 	struct event_port *port;
 	rd_kafka_queue_t *commit_queue; /* served even when paused */
@@ -173,11 +173,10 @@ static void warn_of_count(struct lc_reader *reader, int32_t before, int32_t coun
 
 static void adopt_partitions(struct lc_reader *reader, const struct reader_lookup *lookup)
 {
-	int32_t before = reader->count ? reader->count : reader->expected;
-	if (before && before != lookup->count) {
-		warn_of_count(reader, before, lookup->count);
-		reader->expected = lookup->count;
+	if (reader->count && reader->count != lookup->count && reader->told != lookup->count) {
+		warn_of_count(reader, reader->count, lookup->count);
 	}
+	reader->told = lookup->count;
 	if (lookup->count <= reader->count) {
 		return;
 	}
@@ -486,7 +485,6 @@ static enum lc_err copy_options(struct lc_reader *reader, const struct lc_reader
 {
 	reader->start = options->start;
 	reader->budget = options->budget > 0 ? options->budget : BUDGET;
-	reader->expected = options->expected_partitions;
 	reader->position_count = options->position_count;
 	reader->topic = strdup(options->topic);
 	reader->group = options->group ? strdup(options->group) : NULL;

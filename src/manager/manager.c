@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #define MINUTE_MS 60000
-#define TOPICS_MS 10000
 
 /* --- who we are --- */
 
@@ -119,61 +118,12 @@ static void on_producer_reset(void *arg, const char *why, uint64_t resets)
 	lc_event(&manager->outbox, "producer_reset", LC_S("reason", why), LC_U("resets", resets));
 }
 
-static void on_topics(void *arg, const struct lc_topics_result *result)
-{
-	struct lc_manager *manager = arg;
-	manager->topics_running = false;
-	if (manager->phase == LC_PHASE_STOPPING) {
-		manager->closing--;
-		lc_stop_soon(manager);
-	}
-	if (result->err.code != LC_OK) {
-		lc_log(manager->log, LC_LOG_WARN, "kafka", "topics_not_checked",
-			LC_S("error", result->err.text));
-		manager->topics_asked = false; /* when it is reachable again */
-	}
-	for (size_t i = 0; i < result->count; i++) {
-		const struct lc_topic_state *state = &result->states[i];
-		if (state->err.code != LC_OK) { /* Kafka may only have been starting: on_minute */
-			manager->topics_asked = false;
-		}
-		if (state->created || state->err.code != LC_OK) {
-			lc_log(manager->log, state->created ? LC_LOG_INFO : LC_LOG_WARN, "kafka",
-				state->created ? "topic_created" : "topic_not_created",
-				LC_S("topic", state->spec.name),
-				LC_I("partitions", state->spec.partitions),
-				LC_S("error", state->err.code != LC_OK ? state->err.text : NULL));
-		}
-	}
-}
-
-/* kafka.create_topics: once Kafka answers, so that it takes no time and stopping need not wait for
- * it. */
-static void create_topics(struct lc_manager *manager)
-{
-	struct lc_error err;
-	if (!manager->kafka.create_topics || manager->topics_asked ||
-		manager->phase == LC_PHASE_STOPPING) {
-		return;
-	}
-	manager->topics_asked = true;
-	manager->topics_running = lc_topics_run(manager->loop, &manager->kafka,
-					  lc_config_section(manager->first_config, "topics"), true,
-					  TOPICS_MS, on_topics, manager, &err) == LC_OK;
-	if (!manager->topics_running) {
-		lc_log(manager->log, LC_LOG_ERROR, "kafka", "topics_not_checked",
-			LC_S("error", err.text));
-	}
-}
-
 static void on_reachable(void *arg, bool reachable, const char *why)
 {
 	struct lc_manager *manager = arg;
 	manager->kafka_reachable = reachable;
 	snprintf(manager->kafka_reason, sizeof manager->kafka_reason, "%s", reachable ? "" : why);
-	if (reachable) {
-		create_topics(manager);
-	}
+	lc_topic_watch_look(manager);
 }
 
 static void on_progress(void *arg)
@@ -388,9 +338,7 @@ static void on_minute(void *arg)
 	lc_intake_say_drops(manager);
 	lc_feeds_check_limits(manager);
 	lc_calendars_look(manager->calendars);
-	if (manager->kafka_reachable) {
-		create_topics(manager);
-	}
+	lc_topic_watch_look(manager);
 }
 
 static void say_started(struct lc_manager *manager)

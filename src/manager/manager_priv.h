@@ -109,8 +109,9 @@ struct lc_manager {
 	struct lc_slice *reroute_slice;
 	bool reroute_wanted; /* the routes changed while the sets were loaded */
 	bool topics_running;
-	bool topics_asked;       /* kafka.create_topics was done, or is under way */
-	struct lc_timer *minute; /* says what drops were not said yet */
+	bool topics_made;         /* kafka.create_topics was done, or is under way */
+	int64_t topics_looked_ns; /* when Kafka was last asked; 0: never */
+	struct lc_timer *minute;  /* says what drops were not said yet */
 	bool kafka_reachable;
 	uint64_t refused; /* records that Kafka refused for good */
 	char kafka_reason[256];
@@ -167,6 +168,10 @@ enum lc_err lc_stop_prepare(
 /* While stopping, something that was waited for has come: looks again, but not from inside this
  * call. */
 void lc_stop_soon(struct lc_manager *manager);
+
+/* topic_watch.c: when Kafka answers, and once a minute. Makes the topics that are missing
+ * (kafka.create_topics), and warns of one whose partition count is not the one seen last. */
+void lc_topic_watch_look(struct lc_manager *manager);
 /* manager.c: frees what has no open handles any more */
 void lc_manager_free(struct lc_manager *manager);
 

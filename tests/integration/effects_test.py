@@ -498,6 +498,20 @@ class OnKafka(livecore.Case):
         found_s()  # from when it looked, the next time is counted
         machine.soonest(5, found_s)
 
+    def test_another_partition_count(self):
+        """Order per symbol holds only within one count: another one than the last life saw is a warning."""
+        topic, settings = self.name("market_data"), {"routing.feeders": ""}
+        live = self.run_livecore(settings)
+        kept = Path(self.state) / "topics"
+        livecore.wait_for(lambda: kept.exists() and f"{topic} 24\n" in kept.read_text(), "the counts are kept")
+        self.assertEqual(live.stop(), 0)
+        self.assertNotIn("partition_count_changed", live.text)
+        self.add_partitions(topic, 25)
+        live = self.run_livecore(settings)
+        live.expect(rf"WARN kafka partition_count_changed topic={topic} before=24 now=25 ")
+        livecore.wait_for(lambda: f"{topic} 25\n" in kept.read_text(), "the new count is kept")
+        self.assertEqual(len(kept.read_text().splitlines()), 7)
+
     def batches(self, topic):
         """(bytes, codec, records) of every batch that Kafka has on its disk, as the producer made it."""
         found = []

@@ -135,8 +135,7 @@ Test(reader, reads_everything_then_says_so)
 	start(&scene, true);
 	fill(&scene, "interest", 12, 1, 3000);
 	scene.stop_on_caught_up = true;
-	open_reader(&scene,
-		&(struct lc_reader_options){.topic = "interest", .expected_partitions = 11});
+	open_reader(&scene, &(struct lc_reader_options){.topic = "interest"});
 	bus_run(&scene.bus, "not caught up");
 	cr_assert_eq(scene.messages, 3000);
 	cr_assert_eq(scene.sum, 3000ull * 3001 / 2);
