@@ -276,7 +276,7 @@ enum lc_err lc_demo_view_create(struct lc_service *service, const char *brokers,
 		free(view);
 		return LC_ERR_NOMEM;
 	}
-	if (!quiet && isatty(STDOUT_FILENO) && isatty(STDIN_FILENO)) {
+	if (!quiet && isatty(STDOUT_FILENO)) {
 		open_screen(view);
 	}
 	lc_timer_start(view->timer, view->screen ? SCREEN_MS : LINE_MS,
