@@ -58,16 +58,25 @@ enum { KAFKA_TEXT_MAX = 240 };
 /* What an error event says, without how long its connection lasted; cut when it is longer. */
 void kafka_error_text(rd_kafka_event_t *event, char out[KAFKA_TEXT_MAX]);
 
-/* A client's last complaint. "All brokers are down" and "timed out" are what librdkafka says in the
- * end; why they are (a wrong password, a certificate, a refused connection) was said before, and is
- * what a person needs. Cleared by success. */
+/* A client's complaints since it was last well. "All brokers are down" and "timed out" are what
+ * librdkafka says in the end; why they are (a wrong password, a certificate, a refused connection)
+ * was said before, and is what a person needs. Zero: there is none. */
+enum { KAFKA_COMPLAINTS_KEPT = 6 };
 struct kafka_complaint {
-	enum lc_err code;
+	enum lc_err code; /* of the last one that says why; LC_OK: there is none */
 	char text[KAFKA_TEXT_MAX];
+	uint64_t told[KAFKA_COMPLAINTS_KEPT]; /* hashes of what was logged, the newest last */
+	size_t told_count;
 };
-/* Keeps an error event's text, when it says why a connection failed. */
-void kafka_complaint_note(
+/* Keeps an error event's text, when it says why a connection failed. True when it is to be logged:
+ * it tries several times a second, and each time it says the same. */
+bool kafka_complaint_note(
 	struct kafka_complaint *complaint, rd_kafka_resp_err_t code, const char *text);
+static inline void kafka_complaint_clear(struct kafka_complaint *complaint)
+{
+	complaint->code = LC_OK;
+	complaint->told_count = 0;
+}
 /* The code and text to show for an error: those of the complaint when the error only says that
  * there is no connection. */
 enum lc_err kafka_complaint_explain(

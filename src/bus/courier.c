@@ -185,8 +185,8 @@ static bool read_error(struct lc_courier *courier, rd_kafka_event_t *event)
 	rd_kafka_resp_err_t code = rd_kafka_event_error(event);
 	char text[KAFKA_TEXT_MAX];
 	kafka_error_text(event, text);
-	kafka_complaint_note(&courier->complaint, code, text);
-	if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+	bool fresh = kafka_complaint_note(&courier->complaint, code, text);
+	if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && fresh) {
 		lc_log(lc_loop_log(courier->loop), LC_LOG_WARN, "kafka", "client_error",
 			LC_S("code", rd_kafka_err2name(code)), LC_S("text", text));
 	}
@@ -224,7 +224,7 @@ static void read_reports(struct lc_courier *courier, rd_kafka_event_t *event)
 			lc_error_set(&parcel->err, kafka_err(message->err), "%s",
 				rd_kafka_err2str(message->err));
 		} else {
-			courier->complaint.code = LC_OK;
+			kafka_complaint_clear(&courier->complaint);
 		}
 	}
 }

@@ -53,7 +53,33 @@ void kafka_error_text(rd_kafka_event_t *event, char out[KAFKA_TEXT_MAX])
 	}
 }
 
-void kafka_complaint_note(
+/* FNV-1a. */
+static uint64_t hash_of(const char *text)
+{
+	uint64_t hash = 14695981039346656037u;
+	for (; *text; text++) {
+		hash = (hash ^ (unsigned char)*text) * 1099511628211u;
+	}
+	return hash;
+}
+
+static bool is_new(struct kafka_complaint *complaint, const char *text)
+{
+	uint64_t hash = hash_of(text);
+	for (size_t i = 0; i < complaint->told_count; i++) {
+		if (complaint->told[i] == hash) {
+			return false;
+		}
+	}
+	if (complaint->told_count == KAFKA_COMPLAINTS_KEPT) {
+		memmove(complaint->told, complaint->told + 1,
+			--complaint->told_count * sizeof *complaint->told);
+	}
+	complaint->told[complaint->told_count++] = hash;
+	return true;
+}
+
+bool kafka_complaint_note(
 	struct kafka_complaint *complaint, rd_kafka_resp_err_t code, const char *text)
 {
 	bool says_why = code == RD_KAFKA_RESP_ERR__TRANSPORT ||
@@ -63,6 +89,7 @@ void kafka_complaint_note(
 		complaint->code = kafka_err(code);
 		snprintf(complaint->text, sizeof complaint->text, "%s", text);
 	}
+	return is_new(complaint, text);
 }
 
 enum lc_err kafka_complaint_explain(

@@ -104,7 +104,7 @@ static void fill_report(
 		out->why = rd_kafka_err2str(code);
 		return;
 	}
-	producer->complaint.code = LC_OK;
+	kafka_complaint_clear(&producer->complaint);
 	int64_t latency_us = rd_kafka_message_latency(message);
 	out->latency_ns = latency_us > 0 ? latency_us * 1000 : 0;
 }
@@ -137,9 +137,10 @@ static bool fill_error(
 		out->kind = PRODUCER_DOWN;
 		out->err = kafka_complaint_explain(&producer->complaint, code, &out->why);
 	} else {
-		lc_log(lc_loop_log(producer->loop), LC_LOG_WARN, "kafka", "client_error",
-			LC_S("code", rd_kafka_err2name(code)), LC_S("text", out->why));
-		kafka_complaint_note(&producer->complaint, code, out->why);
+		if (kafka_complaint_note(&producer->complaint, code, out->why)) {
+			lc_log(lc_loop_log(producer->loop), LC_LOG_WARN, "kafka", "client_error",
+				LC_S("code", rd_kafka_err2name(code)), LC_S("text", out->why));
+		}
 		return false;
 	}
 	return true;

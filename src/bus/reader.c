@@ -75,7 +75,7 @@ static void set_state(struct lc_reader *reader, rd_kafka_resp_err_t kafka_code)
 	const char *text;
 	enum lc_err code = kafka_complaint_explain(&reader->complaint, kafka_code, &text);
 	if (!code) {
-		reader->complaint.code = LC_OK;
+		kafka_complaint_clear(&reader->complaint);
 	}
 	enum reader_state state = code ? STATE_NOT_READING : STATE_READING;
 	if (reader->state == state && reader->why == code) {
@@ -322,10 +322,11 @@ static void on_error(struct lc_reader *reader, rd_kafka_event_t *event)
 		break;
 	default:
 		reader->stats.errors++;
-		kafka_complaint_note(&reader->complaint, code, text);
-		lc_log(log_of(reader), LC_LOG_WARN, "kafka", "reader_error",
-			LC_S("topic", reader->topic), LC_S("code", rd_kafka_err2name(code)),
-			LC_S("text", text));
+		if (kafka_complaint_note(&reader->complaint, code, text)) {
+			lc_log(log_of(reader), LC_LOG_WARN, "kafka", "reader_error",
+				LC_S("topic", reader->topic), LC_S("code", rd_kafka_err2name(code)),
+				LC_S("text", text));
+		}
 		break;
 	}
 	if (place) {
