@@ -36,6 +36,8 @@ static void make_metrics(struct lc_feed *feed)
 		metrics, "livecore_feeder_symbols_subscribed", label, "symbols the vendor took");
 	feed->over_limit = lc_metrics_gauge(metrics, "livecore_feeder_symbols_over_limit", label,
 		"symbols the vendor's plan has no room for");
+	feed->clock_offset = lc_metrics_gauge(metrics, "livecore_feeder_clock_offset_seconds",
+		label, "running median of event time - arrival; 0 until it is known");
 	feed->latency = lc_metrics_histogram(metrics, "livecore_receive_to_publish_seconds", label,
 		"from the last byte of a tick to its place in the log for Kafka");
 }
@@ -414,9 +416,16 @@ void lc_feeds_gauges(struct lc_manager *manager)
 {
 	lc_failover_gauges(manager);
 	lc_feed_gaps_gauges(manager);
+	*lc_metrics_gauge(lc_loop_metrics(manager->loop), "livecore_quotes_held", "",
+		"quotes held back until their symbol has a price") = (double)
+		lc_quality_held(manager->quality);
 	for (size_t i = 0; i < manager->feed_count; i++) {
 		struct lc_feed *feed = &manager->feeds[i];
 		struct lc_supervisor_status status = lc_supervisor_status(feed->supervisor);
+		int64_t offset_ns = 0;
+		bool skewed;
+		lc_quality_offset(manager->quality, feed->index, &offset_ns, &skewed);
+		*feed->clock_offset = (double)offset_ns / 1e9;
 		*feed->state = status.state;
 		*feed->reconnects = status.reconnects;
 		*feed->depth = (double)lc_queue_length(feed->queue);

@@ -48,9 +48,9 @@ struct lc_feed {
 	bool held;         /* stopped by command: a reload does not start it */
 	bool limit_raised; /* the alert symbol_limit was sent */
 	uint64_t drained;  /* ticks taken out of the queue */
-	uint64_t *ticks, *reconnects, *dropped[LC_DROP_REASONS];  /* counters */
-	double *state, *depth, *wanted, *subscribed, *over_limit; /* gauges */
-	struct lc_histogram *latency;                             /* from socket to journal */
+	uint64_t *ticks, *reconnects, *dropped[LC_DROP_REASONS];                 /* counters */
+	double *state, *depth, *wanted, *subscribed, *over_limit, *clock_offset; /* gauges */
+	struct lc_histogram *latency; /* from socket to journal */
 	struct lc_drop_note notes[LC_DROP_REASONS];
 	struct lc_bad_input bad_input;
 };

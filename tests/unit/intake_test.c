@@ -122,3 +122,32 @@ Test(intake, what_cannot_be_read_is_counted_and_said_by_its_reason)
 	said_close(&said, &rig);
 	rig_close(&rig);
 }
+
+Test(intake, a_feeds_clock_and_what_is_held_are_metrics)
+{
+	struct rig rig;
+	uint32_t symbols[3];
+	rig_open(&rig);
+	rig_route(&rig, "eastmoney");
+	rig_follow_three(&rig, symbols);
+	lc_feeds_gauges(&rig.manager);
+	struct lc_metrics *metrics = rig.out.f.metrics;
+	const double *offset = lc_metrics_gauge(
+		metrics, "livecore_feeder_clock_offset_seconds", "feeder=\"eastmoney\"", "");
+	const double *held = lc_metrics_gauge(metrics, "livecore_quotes_held", "", "");
+	cr_assert_eq(*offset, 0, "nothing came yet");
+	for (int i = 0; i < 20; i++) {
+		struct lc_tick tick = rig_trade(&rig, ONE, symbols[0]);
+		tick.event_ns -= 1500 * LC_NS_PER_MS;
+		rig_give(ONE, &tick);
+	}
+	struct lc_tick quote = rig_trade(&rig, ONE, symbols[1]);
+	quote.kind = LC_TICK_QUOTE;
+	quote.has = LC_HAS_BID | LC_HAS_EVENT_TIME;
+	quote.bid = quote.price;
+	rig_give(ONE, &quote);
+	lc_feeds_gauges(&rig.manager);
+	cr_assert_float_eq(*offset, -1.5, 0.001);
+	cr_assert_eq(*held, 1);
+	rig_close(&rig);
+}
