@@ -133,8 +133,8 @@ static size_t batch_of(const struct lc_eastmoney_settings *settings, size_t head
 {
 	size_t most = (size_t)settings->max_secids, max_url = (size_t)settings->max_url;
 	size_t fit = max_url > head ? (max_url - head + 1) / sizeof("1.600000") : 0;
-	fit = fit > 0 ? fit : 1; /* the first always goes */
-	return fit < most ? fit : most;
+	size_t batch = fit < most ? fit : most;
+	return batch > 0 ? batch : 1; /* the first always goes */
 }
 
 void lc_eastmoney_explain(const void *config, size_t n_symbols, struct lc_buf *out)
