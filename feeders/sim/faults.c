@@ -1,5 +1,6 @@
 #include "sim_priv.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,6 +84,23 @@ static bool parse_one(char *text, int64_t mono_ns, struct sim_fault *out)
 	return false;
 }
 
+static bool plays(const struct sim_vendor *vendor, enum sim_fault_kind kind)
+{
+	return ((common | vendor->faults) & SIM_FAULT_BIT(kind)) != 0;
+}
+
+void sim_faults_names(const struct sim_vendor *vendor, struct lc_buf *out)
+{
+	const char *before = "";
+	for (int i = 0; i < SIM_FAULTS; i++) {
+		if (plays(vendor, (enum sim_fault_kind)i)) {
+			lc_buf_printf(out, "%s%s:%" PRId64 "/%" PRId64, before, kinds[i].name,
+				kinds[i].value, kinds[i].count);
+			before = " ";
+		}
+	}
+}
+
 enum lc_err sim_faults_add(struct sim *sim, const char *spec, int64_t mono_ns, struct lc_error *err)
 {
 	struct sim_faults *faults = &sim->faults;
@@ -103,7 +121,7 @@ enum lc_err sim_faults_add(struct sim *sim, const char *spec, int64_t mono_ns, s
 			return lc_error_set(err, LC_ERR_INVALID,
 				"faults: '%s' is not KIND[:VALUE[/COUNT]][@SECONDS]", one);
 		}
-		if (!((common | sim->vendor->faults) & SIM_FAULT_BIT(fault->kind))) {
+		if (!plays(sim->vendor, fault->kind)) {
 			return lc_error_set(err, LC_ERR_INVALID, "faults: %s does not play '%s'",
 				sim->vendor->name, kinds[fault->kind].name);
 		}

@@ -67,6 +67,12 @@ static void write_help(struct lc_buf *out)
 		}
 		lc_buf_putc(out, '\n');
 	}
+	lc_buf_puts(out, "faults, with the VALUE/COUNT that they have when not given:\n");
+	for (size_t i = 0; sim_vendors[i] != NULL; i++) {
+		lc_buf_printf(out, "  %s: ", sim_vendors[i]->name);
+		sim_faults_names(sim_vendors[i], out);
+		lc_buf_putc(out, '\n');
+	}
 }
 
 static bool set(struct sim_options *out, const struct option *option, const char *text)
@@ -124,6 +130,10 @@ static bool check(const struct sim_options *out, struct lc_buf *message)
 	if (out->tape_from != NULL && (sscanf(out->tape_from, "%d:%d", &hour, &minute) != 2 ||
 					      hour < 0 || hour > 23 || minute < 0 || minute > 59)) {
 		lc_buf_printf(message, "sim: --tape-from '%s' is not HH:MM\n", out->tape_from);
+		return false;
+	}
+	if (out->speed <= 0) {
+		lc_buf_puts(message, "sim: --speed has to be above 0, or max\n");
 		return false;
 	}
 	if (out->port > 65535 || !shape || out->per_frame < 1 || out->per_frame > 10000) {

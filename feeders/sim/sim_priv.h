@@ -175,6 +175,8 @@ bool sim_options_parse(int argc, char **argv, struct sim_options *out, struct lc
 /* faults.c: "mute:5,close:1000@2". LC_ERR_INVALID also for a fault that the vendor does not play. */
 enum lc_err sim_faults_add(
 	struct sim *sim, const char *spec, int64_t mono_ns, struct lc_error *err);
+/* Appends the names of those that it plays, each with what VALUE and COUNT are when not given. */
+void sim_faults_names(const struct sim_vendor *vendor, struct lc_buf *out);
 void sim_faults_turn(struct sim *sim, int64_t mono_ns);
 /* Takes one off a count; false when none is left. */
 bool sim_faults_take(int64_t *left);

@@ -214,6 +214,7 @@ Test(sim, options)
 	cr_assert_not(parse(&o, 3, (const char *[]){"alpaca", "--port", "99999"}));
 	cr_assert_not(parse(&o, 3, (const char *[]){"fushu", "--shape", "round"}));
 	cr_assert_not(parse(&o, 2, (const char *[]){"alpaca", "--help"}));
+	cr_assert_not(parse(&o, 3, (const char *[]){"alpaca", "--speed", "0"}));
 	cr_assert_not(parse(&o, 3, (const char *[]){"alpaca", "--tape-from", "25:00"}));
 	cr_assert(parse(&o, 3, (const char *[]){"alpaca", "--tape-from", "09:30"}));
 }
