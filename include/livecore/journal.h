@@ -90,9 +90,9 @@ enum lc_err lc_journal_open(struct lc_loop *loop, const char *dir, size_t memory
 	const struct lc_journal_config *config, struct lc_journal_progress progress,
 	struct lc_journal **out, struct lc_error *err);
 
-/* Records of one symbol that will not reach Kafka, because of `cause`: "journal_full" or
- * "too_old". Texts are valid for the call; the times are those of
- * their events. */
+/* Records of one symbol that will not reach Kafka, because of `cause`: "journal_full", "too_old" or
+ * "journal_damaged" (no key: which symbols cannot be read; records 0: nor how many). Texts are
+ * valid for the call; the times are those of their events. */
 struct lc_journal_loss {
 	const char *cause;
 	const char *key;
@@ -112,7 +112,7 @@ struct lc_journal_handlers {
 	void (*lost_end)(void *arg, const char *cause, uint64_t records, uint64_t others);
 	void (*room)(void *arg); /* there may be room again */
 };
-/* Calls lost() for what recovery left out. */
+/* Calls lost() for what recovery left out, or could not read. */
 void lc_journal_handle(
 	struct lc_journal *journal, const struct lc_journal_handlers *handlers, void *arg);
 
@@ -129,8 +129,10 @@ struct lc_journal_recovery {
 	uint64_t to_send; /* of them, not reported and young enough */
 	uint64_t expired; /* of them, market data older than restart_max_age */
 	uint64_t torn;    /* files that ended in a broken record */
-	uint64_t damaged; /* files that could not be read */
-	int64_t last_ns;  /* timestamp of the last record; 0: none */
+	uint64_t damaged; /* files that could not be read, and were put aside */
+	/* When what could not be read happened; hole_until_ns 0: all could. */
+	int64_t hole_from_ns, hole_until_ns;
+	int64_t last_ns; /* timestamp of the last record; 0: none */
 	size_t source_count;
 	struct lc_journal_source sources[LC_JOURNAL_SOURCES];
 };

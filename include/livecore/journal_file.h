@@ -46,12 +46,14 @@ struct lc_journal_marks {
 	uint64_t reported[LC_JOURNAL_MARK_WORDS];
 };
 
+#define LC_JOURNAL_SLOTS 100000000 /* numbers that a name has room for */
 /* "00000012.log" */
 void lc_journal_file_name(uint32_t slot, char out[LC_JOURNAL_NAME_BYTES]);
 bool lc_journal_file_slot(const char *name, uint32_t *slot);
 
 void lc_journal_head_write(const struct lc_journal_head *head, char page[LC_JOURNAL_PAGE]);
-/* LC_ERR_NOT_FOUND: a file that is not in use; LC_ERR_INVALID: damaged, or none of ours. */
+/* LC_ERR_NOT_FOUND: a file that is not in use; LC_ERR_UNSUPPORTED: of a later version;
+ * LC_ERR_INVALID: damaged, or none of ours. */
 enum lc_err lc_journal_head_read(const char page[LC_JOURNAL_PAGE], struct lc_journal_head *out);
 
 void lc_journal_marks_write(
@@ -83,6 +85,8 @@ void lc_journal_scan_memory(
 /* The next one, or NULL at the end. */
 const struct lc_journal_entry *lc_journal_scan_next(struct lc_journal_scan *scan);
 
+/* When what it says happened: of a tick, its event. */
+int64_t lc_journal_entry_time(const struct lc_journal_entry *entry);
 const char *lc_journal_entry_key(const struct lc_journal_entry *entry);
 const char *lc_journal_entry_value(const struct lc_journal_entry *entry);
 uint32_t lc_journal_entry_size(size_t key_len, size_t value_len);

@@ -102,6 +102,13 @@ static void scan_file(struct lc_journal_view *view, struct lc_journal_file_view 
 	file->first_id = head->first_id;
 }
 
+/* A pipe would make its reader wait, and a link is none of ours. */
+static bool is_plain(const char *path)
+{
+	struct stat there;
+	return lstat(path, &there) == 0 && S_ISREG(there.st_mode);
+}
+
 static void read_file(
 	const char *dir, struct lc_journal_view *view, struct lc_journal_file_view *file)
 {
@@ -110,7 +117,8 @@ static void read_file(
 	struct lc_error err;
 	struct lc_journal_head head;
 	snprintf(path, sizeof path, "%s/%s", dir, file->name);
-	if (lc_file_read(path, LC_JOURNAL_DATA + DATA_MAX, &text, &len, &err) || !text) {
+	if (!is_plain(path) || lc_file_read(path, LC_JOURNAL_DATA + DATA_MAX, &text, &len, &err) ||
+		!text) {
 		/* One that went away between listing and reading is not in use. */
 		file->state = access(path, F_OK) == 0 ? LC_ERR_IO : LC_ERR_NOT_FOUND;
 		return;
@@ -202,6 +210,9 @@ const char *lc_journal_view_problem(
 	bool written_now = view->holder[0] != '\0';
 	if (file->state == LC_ERR_IO) {
 		return "it cannot be read";
+	}
+	if (file->state == LC_ERR_UNSUPPORTED) {
+		return "it is of a later version of livecore";
 	}
 	if (file->state == LC_ERR_INVALID) {
 		return written_now ? NULL : "its head is damaged, or it is no file of a log";

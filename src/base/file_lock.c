@@ -60,8 +60,9 @@ enum lc_err lc_file_lock(const char *dir, const char *what, int *fd, struct lc_e
 		return unusable(dir, what, ENAMETOOLONG, err);
 	}
 	/* flock, not the file's existence: a file would stay when the process is killed. */
-	int file = lc_make_directories(dir) == 0 ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600)
-						 : -1;
+	int file = lc_make_directories(dir) == 0
+			   ? open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)
+			   : -1;
 	enum lc_err rc = file < 0 ? unusable(dir, what, errno, err) : take(file, dir, what, err);
 	if (rc != LC_OK && file >= 0) {
 		close(file);

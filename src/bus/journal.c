@@ -386,6 +386,7 @@ enum lc_err lc_journal_next(struct lc_journal *journal, struct lc_record *out)
 	cursor->offset += entry->size;
 	cursor->index++;
 	journal->unsent--;
+	journal->read_ns = lc_journal_entry_time(entry);
 	return LC_OK;
 }
 

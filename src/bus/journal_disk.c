@@ -14,6 +14,8 @@
 #define TERMINATOR 8 /* zero bytes behind the last record */
 #define CLEAN_NAME "clean"
 #define CLEAN_SALT 1
+/* No link is followed, and a pipe with the name of one of our files is an error and no wait. */
+#define PLAIN (O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
 
 static int write_all(int fd, const char *data, size_t len, uint64_t offset)
 {
@@ -34,7 +36,7 @@ static int write_all(int fd, const char *data, size_t len, uint64_t offset)
 
 static int create_file(const struct journal_disk *disk, const char *name)
 {
-	int fd = openat(disk->dir_fd, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	int fd = openat(disk->dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	if (fd < 0) {
 		return errno;
 	}
@@ -104,7 +106,7 @@ int journal_disk_do(const struct journal_disk *disk, const struct disk_step *ste
 	if (step->action == DISK_UNLINK) {
 		return unlinkat(disk->dir_fd, name, 0) == 0 || errno == ENOENT ? 0 : errno;
 	}
-	int fd = openat(disk->dir_fd, name, O_RDWR | O_CLOEXEC);
+	int fd = openat(disk->dir_fd, name, O_RDWR | PLAIN);
 	if (fd < 0) {
 		return errno;
 	}
@@ -119,7 +121,7 @@ int journal_disk_read(const struct journal_disk *disk, uint32_t slot, uint64_t o
 	char name[LC_JOURNAL_NAME_BYTES];
 	lc_journal_file_name(slot, name);
 	*got = 0;
-	int fd = openat(disk->dir_fd, name, O_RDONLY | O_CLOEXEC);
+	int fd = openat(disk->dir_fd, name, O_RDONLY | PLAIN);
 	if (fd < 0) {
 		return errno;
 	}
@@ -135,20 +137,6 @@ int journal_disk_read(const struct journal_disk *disk, uint32_t slot, uint64_t o
 		}
 		*got += (size_t)n;
 	}
-	close(fd);
-	return rc;
-}
-
-int journal_disk_end(const struct journal_disk *disk, uint32_t slot, uint32_t at)
-{
-	static const char zero[TERMINATOR];
-	char name[LC_JOURNAL_NAME_BYTES];
-	lc_journal_file_name(slot, name);
-	int fd = openat(disk->dir_fd, name, O_RDWR | O_CLOEXEC);
-	if (fd < 0) {
-		return errno;
-	}
-	int rc = write_all(fd, zero, sizeof zero, LC_JOURNAL_DATA + (uint64_t)at);
 	close(fd);
 	return rc;
 }
@@ -202,7 +190,7 @@ int journal_disk_write_clean(const struct journal_disk *disk, const struct journ
 	int len = snprintf(page, 64, "next_id %" PRIu64 "\n", clean->next_id);
 	memset(page + len, '\n', 64 - (size_t)len);
 	lc_journal_marks_write(&clean->marks, CLEAN_SALT, page + 64);
-	int fd = openat(disk->dir_fd, CLEAN_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	int fd = openat(disk->dir_fd, CLEAN_NAME, O_WRONLY | O_CREAT | O_TRUNC | PLAIN, 0640);
 	if (fd < 0) {
 		return errno;
 	}
@@ -219,7 +207,7 @@ bool journal_disk_take_clean(const struct journal_disk *disk, struct journal_cle
 {
 	char page[LC_JOURNAL_PAGE + 64] = "";
 	*out = (struct journal_clean){0};
-	int fd = openat(disk->dir_fd, CLEAN_NAME, O_RDONLY | O_CLOEXEC);
+	int fd = openat(disk->dir_fd, CLEAN_NAME, O_RDONLY | PLAIN);
 	if (fd < 0) {
 		return false;
 	}

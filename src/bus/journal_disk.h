@@ -39,8 +39,6 @@ int journal_disk_do(const struct journal_disk *disk, const struct disk_step *ste
 /* Reads len bytes from offset on into data; *got may be less where the file ends. */
 int journal_disk_read(const struct journal_disk *disk, uint32_t slot, uint64_t offset, char *data,
 	size_t len, size_t *got);
-/* Ends a file's records at this offset among them. */
-int journal_disk_end(const struct journal_disk *disk, uint32_t slot, uint32_t at);
 /* Bytes that a file takes. */
 uint64_t journal_disk_file_bytes(const struct journal_disk *disk);
 

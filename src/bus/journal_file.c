@@ -7,6 +7,7 @@
 
 #define MAGIC UINT64_C(0x31676f6c65726f63) /* "corelog1" where this is read right */
 #define VERSION 1
+#define VERSION_MAX 255 /* more is damage */
 #define SLOT_DIGITS 8
 
 struct head_page {
@@ -78,6 +79,9 @@ enum lc_err lc_journal_head_read(const char page[LC_JOURNAL_PAGE], struct lc_jou
 	memcpy(&in, page, sizeof in);
 	if (memcmp(&in, zero, sizeof in) == 0) {
 		return LC_ERR_NOT_FOUND;
+	}
+	if (in.magic == MAGIC && in.version > VERSION && in.version <= VERSION_MAX) {
+		return LC_ERR_UNSUPPORTED;
 	}
 	const size_t skip = offsetof(struct head_page, first_id);
 	if (in.magic != MAGIC || in.version != VERSION ||
@@ -183,6 +187,11 @@ const struct lc_journal_entry *lc_journal_scan_next(struct lc_journal_scan *scan
 	scan->records++;
 	scan->next_id++;
 	return entry;
+}
+
+int64_t lc_journal_entry_time(const struct lc_journal_entry *entry)
+{
+	return entry->event_ns ? entry->event_ns : entry->timestamp_ns;
 }
 
 const char *lc_journal_entry_key(const struct lc_journal_entry *entry)

@@ -60,6 +60,7 @@ struct load {
 	uint32_t slot, used;
 	struct lc_journal_head head;
 	struct lc_journal_scan scan; /* what is sound */
+	int64_t last_ns;             /* of it; 0: nothing */
 	int error;
 };
 
@@ -70,29 +71,35 @@ static void work_load(void *arg)
 	load->error = journal_disk_read(
 		load->store->disk, load->slot, LC_JOURNAL_DATA, load->data, load->used, &got);
 	lc_journal_scan_begin(&load->scan, &load->head, load->data, got);
-	while (lc_journal_scan_next(&load->scan)) {
+	const struct lc_journal_entry *entry;
+	while ((entry = lc_journal_scan_next(&load->scan))) {
+		load->last_ns = lc_journal_entry_time(entry);
 	}
 }
 
 /* The rest of the segment cannot be read any more. */
-static void cut(struct journal_store *store, struct segment *segment, uint32_t records, int error)
+static void cut(const struct load *load)
 {
+	struct journal_store *store = load->store;
 	struct lc_journal *journal = store->journal;
+	struct segment *segment = load->segment;
+	const uint32_t records = load->error ? 0 : load->scan.records;
 	uint64_t gone = 0;
 	for (uint32_t i = records; i < segment->records; i++) {
 		gone += !lc_journal_marked(segment->reported, i);
 	}
 	lc_log(lc_loop_log(store->loop), LC_LOG_ERROR, "journal", "damaged",
 		LC_U("file", segment->slot), LC_U("records_lost", gone),
-		LC_S("reason", error ? strerror(error) : "a checksum does not fit"));
+		LC_S("reason", load->error ? strerror(load->error) : "a checksum does not fit"));
 	segment->records = records;
 	segment->outstanding -= (uint32_t)gone;
 	journal->reported_count += gone;
 	journal->lost += gone;
 	journal->unsent -= gone;
-	if (store->handlers.lost_end) {
-		store->handlers.lost_end(store->arg, "journal_damaged", gone, 0);
-	}
+	/* What it held lies between what was read last and now: nothing says more. */
+	int64_t until = lc_loop_wall_ns(store->loop);
+	int64_t from = load->last_ns ? load->last_ns : journal->read_ns;
+	journal_store_damaged(store, gone, from && from < until ? from : until, until);
 }
 
 static void release_if_done(struct lc_journal *journal, const struct segment *segment)
@@ -116,7 +123,7 @@ static void end_load(struct load *load, bool cancelled)
 	}
 	segment->data = load->data;
 	if (!sound) {
-		cut(store, segment, load->error ? 0 : load->scan.records, load->error);
+		cut(load);
 		segment->used = segment->written = load->scan.used;
 		release_if_done(store->journal, segment);
 	}

@@ -64,7 +64,7 @@ enum lc_err losses_add(struct losses *losses, const struct lc_journal_entry *ent
 			return LC_ERR_NOMEM;
 		}
 		/* A consumer knows a tick by when it happened, not by when it came in. */
-		int64_t at = entry->event_ns ? entry->event_ns : entry->timestamp_ns;
+		int64_t at = lc_journal_entry_time(entry);
 		loss->first_ns = !loss->records || at < loss->first_ns ? at : loss->first_ns;
 		loss->last_ns = !loss->records || at > loss->last_ns ? at : loss->last_ns;
 		loss->records++;

@@ -57,6 +57,7 @@ struct lc_journal {
 	uint64_t next_id;
 	uint64_t sent_high; /* the highest id that next() has given out */
 	uint64_t appended, reported_count, unsent, lost;
+	int64_t read_ns; /* when that happened which next() gave out last */
 	size_t last_hit; /* the segment of the last report: most reports come in order */
 	bool unprotected;
 	void (*readable)(void *arg);
@@ -144,6 +145,9 @@ void journal_store_pump(struct journal_store *store);
 uint64_t journal_store_unwritten(const struct journal_store *store);
 void journal_store_destroy(struct journal_store *store);
 void journal_store_fail(struct journal_store *store, int error); /* what errno was */
+/* Says that records (0: nobody knows how many) of that time cannot be read. */
+void journal_store_damaged(
+	struct journal_store *store, uint64_t records, int64_t from_ns, int64_t until_ns);
 /* Ends a job; false: the journal was destroyed meanwhile and is gone now. */
 bool journal_store_job_done(struct journal_store *store);
 

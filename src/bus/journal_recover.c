@@ -88,6 +88,7 @@ enum lc_err lc_journal_open(struct lc_loop *loop, const char *dir, size_t memory
 		journal_store_destroy(store);
 		return rc;
 	}
+	journal_recover_torn_end(&finder);
 	end_finding(store);
 	*out = journal;
 	return LC_OK;

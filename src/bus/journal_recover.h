@@ -8,7 +8,10 @@
 
 struct journal_found_file {
 	uint32_t slot;
-	enum lc_err state; /* LC_OK, LC_ERR_NOT_FOUND: not in use, LC_ERR_INVALID */
+	/* LC_OK; LC_ERR_NOT_FOUND: not in use; of what is put aside: LC_ERR_INVALID,
+	 * LC_ERR_UNSUPPORTED, LC_ERR_IO, LC_ERR_EXISTS: another one has its records */
+	enum lc_err state;
+	int error; /* with LC_ERR_IO: what errno was */
 	struct lc_journal_head head;
 };
 
@@ -18,6 +21,7 @@ struct journal_read {
 	char *data; /* owned: its records */
 	size_t data_bytes;
 	struct lc_journal_marks marks;
+	bool marks_damaged;
 	struct lc_journal_scan scan; /* at the end of what is sound */
 	int error;                   /* what errno was: nothing of it could be read */
 };
@@ -30,7 +34,10 @@ struct journal_finder {
 	struct journal_read read;
 	bool awaiting; /* a job of the pool */
 	uint64_t read_bytes, said_bytes;
-	int64_t oldest_ns; /* market data before it is not sent */
+	int64_t oldest_ns;         /* market data before it is not sent */
+	int64_t first_ns, last_ns; /* of the records found so far; 0: none */
+	bool torn;                 /* after the last one, something could not be read */
+	uint64_t after_files;      /* the id that follows what the files hold */
 };
 
 /* journal_recover.c: what both ask for */
@@ -45,6 +52,13 @@ void journal_recover_count(
 void journal_recover_read_heads(struct journal_finder *finder);
 void journal_recover_read_file(
 	struct journal_finder *finder, const struct journal_found_file *file);
+
+/* journal_recover_damage.c: a record is found; a file ends in the middle; and nothing is behind it,
+ * nor in memory. Then what is no good is put aside. */
+void journal_recover_seen(struct journal_finder *finder, const struct lc_journal_entry *entry);
+void journal_recover_torn(struct journal_finder *finder, const struct segment *segment);
+void journal_recover_torn_end(struct journal_finder *finder);
+void journal_recover_set_aside(struct journal_finder *finder);
 
 /* journal_recover_files.c: what is on disk */
 enum lc_err journal_recover_files(

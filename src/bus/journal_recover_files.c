@@ -40,13 +40,17 @@ static enum lc_err list_files(struct journal_finder *finder, struct lc_error *er
 	}
 	enum lc_err rc = LC_OK;
 	struct dirent *entry;
-	while (rc == LC_OK && (entry = readdir(dir)) && finder->count < FILES_MAX) {
+	while (rc == LC_OK && (entry = readdir(dir)) && finder->count <= FILES_MAX) {
 		uint32_t slot;
 		if (lc_journal_file_slot(entry->d_name, &slot)) {
 			rc = add_file(finder, slot);
 		}
 	}
 	closedir(dir);
+	if (finder->count > FILES_MAX) {
+		return lc_error_set(err, LC_ERR_IO, "journal.dir: %s: more than %d files",
+			disk->path, FILES_MAX);
+	}
 	return rc ? journal_recover_nomem(err) : LC_OK;
 }
 
@@ -54,20 +58,6 @@ static int by_id(const void *a, const void *b)
 {
 	const struct journal_found_file *x = a, *y = b;
 	return (x->head.first_id > y->head.first_id) - (x->head.first_id < y->head.first_id);
-}
-
-/* Kept for a person to look at, out of the way of the next file with its number. */
-static void set_aside(
-	struct journal_finder *finder, const struct journal_found_file *file, const char *why)
-{
-	const struct journal_disk *disk = finder->store->disk;
-	char name[LC_JOURNAL_NAME_BYTES], aside[LC_JOURNAL_NAME_BYTES + 8];
-	lc_journal_file_name(file->slot, name);
-	snprintf(aside, sizeof aside, "%s.damaged", name);
-	renameat(disk->dir_fd, name, disk->dir_fd, aside);
-	finder->store->journal->recovery.damaged++;
-	lc_log(lc_loop_log(finder->store->loop), LC_LOG_ERROR, "journal", "file_set_aside",
-		LC_S("file", aside), LC_S("reason", why));
 }
 
 static void take_sources(struct journal_store *store, const struct lc_journal_marks *marks)
@@ -103,6 +93,7 @@ static enum lc_err take_record(struct journal_finder *finder, struct segment *se
 	const struct lc_journal_marks *marks = &finder->read.marks;
 	struct lc_journal_recovery *recovery = &finder->store->journal->recovery;
 	journal_recover_count(recovery, entry);
+	journal_recover_seen(finder, entry);
 	take_source(finder->store, marks, entry->source, entry->event_ns);
 	if (lc_journal_marked(marks->reported, index)) {
 		return LC_OK;
@@ -134,11 +125,7 @@ static enum lc_err take_records(struct journal_finder *finder, struct segment *s
 	segment->used = segment->written = read->scan.used;
 	segment->records = segment->written_records = read->scan.records;
 	if (read->scan.torn) {
-		finder->store->journal->recovery.torn++;
-		lc_log(lc_loop_log(finder->store->loop), LC_LOG_WARN, "journal", "torn",
-			LC_U("file", segment->slot), LC_U("records", segment->records),
-			LC_U("at_byte", segment->used));
-		journal_disk_end(finder->store->disk, segment->slot, segment->used);
+		journal_recover_torn(finder, segment);
 	}
 	return LC_OK;
 }
@@ -157,18 +144,23 @@ static void say_progress(struct journal_finder *finder, size_t done, size_t byte
 	}
 }
 
-static enum lc_err take_file(struct journal_finder *finder, const struct journal_found_file *file)
+static enum lc_err take_file(struct journal_finder *finder, struct journal_found_file *file)
 {
 	struct journal_store *store = finder->store;
 	struct lc_journal *journal = store->journal;
 	if (file->head.first_id < journal->next_id) {
-		set_aside(finder, file, "its records are in another file too");
+		file->state = LC_ERR_EXISTS;
 		return LC_OK;
 	}
 	journal_recover_read_file(finder, file);
 	if (finder->read.error) {
-		set_aside(finder, file, "it cannot be read");
+		file->state = LC_ERR_IO;
+		file->error = finder->read.error;
 		return LC_OK;
+	}
+	if (finder->read.marks_damaged) {
+		lc_log(lc_loop_log(store->loop), LC_LOG_WARN, "journal", "marks_damaged",
+			LC_U("file", file->slot), LC_S("effect", "all of it is sent once more"));
 	}
 	journal->next_id = file->head.first_id;
 	struct segment *segment = journal_segment_new(journal, false);
@@ -179,6 +171,9 @@ static enum lc_err take_file(struct journal_finder *finder, const struct journal
 	segment->salt = file->head.salt;
 	segment->recovered = true;
 	store->files++;
+	if (file->slot >= store->next_slot) {
+		store->next_slot = (file->slot + 1) % LC_JOURNAL_SLOTS;
+	}
 	take_sources(store, &finder->read.marks);
 	enum lc_err rc = take_records(finder, segment);
 	journal->next_id += segment->records;
@@ -197,19 +192,16 @@ static enum lc_err take_files(struct journal_finder *finder)
 		qsort(finder->files, finder->count, sizeof *finder->files, by_id);
 	}
 	for (size_t i = 0; i < finder->count; i++) {
-		const struct journal_found_file *file = &finder->files[i];
+		struct journal_found_file *file = &finder->files[i];
 		enum lc_err rc = LC_OK;
-		store->next_slot = file->slot >= store->next_slot ? file->slot + 1
-								  : store->next_slot;
+		size_t bytes = file->state == LC_OK ? file->head.data_bytes : 0;
 		if (file->state == LC_OK) {
 			rc = take_file(finder, file);
 		} else if (file->state == LC_ERR_NOT_FOUND) {
 			const struct disk_step step = {.action = DISK_UNLINK, .slot = file->slot};
 			journal_disk_do(store->disk, &step);
-		} else {
-			set_aside(finder, file, "it is damaged, or no file of the log");
 		}
-		say_progress(finder, i + 1, file->state == LC_OK ? file->head.data_bytes : 0);
+		say_progress(finder, i + 1, bytes);
 		if (rc) {
 			return rc;
 		}
@@ -236,7 +228,9 @@ static enum lc_err make_tables(struct journal_finder *finder, size_t memory_byte
 	struct lc_journal *journal = store->journal;
 	uint64_t file = journal_disk_file_bytes(store->disk);
 	store->max_files = (size_t)((uint64_t)store->config->max_bytes / file);
-	store->max_files = store->max_files < FILES_MIN ? FILES_MIN : store->max_files;
+	store->max_files = store->max_files < FILES_MIN   ? FILES_MIN
+			   : store->max_files > FILES_MAX ? FILES_MAX
+							  : store->max_files;
 	journal->max_memory = memory_bytes / journal->segment_bytes;
 	journal->max_memory = journal->max_memory < MEMORY_SEGMENTS_MIN ? MEMORY_SEGMENTS_MIN
 									: journal->max_memory;
@@ -274,6 +268,7 @@ enum lc_err journal_recover_files(
 	if (rc) {
 		return journal_recover_nomem(err);
 	}
+	journal_recover_set_aside(finder);
 	struct journal_clean clean;
 	journal->recovery.clean = journal_disk_take_clean(store->disk, &clean);
 	journal->recovery.found = journal->recovery.clean || finder->count > 0;

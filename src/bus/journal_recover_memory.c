@@ -10,6 +10,8 @@ static enum lc_err append_found(struct journal_finder *finder,
 	struct lc_journal *journal = finder->store->journal;
 	struct lc_journal_recovery *recovery = &journal->recovery;
 	journal_recover_count(recovery, entry);
+	finder->torn = finder->torn && entry->id != finder->after_files;
+	journal_recover_seen(finder, entry);
 	if (journal_recover_is_expired(finder, entry)) {
 		recovery->expired++;
 		return losses_add(finder->store->losses, entry);
@@ -34,6 +36,7 @@ static enum lc_err take_left(struct journal_finder *finder, struct journal_share
 {
 	struct lc_journal *journal = finder->store->journal;
 	const uint64_t after = journal->next_id; /* before it: on disk */
+	finder->after_files = after;
 	const size_t max_memory = journal->max_memory;
 	journal->max_memory = journal->max_segments; /* the earlier process may have had more */
 	struct journal_shared_found found;

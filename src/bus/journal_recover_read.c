@@ -43,6 +43,7 @@ static void work_heads(void *arg)
 		struct journal_found_file *file = &finder->files[i];
 		char page[LC_JOURNAL_PAGE];
 		int error = read_page(finder, file->slot, 0, page);
+		file->error = error;
 		file->state = error ? LC_ERR_IO : lc_journal_head_read(page, &file->head);
 		if (file->state == LC_OK && file->head.data_bytes > JOURNAL_SEGMENT_MAX) {
 			file->state = LC_ERR_INVALID;
@@ -76,7 +77,8 @@ static void work_file(void *arg)
 	if (read->error) {
 		return;
 	}
-	lc_journal_marks_read(page, head->salt, &read->marks);
+	read->marks_damaged = lc_journal_marks_read(page, head->salt, &read->marks) ==
+			      LC_ERR_INVALID;
 	lc_journal_scan_begin(&read->scan, head, read->data, len);
 	while (lc_journal_scan_next(&read->scan)) {
 	}

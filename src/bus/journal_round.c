@@ -230,7 +230,10 @@ static void end_create(struct journal_store *store, int error)
 	if (!error) {
 		store->files++;
 		store->dir_unsynced = true;
-		store->free_slots[store->free_count++] = store->next_slot++;
+		store->free_slots[store->free_count++] = store->next_slot;
+		store->next_slot = (store->next_slot + 1) % LC_JOURNAL_SLOTS;
+	} else if (error == EEXIST) { /* another's, or one of an earlier process */
+		store->next_slot = (store->next_slot + 1) % LC_JOURNAL_SLOTS;
 	} else if (segment && segment->slot == JOURNAL_NO_SLOT) {
 		journal_store_fail(store, error);
 	} else { /* the file in use still takes records */

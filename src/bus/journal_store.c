@@ -56,6 +56,24 @@ void journal_store_fail(struct journal_store *store, int error)
 	journal_store_protect(store, false, why);
 }
 
+void journal_store_damaged(
+	struct journal_store *store, uint64_t records, int64_t from_ns, int64_t until_ns)
+{
+	const struct lc_journal_loss loss = {
+		.cause = "journal_damaged",
+		.key = "",
+		.records = records,
+		.first_ns = from_ns,
+		.last_ns = until_ns,
+	};
+	if (store->handlers.lost) {
+		store->handlers.lost(store->arg, &loss);
+	}
+	if (store->handlers.lost_end) {
+		store->handlers.lost_end(store->arg, loss.cause, records, 0);
+	}
+}
+
 /* --- a round in the pool --- */
 
 bool journal_store_job_done(struct journal_store *store)
@@ -264,6 +282,14 @@ void journal_store_freed(struct journal_store *store, const struct freed *freed)
 	store->freed[store->freed_count++] = *freed;
 }
 
+static void tell_hole(struct journal_store *store)
+{
+	const struct lc_journal_recovery *recovery = &store->journal->recovery;
+	if (recovery->hole_until_ns) {
+		journal_store_damaged(store, 0, recovery->hole_from_ns, recovery->hole_until_ns);
+	}
+}
+
 void lc_journal_handle(
 	struct lc_journal *journal, const struct lc_journal_handlers *handlers, void *arg)
 {
@@ -271,6 +297,7 @@ void lc_journal_handle(
 		journal->store->handlers = *handlers;
 		journal->store->arg = arg;
 		journal_tell_losses(journal->store);
+		tell_hole(journal->store);
 	}
 }
 

@@ -1,5 +1,6 @@
 #include "manager/disk_log.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,12 +30,22 @@ static bool is_full(const char *cause)
 
 static void on_lost(void *arg, const struct lc_journal_loss *loss)
 {
+	static const struct {
+		enum lc_gap_cause gap;
+		const char *evidence;
+	} causes[] = {
+		{LC_GAP_JOURNAL_FULL, "the log on disk was at journal.max_bytes"},
+		{LC_GAP_TOO_OLD, "older than journal.restart_max_age at the start"},
+		{LC_GAP_JOURNAL_DAMAGED, "files of the log on disk cannot be read"},
+	};
 	struct lc_manager *manager = arg;
-	bool full = is_full(loss->cause);
-	lc_gaps_missing(manager->gaps, full ? LC_GAP_JOURNAL_FULL : LC_GAP_TOO_OLD, NULL, loss->key,
-		loss->key_len, loss->first_ns, loss->last_ns, loss->records,
-		full ? "the log on disk was at journal.max_bytes"
-		     : "older than journal.restart_max_age at the start");
+	size_t i = 0;
+	while (strcmp(lc_gap_cause_name(causes[i].gap), loss->cause) != 0) {
+		i++;
+		assert(i < sizeof causes / sizeof *causes);
+	}
+	lc_gaps_missing(manager->gaps, causes[i].gap, NULL, loss->key, loss->key_len,
+		loss->first_ns, loss->last_ns, loss->records, causes[i].evidence);
 }
 
 static void on_lost_end(void *arg, const char *cause, uint64_t records, uint64_t others)

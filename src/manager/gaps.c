@@ -16,7 +16,8 @@ struct heap {
 	struct lc_map *map; /* owned; symbol to 1 + its place in entries; NULL: nothing yet */
 	struct lc_gap_entry *entries; /* owned */
 	size_t count, room;
-	uint64_t records, unnamed; /* unnamed: records of no known symbol, in records */
+	bool any, nameless; /* something was; of no known symbol */
+	uint64_t unnamed;   /* their records */
 	int64_t from_ns, until_ns;
 	char feeder[33], why[201];
 };
@@ -186,11 +187,11 @@ static bool tell_piece(struct lc_gaps *gaps)
 		gaps->told += count;
 		return true;
 	}
-	if (heap->unnamed > 0) {
+	if (heap->nameless) {
 		list_entries(gaps, NULL, 0, NULL);
 		say_span(gaps, &event, (struct span){heap->from_ns, heap->until_ns, 0}, 0,
 			heap->unnamed);
-		heap->unnamed = 0;
+		heap->nameless = false;
 		return true;
 	}
 	empty(heap);
@@ -202,7 +203,7 @@ static bool tell_piece(struct lc_gaps *gaps)
 static bool tell_next(struct lc_gaps *gaps)
 {
 	for (int cause = 0; cause < LC_GAP_CAUSES_COUNT; cause++) {
-		if (gaps->heaps[cause].records > 0) {
+		if (gaps->heaps[cause].any) {
 			gaps->telling = gaps->heaps[cause];
 			gaps->telling_cause = (enum lc_gap_cause)cause;
 			gaps->heaps[cause] = (struct heap){0};
@@ -320,20 +321,21 @@ void lc_gaps_missing(struct lc_gaps *gaps, enum lc_gap_cause cause, const char *
 {
 	struct heap *heap = &gaps->heaps[cause];
 	feeder = feeder ? feeder : "";
-	if (heap->records > 0 && (strcmp(heap->feeder, feeder) != 0 || heap->count == gaps->max)) {
+	if (heap->any && (strcmp(heap->feeder, feeder) != 0 || heap->count == gaps->max)) {
 		lc_gaps_flush(gaps);
 	}
-	if (heap->records == 0) {
+	if (!heap->any) {
+		heap->any = true;
 		snprintf(heap->feeder, sizeof heap->feeder, "%s", feeder);
 		snprintf(heap->why, sizeof heap->why, "%s", why);
 		heap->from_ns = INT64_MAX;
 	}
 	struct lc_gap_entry *entry = find_entry(gaps, heap, key, len);
-	heap->records += records;
 	if (entry) {
 		entry->records += records;
 		widen(&entry->from_ns, &entry->until_ns, from_ns, until_ns);
 	} else {
+		heap->nameless = true;
 		heap->unnamed += records;
 		widen(&heap->from_ns, &heap->until_ns, from_ns, until_ns);
 	}

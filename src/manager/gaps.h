@@ -12,17 +12,18 @@
 #define LC_GAPS_PIECE 500            /* symbols in one event: about 0.3 ms */
 #define LC_GAP_ID_MAX (LC_MESSAGE_ID_MAX + 24)
 
-#define LC_GAP_CAUSES(X)                                                                  \
-	X(LC_GAP_DISCONNECT, "disconnect")     /* the session ended */                    \
-	X(LC_GAP_MUTE, "mute")                 /* connected, and silent */                \
-	X(LC_GAP_STOPPED, "stopped")           /* by command or by configuration */       \
-	X(LC_GAP_RESTART, "restart")           /* between two processes */                \
-	X(LC_GAP_OVERLOAD, "overload")         /* the vendor cut off a reader too slow */ \
-	X(LC_GAP_REFUSED, "refused")           /* Kafka will never take the records */    \
-	X(LC_GAP_JOURNAL_FULL, "journal_full") /* given up at the log's size limit */     \
-	X(LC_GAP_TOO_OLD, "too_old")           /* older than journal.restart_max_age */   \
-	X(LC_GAP_BUDGET, "budget")             /* backfill did not fit */                 \
-	X(LC_GAP_VENDOR, "vendor")             /* the vendor would not give it */
+#define LC_GAP_CAUSES(X)                                                                        \
+	X(LC_GAP_DISCONNECT, "disconnect")           /* the session ended */                    \
+	X(LC_GAP_MUTE, "mute")                       /* connected, and silent */                \
+	X(LC_GAP_STOPPED, "stopped")                 /* by command or by configuration */       \
+	X(LC_GAP_RESTART, "restart")                 /* between two processes */                \
+	X(LC_GAP_OVERLOAD, "overload")               /* the vendor cut off a reader too slow */ \
+	X(LC_GAP_REFUSED, "refused")                 /* Kafka will never take the records */    \
+	X(LC_GAP_JOURNAL_FULL, "journal_full")       /* given up at the log's size limit */     \
+	X(LC_GAP_JOURNAL_DAMAGED, "journal_damaged") /* in the log, and cannot be read */       \
+	X(LC_GAP_TOO_OLD, "too_old")                 /* older than journal.restart_max_age */   \
+	X(LC_GAP_BUDGET, "budget")                   /* backfill did not fit */                 \
+	X(LC_GAP_VENDOR, "vendor")                   /* the vendor would not give it */
 
 enum lc_gap_cause {
 #define X(name, text) name,
@@ -41,8 +42,8 @@ enum lc_err lc_gaps_create(
 /* What is not told yet is forgotten: lc_gaps_flush() before. */
 void lc_gaps_destroy(struct lc_gaps *gaps);
 
-/* Records of one symbol will never be in Kafka: key is their symbol (one that is not is counted and
- * not named), from and until the times of the first and last, why what was seen (cut at 200 bytes).
+/* Records (0: nobody knows how many) of one symbol will never be in Kafka: key is their symbol (one
+ * that is not is counted and not named), from and until the times of the first and last, why what was seen (cut at 200 bytes).
  * Calls of the same cause and feeder (NULL: not known) within a second become one gap; the first
  * one's why is its evidence. Cheap, but for the first call of a symbol in that second. */
 void lc_gaps_missing(struct lc_gaps *gaps, enum lc_gap_cause cause, const char *feeder,

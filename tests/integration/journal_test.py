@@ -216,7 +216,7 @@ class Journal(livecore.Case):
         self.addCleanup(self.kafka.restart)
         self.wait_published(live, 1500)
         self.assertEqual(self.journal("--verify").returncode, 0, "beside the process that has it")
-        accepted = self.accepted(live)
+        accepted, stream = self.accepted(live), live.status()["stream"]
         self.assertEqual(self.shown()["memory"]["state"], "in_use")
         self.kill(live)
         self.assertEqual(self.journal("--verify").returncode, 0)
@@ -237,6 +237,22 @@ class Journal(livecore.Case):
         self.assertLess(self.shown()["records"], before)
         done = livecore.tool("journal", str(self.dir / "not-there"))
         self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.kafka.restart()
+        live = self.start(server, {"journal.memory_dir": ""})  # where all of it still stands
+        server.kill()
+        self.all_arrive(live)
+        self.assertEqual(live.stop(), 0, live.text)
+        arrived = livecore.read_all(self.broker, self.name("market_data"))
+        self.assertLess(sum(record.value["stream"] == stream for record in arrived), accepted)
+        self.damage_is_said()
+
+    def damage_is_said(self):
+        """Records behind a torn one, when nobody knows whose: a gap of all of that time, and an alert."""
+        events = [e.value["data"] for e in livecore.read_all(self.broker, self.name("events")) if e.value["type"] == "gap_opened"]
+        gaps = [gap for gap in events if gap["cause"] == "journal_damaged"]
+        self.assertEqual([(gap["symbols"], gap["count"]) for gap in gaps], [([], 0)])
+        found = [e.value["data"] for e in livecore.read_all(self.broker, self.name("notifications"))]
+        self.assertEqual([d["alert_type"] for d in found if d.get("cause") == "journal_damaged"], ["gap"])
 
     def test_stopped_without_kafka(self):
         server = self.sim("alpaca", "--rate", "500")

@@ -86,6 +86,7 @@ Test(journal_disk, what_is_reported_does_not_come_again)
 	finish(&scene);
 }
 
+/* 40 MB through 6 MB of memory, while nothing is acknowledged; then all of it in order. */
 Test(journal_disk, more_than_memory_holds, .timeout = 100)
 {
 	struct scene scene;

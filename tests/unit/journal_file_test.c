@@ -123,6 +123,8 @@ Test(journal_file, heads)
 		cr_assert_eq(lc_journal_head_read(page, &head), LC_ERR_INVALID, "byte %u", i);
 		page[i] ^= 1;
 	}
+	page[8] = 2;
+	cr_assert_eq(lc_journal_head_read(page, &head), LC_ERR_UNSUPPORTED, "a later version");
 	memset(page, 0, sizeof page);
 	cr_assert_eq(lc_journal_head_read(page, &head), LC_ERR_NOT_FOUND);
 }

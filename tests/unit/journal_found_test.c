@@ -1,6 +1,8 @@
 /* What is found in a log's folder: a large log, and what nobody wrote there in order. */
 #include "journal_fixture.h"
 
+#include <fcntl.h>
+
 struct reading {
 	size_t calls, done, files;
 	int turns;
@@ -44,5 +46,204 @@ Test(journal_found, the_loop_turns_while_it_is_read)
 	cr_assert_eq(reading.turns, 1, "others on the loop went on");
 	cr_assert_eq(lc_journal_recovered(scene.journal)->to_send, 30);
 	lc_timer_destroy(timer);
+	finish(&scene);
+}
+
+/* --- damage --- */
+
+#define RECORDS 60
+
+static uint64_t state = 1;
+
+static uint64_t next_random(void)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state;
+}
+
+/* The names of the log's files, in any order. */
+static size_t list_files(const struct scene *scene, char names[][LC_JOURNAL_NAME_BYTES], size_t max)
+{
+	size_t count = 0;
+	DIR *dir = opendir(scene->dir);
+	struct dirent *entry;
+	uint32_t slot;
+	while ((entry = readdir(dir)) && count < max) {
+		if (lc_journal_file_slot(entry->d_name, &slot)) {
+			snprintf(names[count++], LC_JOURNAL_NAME_BYTES, "%s", entry->d_name);
+		}
+	}
+	closedir(dir);
+	return count;
+}
+
+static void flip(const struct scene *scene, const char *name, size_t offset)
+{
+	char path[128], byte;
+	snprintf(path, sizeof path, "%s/%s", scene->dir, name);
+	FILE *file = fopen(path, "r+b");
+	cr_assert(
+		file && fseek(file, (long)offset, SEEK_SET) == 0 && fread(&byte, 1, 1, file) == 1);
+	byte ^= (char)(1 << next_random() % 8);
+	cr_assert(fseek(file, (long)offset, SEEK_SET) == 0 && fwrite(&byte, 1, 1, file) == 1);
+	fclose(file);
+}
+
+/* Whole and in order; what is missing happened in the time that was told. */
+static void read_what_is_left(struct scene *scene, uint64_t records)
+{
+	struct lc_record record;
+	uint64_t expected = 1;
+	while (expected <= records) {
+		uint64_t number = read_next(scene, &record) == LC_OK ? number_of(&record)
+								     : records + 1;
+		cr_assert_geq(number, expected);
+		for (; expected < number; expected++) {
+			cr_assert(scene->damages > 0, "%llu is lost without a word",
+				(unsigned long long)expected);
+			cr_assert(scene->hole_from_ns <= (int64_t)expected &&
+					  scene->hole_until_ns >= (int64_t)expected,
+				"%llu is not in %lld … %lld", (unsigned long long)expected,
+				(long long)scene->hole_from_ns, (long long)scene->hole_until_ns);
+		}
+		cr_assert(number > records ||
+			  record.value[record.value_len - 1] == (char)('a' + number % 26));
+		expected++;
+	}
+}
+
+Test(journal_found, flipped_bits_are_no_crash_and_no_secret, .timeout = 100)
+{
+	for (int round = 0; round < 25; round++) {
+		struct scene scene;
+		char names[16][LC_JOURNAL_NAME_BYTES];
+		setup(&scene);
+		for (uint64_t i = 1; i <= RECORDS; i++) {
+			append_surely(&scene, i, 1000 + next_random() % 100000);
+		}
+		run_until(&scene, all_written);
+		lc_journal_destroy(scene.journal);
+		size_t count = list_files(&scene, names, 16);
+		for (uint64_t flips = 1 + next_random() % 4; flips > 0; flips--) {
+			size_t span = next_random() % 2 ? 2 * LC_JOURNAL_PAGE : LC_JOURNAL_SEGMENT;
+			flip(&scene, names[next_random() % count], next_random() % span);
+		}
+		open_journal(&scene);
+		read_what_is_left(&scene, RECORDS);
+		finish(&scene);
+	}
+}
+
+Test(journal_found, what_is_damaged_while_it_waits_is_counted, .timeout = 100)
+{
+	struct scene scene;
+	char names[32][LC_JOURNAL_NAME_BYTES];
+	setup(&scene);
+	for (uint64_t i = 1; i <= 2 * RECORDS; i++) {
+		append_surely(&scene, i, 100 * 1000);
+	}
+	run_until(&scene, all_written);
+	size_t count = list_files(&scene, names, 32);
+	for (size_t i = 0; i < count; i++) {
+		flip(&scene, names[i], LC_JOURNAL_DATA + 450 * 1000);
+	}
+	struct lc_record record;
+	uint64_t found = 0;
+	while (read_next(&scene, &record) == LC_OK) {
+		found++;
+		lc_journal_report(scene.journal, record.id);
+	}
+	cr_assert(scene.damages > 0 && scene.damaged_records > 0);
+	cr_assert_eq(found + scene.damaged_records, 2 * RECORDS);
+	cr_assert(scene.hole_from_ns > 0 && scene.hole_from_ns <= 2 * RECORDS);
+	cr_assert_eq(lc_journal_stats(scene.journal).lost, scene.damaged_records);
+	finish(&scene);
+}
+
+/* --- what is none of ours --- */
+
+static char *path_in(const struct scene *scene, const char *name)
+{
+	static char path[128];
+	snprintf(path, sizeof path, "%s/%s", scene->dir, name);
+	return path;
+}
+
+static void put_file(const struct scene *scene, const char *name, const void *data, size_t len)
+{
+	FILE *file = fopen(path_in(scene, name), "wb");
+	cr_assert(file && fwrite(data, 1, len, file) == len);
+	fclose(file);
+}
+
+static bool is_there(const struct scene *scene, const char *name)
+{
+	struct stat there;
+	return lstat(path_in(scene, name), &there) == 0;
+}
+
+static void put_a_later_version(const struct scene *scene, const char *name)
+{
+	char page[LC_JOURNAL_PAGE];
+	const struct lc_journal_head head = {.first_id = 1, .data_bytes = LC_JOURNAL_SEGMENT};
+	lc_journal_head_write(&head, page);
+	page[8] = 2;
+	put_file(scene, name, page, sizeof page);
+}
+
+Test(journal_found, others_files_are_put_aside_and_never_written_over)
+{
+	struct scene scene;
+	setup(&scene);
+	lc_journal_destroy(scene.journal);
+	for (int again = 0; again < 2; again++) {
+		cr_assert_eq(mkfifo(path_in(&scene, "00000007.log"), 0600), 0);
+		cr_assert_eq(symlink("/dev/zero", path_in(&scene, "00000008.log")), 0);
+		cr_assert_eq(mkdir(path_in(&scene, "00000009.log"), 0700), 0);
+		put_a_later_version(&scene, "00000010.log");
+		put_file(&scene, "00000011.log", "something else, and longer than a head", 38);
+		open_journal(&scene);
+		cr_assert_eq(lc_journal_recovered(scene.journal)->damaged, 5);
+		cr_assert_eq(lc_journal_recovered(scene.journal)->to_send, (uint64_t)again);
+		cr_assert_eq(scene.damages, (uint64_t)again + 1, "said as one gap");
+		append_surely(&scene, 1, 1000);
+		run_until(&scene, all_written);
+		lc_journal_destroy(scene.journal);
+	}
+	for (int slot = 7; slot <= 11; slot++) {
+		char name[64];
+		const char *kind = slot == 10 ? "later" : "damaged";
+		snprintf(name, sizeof name, "%08d.log.%s", slot, kind);
+		cr_assert(is_there(&scene, name), "%s", name);
+		snprintf(name, sizeof name, "%08d.log.%s.2", slot, kind);
+		cr_assert(is_there(&scene, name), "%s", name);
+	}
+	open_journal(&scene);
+	finish(&scene);
+}
+
+/* Numbers of more digits than a name has would be files that nobody finds again. */
+Test(journal_found, after_the_last_number_comes_the_first_free_one)
+{
+	struct scene scene;
+	char from[128];
+	setup(&scene);
+	append_surely(&scene, 1, 1000);
+	run_until(&scene, all_written);
+	lc_journal_destroy(scene.journal);
+	snprintf(from, sizeof from, "%s", path_in(&scene, "00000000.log"));
+	cr_assert_eq(rename(from, path_in(&scene, "99999999.log")), 0);
+	put_file(&scene, "00000000.log", "", 0);
+	for (uint64_t i = 1; i <= 30; i++) {
+		if (i == 1) {
+			open_journal(&scene);
+		}
+		append_surely(&scene, i + 1, 100 * 1000);
+	}
+	run_until(&scene, all_written);
+	crash(&scene);
+	cr_assert_eq(lc_journal_recovered(scene.journal)->to_send, 31);
 	finish(&scene);
 }
