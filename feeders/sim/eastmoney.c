@@ -146,6 +146,28 @@ static void reply(struct sim *sim, struct lc_exchange *exchange, struct lc_buf *
 	lc_buf_finish(body);
 }
 
+size_t em_say_row(struct sim *sim, const struct em_query *query, struct sim_symbol *symbol,
+	uint32_t *known, struct lc_buf *out)
+{
+	int64_t last = symbol->last;
+	if (sim_faults_take(&sim->faults.zero_left)) {
+		symbol->last = 0;
+	}
+	size_t fields = em_put_row(query, symbol, known, out);
+	if (fields > 0) {
+		em_count(sim, symbol, false);
+	}
+	symbol->last = last;
+	return fields;
+}
+
+/* Nobody listens to a stream or a socket. */
+static bool is_polled(const struct sim *sim)
+{
+	const struct eastmoney *em = sim->state;
+	return lc_list_empty(&em->streams) && lc_list_empty(&em->sockets);
+}
+
 static void put_list(struct sim *sim, const struct em_query *query, bool array, struct lc_buf *out)
 {
 	lc_buf_printf(out, "{\"total\":%zu,\"diff\":%c", query->row_count, array ? '[' : '{');
@@ -154,8 +176,11 @@ static void put_list(struct sim *sim, const struct em_query *query, bool array, 
 		if (!array) {
 			lc_buf_printf(out, "\"%zu\":", i);
 		}
-		em_put_row(query, query->rows[i], NULL, out);
-		em_count(sim, query->rows[i], false);
+		em_say_row(sim, query, query->rows[i], NULL, out);
+		if (array && is_polled(sim) && sim_faults_take(&sim->faults.duplicate_left)) {
+			lc_buf_putc(out, ',');
+			em_put_row(query, query->rows[i], NULL, out);
+		}
 	}
 	lc_buf_puts(out, array ? "]}" : "}}");
 }
@@ -173,6 +198,10 @@ static void serve_get(struct sim *sim, struct lc_exchange *exchange, bool single
 		advance_tape(sim, mono_ns); /* a row a poll */
 	}
 	sim_log_subscribe(sim, query->row_count, 0, false);
+	if (sim_poll_spoiled(sim, &out)) {
+		reply(sim, exchange, &out);
+		return;
+	}
 	if (!read || query->row_count == 0) {
 		em_put_head(sim, &out, read && single ? 100 : 102, single ? 4 : 1, true);
 		lc_buf_puts(&out, "null}");
@@ -256,8 +285,7 @@ static void walk_due(struct sim *sim, int64_t mono_ns, int64_t wall_ns)
 
 static void on_turn(struct sim *sim, int64_t mono_ns, int64_t wall_ns)
 {
-	struct eastmoney *em = sim->state;
-	bool poll_only = lc_list_empty(&em->streams) && lc_list_empty(&em->sockets);
+	bool poll_only = is_polled(sim);
 	if (sim->tape == NULL) {
 		walk_due(sim, mono_ns, wall_ns);
 		em_sse_turn(sim, mono_ns, false);
@@ -277,6 +305,9 @@ static void on_turn(struct sim *sim, int64_t mono_ns, int64_t wall_ns)
 
 static void on_fault(struct sim *sim, const struct sim_fault *fault)
 {
+	if (is_polled(sim)) {
+		sim_poll_fault(sim, fault);
+	}
 	em_sse_fault(sim, fault);
 	em_ws_fault(sim, fault);
 }

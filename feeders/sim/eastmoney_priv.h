@@ -62,6 +62,9 @@ struct eastmoney {
 
 /* eastmoney.c */
 void em_put_head(struct sim *sim, struct lc_buf *out, int rc, int rt, bool full);
+/* em_put_row() for who asked for it: counted, and with a price of 0 when a fault says so. */
+size_t em_say_row(struct sim *sim, const struct em_query *query, struct sim_symbol *symbol,
+	uint32_t *known, struct lc_buf *out);
 /* socket: said on the WebSocket, in its own units. */
 void em_count(struct sim *sim, const struct sim_symbol *symbol, bool socket);
 /* The symbols of a query tick until then (monotonic; INT64_MAX: for a stream or a socket). */

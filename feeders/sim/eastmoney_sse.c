@@ -17,22 +17,12 @@ static void say(struct em_stream *stream, struct lc_buf *text)
 	} while (sim_faults_take(&stream->sim->faults.duplicate_left));
 }
 
-/* How many fields of the row changed. With a price of 0 when a fault says so. */
 static size_t say_row(struct em_stream *stream, size_t row, struct lc_buf *text)
 {
 	struct sim *sim = stream->sim;
 	const struct em_query *query = &stream->query;
 	struct sim_symbol *symbol = query->rows[row];
-	int64_t last = symbol->last;
-	if (sim_faults_take(&sim->faults.zero_left)) {
-		symbol->last = 0;
-	}
-	size_t fields = em_put_row(query, symbol, stream->known + row * query->field_count, text);
-	if (fields > 0) {
-		em_count(sim, symbol, false);
-	}
-	symbol->last = last;
-	return fields;
+	return em_say_row(sim, query, symbol, stream->known + row * query->field_count, text);
 }
 
 /* What changed since the last event, or everything in the first. */

@@ -297,11 +297,13 @@ class Failures(livecore.Case):
         self.assertEqual(self.live.stop(), 0)
 
     def test_eastmoney_bans(self):
-        """Connections closed without an answer, 403, and 429."""
+        """Connections closed without an answer, 403, 429, and pages or nothing instead of data."""
         faults = ("ban:8", "banned"), ("refuse:403/3", "banned"), ("refuse:429/1", "wait")
         for mode in ("poll", "sse"):
             settings = {"eastmoney.mode": mode, "eastmoney.mpi": "100ms"}
             self.banned("eastmoney", settings, faults, "" if mode == "poll" else ",close")
+        pages = ("malformed", "a page"), ("cut:0/3", "banned")
+        self.banned("eastmoney", {"eastmoney.mode": "poll"}, pages)
 
     def test_tencent_bans(self):
         """The same, and pages and empty answers."""

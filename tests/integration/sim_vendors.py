@@ -95,6 +95,12 @@ def polls():
         assert gzip.decompress(server.get(path, {"Accept-Encoding": "gzip"}))[:8] == b'{"rc":0,'
         missing = envelope(server.get("/api/qt/stock/get?secid=1.600000&fields=f9,f43&invt=3"))
         assert missing.data["f9"] is None
+        server.fault("zero:1,duplicate:1")
+        twice = envelope(server.get(path)).data.diff
+        assert [row["f12"] for row in twice] == ["600000"] + codes and twice[0]["f2"] == "-"
+        server.fault("malformed,cut")
+        assert server.get(path).startswith(b"<html>") and server.get(path) == b""
+        assert server.stats()["faults_left"] == 0
 
 
 def events(answer):
