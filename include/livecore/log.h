@@ -76,6 +76,14 @@ void lc_log_write(struct lc_log *log, enum lc_log_level level, const char *modul
 /* Lines written so far at this level. */
 uint64_t lc_log_count(const struct lc_log *log, enum lc_log_level level);
 
+/* For what is tried and fails again and again: true when text is not what was said last, or a minute
+ * ago. Zero: nothing was said; set it to zero again when what failed is well. */
+struct lc_log_said {
+	uint64_t hash;
+	int64_t at_ns;
+};
+bool lc_log_is_news(struct lc_log_said *said, const char *text, int64_t mono_ns);
+
 /* lc_log(log, LC_LOG_INFO, "feeder", "connected", LC_S("feeder", name), LC_I("attempt", n)) */
 #define lc_log(log, level, module, event, ...)                                              \
 	do {                                                                                \

@@ -354,6 +354,16 @@ void log_write_at(struct lc_log *log, int64_t wall_ns, int64_t mono_ns, enum lc_
 	log->counts[level]++;
 }
 
+bool lc_log_is_news(struct lc_log_said *said, const char *text, int64_t mono_ns)
+{
+	uint64_t hash = hash_text(UINT64_C(0xcbf29ce484222325), text) | 1;
+	if (said->hash == hash && mono_ns - said->at_ns < 60 * LC_NS_PER_S) {
+		return false;
+	}
+	*said = (struct lc_log_said){hash, mono_ns};
+	return true;
+}
+
 uint64_t log_dropped(const struct lc_log *log)
 {
 	return log->dropped;

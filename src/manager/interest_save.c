@@ -24,7 +24,8 @@ struct lc_interest_saver {
 	struct lc_saved_offset *offsets;
 	size_t offset_count;
 	bool usable, saving, again, changed, opening;
-	bool known; /* stored says what is stored; else the next save is complete */
+	bool known;              /* stored says what is stored; else the next save is complete */
+	struct lc_log_said said; /* of what went wrong */
 	struct lc_saved_offset *committing; /* the offsets of the save under way */
 	size_t committing_count;
 	void (*closed)(void *arg);
@@ -237,11 +238,13 @@ static void on_saved(void *arg, const struct lc_error *err)
 	struct lc_interest_saver *saver = arg;
 	saver->saving = false;
 	saver->known = err == NULL;
-	if (err) {
+	if (!err) {
+		saver->said = (struct lc_log_said){0};
+	} else if (lc_log_is_news(&saver->said, err->text, lc_loop_mono_ns(saver->setup.loop))) {
 		lc_log(lc_loop_log(saver->setup.loop), LC_LOG_ERROR, "interest", "not_stored",
 			LC_S("error", err->text));
-		saver->changed = true;
 	}
+	saver->changed |= err != NULL;
 	saver->setup.health(saver->setup.arg, err);
 	for (size_t i = 0; !err && i < saver->committing_count; i++) {
 		saver->setup.saved(saver->setup.arg, saver->committing[i].partition,

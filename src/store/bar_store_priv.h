@@ -53,6 +53,7 @@ struct lc_bar_store {
 	enum bar_spool_state spool_state;
 	enum bar_spool_work spool_work;
 	struct lc_error spool_err;
+	struct lc_log_said spool_said;
 	bool spool_taken;         /* drain is in the store: it leaves the spool with the next job */
 	bool spool_blocked;       /* appending failed: not again before the next try */
 	bool append_last;         /* draining and appending take turns */

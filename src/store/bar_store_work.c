@@ -146,8 +146,11 @@ static void count_spool(struct lc_bar_store *store)
 
 static void spool_failed(struct lc_bar_store *store)
 {
-	lc_log(log_of(store), LC_LOG_ERROR, "store", "spool_failed",
-		LC_S("why", store->spool_err.text));
+	if (lc_log_is_news(
+		    &store->spool_said, store->spool_err.text, lc_loop_mono_ns(store->loop))) {
+		lc_log(log_of(store), LC_LOG_ERROR, "store", "spool_failed",
+			LC_S("why", store->spool_err.text));
+	}
 	if (store->spool_work == SPOOL_OPEN) {
 		store->spool_state = SPOOL_FAILED;
 	} else {
@@ -180,6 +183,7 @@ static void on_spooled(void *arg, bool cancelled)
 	} else if (store->spool_work == SPOOL_OPEN) {
 		store->spool_state = SPOOL_USABLE;
 	} else if (store->spool_work == SPOOL_APPEND) {
+		store->spool_said = (struct lc_log_said){0};
 		store->status.spooled += store->sending->count;
 		*store->spooled_total += store->sending->count;
 		store->settled += store->sending->count;

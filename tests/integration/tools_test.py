@@ -188,6 +188,8 @@ class Check(unittest.TestCase):
         self.assertEqual(len(done.stderr.splitlines()), 8, done.stderr)
         done = tool("run", "--config", path)
         self.assertEqual((done.returncode, done.stdout), (2, ""), "and run does not start on it")
+        done = tool("run", "--embedded", "--set", "calendar.dir=/nonexistent", "--set", f"state.dir={folder.name}")
+        self.assertEqual(done.returncode, 2, "starting again would not help")
         done = tool("check", "--set", "calendar.dir=/nonexistent")
         self.assertEqual(done.returncode, 2)
         self.assertIn("--set: calendar.dir: ", done.stderr)

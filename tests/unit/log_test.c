@@ -233,3 +233,18 @@ Test(log, the_macro_skips_what_is_not_enabled)
 	const char *line = written();
 	cr_assert_str_eq(line + strlen("2026-01-09T01:30:00.123456Z"), " ERROR feeder loud n=1\n");
 }
+
+/* What fails again and again is said once a minute, and at once when it is something else. */
+Test(log, what_is_no_news)
+{
+	struct lc_log_said said = {0};
+	int64_t second = LC_NS_PER_S;
+	cr_assert(lc_log_is_news(&said, "refused", 5 * second));
+	cr_assert_not(lc_log_is_news(&said, "refused", 6 * second));
+	cr_assert_not(lc_log_is_news(&said, "refused", 64 * second));
+	cr_assert(lc_log_is_news(&said, "refused", 65 * second));
+	cr_assert(lc_log_is_news(&said, "timed out", 66 * second));
+	cr_assert(lc_log_is_news(&said, "refused", 67 * second));
+	said = (struct lc_log_said){0};
+	cr_assert(lc_log_is_news(&said, "refused", 67 * second), "it was well meanwhile");
+}
