@@ -17,6 +17,7 @@
 #define PUBLISH_TIMEOUT_MS 30000
 #define SHUTDOWN_MS "1500ms" /* Ctrl-C ends the demo within 2 s */
 #define LEAVE_MS 300         /* after it, also when Kafka's client does not end */
+#define REMOVE_TRIES 5
 
 static const struct lc_usage usage = {"demo", "",
 	"Shows the whole on this machine: a simulator of each vendor, an embedded Kafka broker, "
@@ -244,9 +245,12 @@ static int remove_entry(const char *path, const struct stat *info, int kind, str
 	return remove(path);
 }
 
+/* When it is left, threads of the pool may still make files in it: it is tried again. */
 static void remove_state(struct demo *demo)
 {
-	nftw(demo->state_dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+	for (int tries = 0; tries < REMOVE_TRIES && access(demo->state_dir, F_OK) == 0; tries++) {
+		nftw(demo->state_dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+	}
 }
 
 static void on_left(void *arg)
