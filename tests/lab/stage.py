@@ -3,6 +3,7 @@ livecore in as many lives as it takes, a namespace of its own where the machine 
 """
 
 import contextlib
+import http.client
 import os
 import shutil
 import signal
@@ -12,7 +13,6 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.error
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -173,7 +173,7 @@ class Life(livecore.Manager):
     def look_at_drops(self):
         if self.url is None:
             return
-        with contextlib.suppress(OSError, urllib.error.URLError, ValueError):
+        with contextlib.suppress(OSError, http.client.HTTPException, ValueError):  # killed in mid-answer
             for name, value in self.metrics().items():
                 if name.startswith(DROPPED) and value > 0:
                     words = name.split('"')
