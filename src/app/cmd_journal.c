@@ -16,7 +16,7 @@ static const struct lc_usage usage = {"journal", "DIR",
 	"file yet. It changes nothing,\n"
 	"and may be used while livecore runs, by the same user. Exit code 1 when something in it "
 	"is "
-	"damaged."};
+	"damaged, or there is no log."};
 
 static const char *time_of(int64_t ns, char out[LC_TIME_TEXT_MAX + 1])
 {

@@ -50,6 +50,13 @@ static bool is_locked(const char *path)
 	return found;
 }
 
+static bool is_there(const char *dir, const char *name)
+{
+	char path[4200];
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	return access(path, F_OK) == 0;
+}
+
 static void find_holder(const char *dir, struct lc_journal_view *view)
 {
 	char path[4200], *text;
@@ -61,8 +68,7 @@ static void find_holder(const char *dir, struct lc_journal_view *view)
 		view->holder[strcspn(view->holder, "\n")] = '\0';
 		free(text);
 	}
-	snprintf(path, sizeof path, "%s/clean", dir);
-	view->clean = access(path, F_OK) == 0;
+	view->clean = is_there(dir, "clean");
 }
 
 static void count_record(struct lc_journal_view *view, struct lc_journal_file_view *file,
@@ -168,6 +174,17 @@ static enum lc_err read_memory(
 	return lc_journal_memory_read(memory_dir, dir, next_id, &view->memory);
 }
 
+/* A process that had its log here left its lock; but state.dir has one as well. */
+static enum lc_err check_used(const char *dir, struct lc_error *err)
+{
+	bool above = is_there(dir, "journal");
+	if (is_there(dir, "lock") && !above) {
+		return LC_OK;
+	}
+	return lc_error_set(err, LC_ERR_NOT_FOUND, "%s: there is no log in this folder%s", dir,
+		above ? ": look at its folder journal" : "");
+}
+
 enum lc_err lc_journal_view_read(
 	const char *dir, const char *memory_dir, struct lc_journal_view *view, struct lc_error *err)
 {
@@ -194,6 +211,9 @@ enum lc_err lc_journal_view_read(
 	}
 	if (view->count > 0) {
 		qsort(view->files, view->count, sizeof *view->files, by_id);
+	}
+	if (view->count == 0 && check_used(dir, err)) {
+		return LC_ERR_NOT_FOUND;
 	}
 	rc = read_memory(dir, memory_dir, view);
 	return rc ? lc_error_set(err, rc, "out of memory") : LC_OK;

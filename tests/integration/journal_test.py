@@ -237,6 +237,9 @@ class Journal(livecore.Case):
         self.assertLess(self.shown()["records"], before)
         done = livecore.tool("journal", str(self.dir / "not-there"))
         self.assertEqual((done.returncode, done.stdout), (1, ""))
+        done = livecore.tool("journal", "/")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("there is no log in this folder", done.stderr)
         self.kafka.restart()
         live = self.start(server, {"journal.memory_dir": ""})  # where all of it still stands
         server.kill()
