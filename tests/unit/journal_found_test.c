@@ -1,7 +1,8 @@
 /* What is found in a log's folder: a large log, and what nobody wrote there in order. */
 #include "journal_fixture.h"
 
-#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 struct reading {
 	size_t calls, done, files;
@@ -230,20 +231,127 @@ Test(journal_found, after_the_last_number_comes_the_first_free_one)
 	struct scene scene;
 	char from[128];
 	setup(&scene);
-	append_surely(&scene, 1, 1000);
-	run_until(&scene, all_written);
-	lc_journal_destroy(scene.journal);
-	snprintf(from, sizeof from, "%s", path_in(&scene, "00000000.log"));
-	cr_assert_eq(rename(from, path_in(&scene, "99999999.log")), 0);
-	put_file(&scene, "00000000.log", "", 0);
-	for (uint64_t i = 1; i <= 30; i++) {
-		if (i == 1) {
+	for (uint64_t i = 1; i <= 90; i++) {
+		append_surely(&scene, i, 100 * 1000);
+		if (i == 30) { /* its files are 0, 1, 2, and perhaps a spare one */
+			run_until(&scene, all_written);
+			lc_journal_destroy(scene.journal);
+			snprintf(from, sizeof from, "%s", path_in(&scene, "00000001.log"));
+			cr_assert_eq(rename(from, path_in(&scene, "99999998.log")), 0);
 			open_journal(&scene);
 		}
-		append_surely(&scene, i + 1, 100 * 1000);
+	}
+	run_until(&scene, all_written);
+	cr_assert(is_there(&scene, "99999999.log") && is_there(&scene, "00000001.log"));
+	crash(&scene);
+	cr_assert_eq(lc_journal_recovered(scene.journal)->to_send, 90);
+	cr_assert_eq(lc_journal_recovered(scene.journal)->damaged, 0);
+	finish(&scene);
+}
+
+/* --- marks --- */
+
+static bool waited_long(struct scene *scene)
+{
+	return lc_loop_mono_ns(scene->loop) > scene->give_up_ns - (WAIT_MS - 2000) * LC_NS_PER_MS;
+}
+
+Test(journal_found, marks_of_many_files_are_stored_at_once, .timeout = 100)
+{
+	struct scene scene;
+	setup(&scene);
+	for (uint64_t i = 1; i <= 640; i++) {
+		append_surely(&scene, i, 100 * 1000);
+	}
+	run_until(&scene, all_written);
+	for (uint64_t id = 1; id <= 640; id += 9) {
+		lc_journal_report(scene.journal, id);
+	}
+	run_until(&scene, waited_long);
+	crash(&scene);
+	cr_assert_eq(lc_journal_recovered(scene.journal)->to_send, 640 - 72);
+	finish(&scene);
+}
+
+Test(journal_found, marks_that_the_disk_did_not_take_are_stored_later)
+{
+	struct scene scene;
+	setup(&scene);
+	for (uint64_t i = 1; i <= 3; i++) {
+		append_surely(&scene, i, 1000);
+	}
+	run_until(&scene, all_written);
+	signal(SIGXFSZ, SIG_IGN);
+	struct rlimit limit;
+	getrlimit(RLIMIT_FSIZE, &limit);
+	const struct rlimit none = {.rlim_cur = 100, .rlim_max = limit.rlim_max};
+	run_until(&scene, waited_long); /* with the marks of the records' round behind it */
+	setrlimit(RLIMIT_FSIZE, &none);
+	lc_journal_report(scene.journal, 2);
+	run_until(&scene, waited_long);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	run_until(&scene, waited_long);
+	crash(&scene);
+	cr_assert_eq(lc_journal_recovered(scene.journal)->to_send, 2);
+	finish(&scene);
+}
+
+/* A feed that begins to speak when the file's marks have been written is known after a crash. */
+Test(journal_found, a_source_that_comes_later_is_known)
+{
+	struct scene scene;
+	setup(&scene);
+	append_surely(&scene, 1, 1000);
+	run_until(&scene, all_written);
+	run_until(&scene, waited_long);
+	const struct lc_record record = {.key = "S1",
+		.key_len = 2,
+		.value = "2 ",
+		.value_len = 2,
+		.event_ns = 77,
+		.source = "eastmoney",
+		.schema = LC_SCHEMA_PRICE_UPDATE};
+	cr_assert_eq(lc_journal_append(scene.journal, &record), LC_OK);
+	run_until(&scene, waited_long);
+	crash(&scene);
+	const struct lc_journal_recovery *found = lc_journal_recovered(scene.journal);
+	cr_assert_eq(found->source_count, 2);
+	cr_assert_str_eq(found->sources[1].name, "eastmoney");
+	cr_assert_eq(found->sources[1].last_event_ns, 77);
+	finish(&scene);
+}
+
+/* --- a disk that fails once --- */
+
+static struct scene *failing;
+
+/* The first try to read a file found it away; it is back now. */
+static void on_readable(void *arg)
+{
+	char away[128];
+	(void)arg;
+	if (is_there(failing, "away")) {
+		snprintf(away, sizeof away, "%s", path_in(failing, "away"));
+		cr_assert_eq(rename(away, path_in(failing, "00000002.log")), 0);
+	}
+}
+
+Test(journal_found, a_read_that_fails_is_tried_again)
+{
+	struct scene scene;
+	char name[128];
+	setup(&scene);
+	for (uint64_t i = 1; i <= 60; i++) {
+		append_surely(&scene, i, 100 * 1000);
 	}
 	run_until(&scene, all_written);
 	crash(&scene);
-	cr_assert_eq(lc_journal_recovered(scene.journal)->to_send, 31);
+	failing = &scene;
+	snprintf(name, sizeof name, "%s", path_in(&scene, "00000002.log"));
+	cr_assert_eq(rename(name, path_in(&scene, "away")), 0);
+	lc_journal_on_readable(scene.journal, on_readable, NULL);
+	read_what_is_left(&scene, 60);
+	cr_assert_not(is_there(&scene, "away"));
+	cr_assert_eq(scene.damages, 0);
 	finish(&scene);
 }
