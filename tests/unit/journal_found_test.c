@@ -249,6 +249,28 @@ Test(journal_found, after_the_last_number_comes_the_first_free_one)
 	finish(&scene);
 }
 
+/* Somebody's copy: its records are sent once. */
+Test(journal_found, a_file_that_was_copied_counts_once)
+{
+	struct scene scene;
+	char command[300];
+	setup(&scene);
+	for (uint64_t i = 1; i <= 30; i++) {
+		append_surely(&scene, i, 100 * 1000);
+	}
+	run_until(&scene, all_written);
+	lc_journal_destroy(scene.journal);
+	snprintf(command, sizeof command, "cp %s/00000001.log %s/00000050.log", scene.dir,
+		scene.dir);
+	cr_assert_eq(system(command), 0);
+	open_journal(&scene);
+	cr_assert_eq(lc_journal_recovered(scene.journal)->to_send, 30);
+	cr_assert_eq(lc_journal_recovered(scene.journal)->damaged, 1);
+	cr_assert_eq(scene.damages, 0, "nothing is missing");
+	read_what_is_left(&scene, 30);
+	finish(&scene);
+}
+
 /* --- marks --- */
 
 static bool waited_long(struct scene *scene)
