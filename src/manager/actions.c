@@ -52,14 +52,16 @@ static void on_snapshot_done(void *arg, const char *result, const char *error)
 	lc_control_answer(manager->control, result, error);
 }
 
-static enum lc_err start_snapshot(
-	struct lc_manager *manager, const struct lc_text *codes, size_t count)
+static enum lc_err start_snapshot(struct lc_manager *manager,
+	const struct lc_control_command *command, const struct lc_text *codes, size_t count)
 {
 	const struct lc_bar_snapshot_setup setup = {.loop = manager->loop,
 		.symbols = manager->symbols,
 		.outbox = &manager->outbox,
 		.bars = lc_bar_flow_bars(manager->bars),
 		.store = lc_bar_flow_store(manager->bars),
+		.trace_id = command->trace_id,
+		.span_id = command->span_id,
 		.done = on_snapshot_done,
 		.arg = manager};
 	if (codes) {
@@ -77,15 +79,15 @@ static enum lc_err start_snapshot(
 	return rc;
 }
 
-static enum lc_err on_snapshot_command(
-	void *owner, const struct lc_text *codes, size_t count, struct lc_error *err)
+static enum lc_err on_snapshot_command(void *owner, const struct lc_control_command *command,
+	const struct lc_text *codes, size_t count, struct lc_error *err)
 {
 	struct lc_manager *manager = owner;
 	if (!manager->bars) {
 		return lc_error_set(
 			err, LC_ERR_UNSUPPORTED, "this manager makes no bars: bars.enabled is off");
 	}
-	if (start_snapshot(manager, codes, count) != LC_OK) {
+	if (start_snapshot(manager, command, codes, count) != LC_OK) {
 		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
 	}
 	return LC_OK;

@@ -8,9 +8,9 @@
 
 #define PREPARED_A_STEP 500
 #define PUBLISHED_A_STEP 20 /* the sum of a whole day is about 25 us */
-#define NAMES_MAX 1000       /* symbols without a bar that are named in the answer */
-#define ROOM_MS 20           /* how soon to look again whether the log has room */
-#define ROOM_TRIES 1500      /* 30 s: Kafka is away */
+#define NAMES_MAX 1000      /* symbols without a bar that are named in the answer */
+#define ROOM_MS 20          /* how soon to look again whether the log has room */
+#define ROOM_TRIES 1500     /* 30 s: Kafka is away */
 
 enum item_state { ITEM_OPEN, ITEM_PUBLISHED, ITEM_MISSING, ITEM_INVALID, ITEM_REPEATED };
 
@@ -24,6 +24,7 @@ enum stage { STAGE_PREPARE, STAGE_LIVE, STAGE_ROWS };
 
 struct lc_bar_snapshot {
 	struct lc_bar_snapshot_setup setup;
+	char trace_id[LC_MESSAGE_ID_MAX + 1], span_id[LC_MESSAGE_ID_MAX + 1];
 	struct item *items; /* owned */
 	size_t count;
 	struct lc_map *by_text; /* -> item, borrowed from items */
@@ -140,8 +141,11 @@ static bool prepare(struct lc_bar_snapshot *snapshot)
 static enum lc_err publish(
 	struct lc_bar_snapshot *snapshot, const struct lc_symbol *symbol, const struct lc_bar *bar)
 {
-	const struct lc_price_context extra = {
-		.symbol = symbol, .source = "bar_snapshot", .bar = true};
+	const struct lc_price_context extra = {.symbol = symbol,
+		.source = "bar_snapshot",
+		.trace_id = snapshot->trace_id[0] ? snapshot->trace_id : NULL,
+		.span_id = snapshot->span_id[0] ? snapshot->span_id : NULL,
+		.bar = true};
 	struct lc_tick tick = {.kind = LC_TICK_SNAPSHOT,
 		.effect = LC_UPDATES_ALL,
 		.has = LC_HAS_PRICE | LC_HAS_VOLUME | LC_HAS_OPEN | LC_HAS_HIGH | LC_HAS_LOW |
@@ -330,6 +334,14 @@ static void next_market(struct lc_bar_snapshot *snapshot)
 
 /* --- */
 
+/* One that is too long would not be the trace's any more. */
+static void keep_id(const struct lc_text *text, char out[LC_MESSAGE_ID_MAX + 1])
+{
+	size_t len = text->data && text->len <= LC_MESSAGE_ID_MAX ? text->len : 0;
+	memcpy(out, len > 0 ? text->data : "", len);
+	out[len] = '\0';
+}
+
 static enum lc_err create(
 	const struct lc_bar_snapshot_setup *setup, size_t count, struct lc_bar_snapshot **out)
 {
@@ -338,6 +350,8 @@ static enum lc_err create(
 		return LC_ERR_NOMEM;
 	}
 	snapshot->setup = *setup;
+	keep_id(&setup->trace_id, snapshot->trace_id);
+	keep_id(&setup->span_id, snapshot->span_id);
 	snapshot->now_ns = lc_loop_wall_ns(setup->loop);
 	snapshot->started_ns = lc_loop_mono_ns(setup->loop);
 	snapshot->items = calloc(count + 1, sizeof *snapshot->items);

@@ -16,6 +16,8 @@ struct lc_bar_snapshot_setup {
 	struct lc_outbox *outbox;
 	struct lc_bars *bars;
 	struct lc_bar_store *store; /* NULL: there is none */
+	/* Of the command, for its messages; copied. Empty: not known. */
+	struct lc_text trace_id, span_id;
 	/* Once, later: result is a JSON object of what was done in numbers; error is NULL when all
 	 * that could be asked was asked. Both borrowed for the call; the snapshot is gone then. */
 	void (*done)(void *arg, const char *result, const char *error);

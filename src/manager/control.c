@@ -133,7 +133,7 @@ static enum lc_err bar_snapshot(
 			count, CODES_MAX);
 	}
 	rc = control->setup.actions->bar_snapshot(
-		control->setup.owner, count > 0 ? codes : NULL, count, err);
+		control->setup.owner, command, count > 0 ? codes : NULL, count, err);
 	if (rc != LC_OK) {
 		return rc;
 	}

@@ -17,9 +17,9 @@ struct lc_control_actions {
 	enum lc_err (*reload)(void *owner, struct lc_buf *result, struct lc_error *err);
 	/* Begins to publish bars; all of the followed symbols with codes NULL. When it returns
 	 * LC_OK, lc_control_answer() is called once, later; until then no other command is read.
-	 * codes is borrowed for the call. */
-	enum lc_err (*bar_snapshot)(
-		void *owner, const struct lc_text *codes, size_t count, struct lc_error *err);
+	 * command and codes are borrowed for the call. */
+	enum lc_err (*bar_snapshot)(void *owner, const struct lc_control_command *command,
+		const struct lc_text *codes, size_t count, struct lc_error *err);
 	enum lc_err (*feeder)(void *owner, const char *name, bool start, struct lc_buf *result,
 		struct lc_error *err);
 };

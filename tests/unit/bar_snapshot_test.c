@@ -100,6 +100,27 @@ Test(bar_snapshot, codes_are_checked_and_said_once)
 	tear_down(&scene);
 }
 
+/* A command's trace goes on in what it makes; one that is too long is left out, not cut. */
+Test(bar_snapshot, the_commands_trace)
+{
+	struct scene scene;
+	set_up(&scene, 4 << 20);
+	rig_clock(&scene.rig, "2026-03-04 10:30:00");
+	static const char trace[] = "4bf92f3577b34da6a3ce929d0e0e4736";
+	char longer[LC_MESSAGE_ID_MAX + 2];
+	memset(longer, 'a', sizeof longer);
+	const uint32_t symbols[] = {traded(&scene, "600000.SH", 500)};
+	struct lc_bar_snapshot_setup setup = setup_of(&scene);
+	setup.trace_id = (struct lc_text){trace, sizeof trace - 1};
+	setup.span_id = (struct lc_text){longer, sizeof longer};
+	cr_assert_eq(lc_bar_snapshot_start(&setup, symbols, 1, &scene.snapshot), LC_OK);
+	run_until(&scene.rig.out.f, &scene.rig.done);
+	cr_assert(out_next(&scene.rig.out));
+	cr_assert(out_is(&scene.rig.out, "trace_id", trace));
+	cr_assert(out_is(&scene.rig.out, "span_id", NULL));
+	tear_down(&scene);
+}
+
 static const char *code(unsigned i)
 {
 	static char text[16];

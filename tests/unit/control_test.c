@@ -51,10 +51,11 @@ static enum lc_err on_feeder(
 	return finish(rig, result, err);
 }
 
-static enum lc_err on_bar_snapshot(
-	void *owner, const struct lc_text *codes, size_t count, struct lc_error *err)
+static enum lc_err on_bar_snapshot(void *owner, const struct lc_control_command *command,
+	const struct lc_text *codes, size_t count, struct lc_error *err)
 {
 	struct rig *rig = owner;
+	cr_assert_eq(command->command, LC_COMMAND_BAR_SNAPSHOT);
 	rig->snapshots++;
 	rig->codes = codes ? count : SIZE_MAX;
 	snprintf(rig->code, sizeof rig->code, "%.*s", codes ? (int)codes[0].len : 0,
