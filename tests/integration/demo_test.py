@@ -88,13 +88,16 @@ class Demo(unittest.TestCase):
 
     def test_interrupted_without_a_kafka(self):
         """Kafka's client may go on for seconds with a broker that does not answer: it is not waited for."""
+        machine.soonest(3.0, self.interrupted_without_a_kafka_s)  # 2 s, on a machine that does nothing else
+
+    def interrupted_without_a_kafka_s(self):
         demo = self.demo("--brokers", "127.0.0.1:1")
         demo.expect(r"published=[1-9]")
         time.sleep(3)  # it asks again then
         started = time.monotonic()
         self.assertEqual(demo.stop(signal.SIGINT), 1, demo.text)
-        self.assertLess(time.monotonic() - started, 2.0 + 1.0)
         self.assertRegex(demo.text, r"ended: published=\d+ acknowledged=0 unacknowledged=[1-9]")
+        return time.monotonic() - started
 
     def test_interrupted_while_it_starts(self):
         """Nothing of it stays, neither a simulator nor a directory."""
