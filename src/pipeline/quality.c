@@ -242,6 +242,19 @@ static bool remember_edge(
 	return false;
 }
 
+/* Made once a symbol. Without memory (NULL) a repeat may pass, which its seq cannot tell, but its
+ * trade id can. */
+static struct repeats *repeats_of(struct symbol_state *state)
+{
+	if (!state->repeats) {
+		state->repeats = aligned_alloc(_Alignof(struct repeats), sizeof *state->repeats);
+		if (state->repeats) {
+			memset(state->repeats, 0, sizeof *state->repeats);
+		}
+	}
+	return state->repeats;
+}
+
 static void remember(struct symbol_state *state, const struct lc_tick *tick, uint64_t fingerprint)
 {
 	if (!(tick->flags & (LC_FLAG_LATE | LC_FLAG_BACKFILLED))) {
@@ -254,16 +267,9 @@ static void remember(struct symbol_state *state, const struct lc_tick *tick, uin
 	if (remember_edge(state, tick, fingerprint)) {
 		return;
 	}
-	if (!state->repeats) {
-		/* Once a symbol. Without memory a repeat may pass, which its seq cannot tell, but
-		 * its trade id can. */
-		state->repeats = aligned_alloc(_Alignof(struct repeats), sizeof *state->repeats);
-		if (state->repeats) {
-			memset(state->repeats, 0, sizeof *state->repeats);
-		}
-	}
-	if (state->repeats) {
-		lc_repeats_add(state->repeats, fingerprint);
+	struct repeats *repeats = repeats_of(state);
+	if (repeats) {
+		lc_repeats_add(repeats, fingerprint);
 	}
 }
 
@@ -522,6 +528,17 @@ void lc_quality_source_reset(struct lc_quality *quality, uint8_t source)
 	quality->sessions[source]++;
 }
 
+/* The stream may be behind the history: what that gave last may still come. */
+static void drop_edge(struct symbol_state *state)
+{
+	struct repeats *repeats = state->edge ? repeats_of(state) : NULL;
+	if (repeats) {
+		lc_repeats_merge(repeats, &state->edge->before);
+	}
+	free(state->edge);
+	state->edge = NULL;
+}
+
 void lc_quality_edge(struct lc_quality *quality, uint32_t symbol, bool keep)
 {
 	if (symbol >= quality->n_states || (keep && !quality->states[symbol].followed)) {
@@ -529,8 +546,7 @@ void lc_quality_edge(struct lc_quality *quality, uint32_t symbol, bool keep)
 	}
 	struct symbol_state *state = &quality->states[symbol];
 	int64_t was_sure_ns = state->edge ? state->edge->sure_ns : INT64_MAX;
-	free(state->edge);
-	state->edge = NULL;
+	drop_edge(state);
 	if (!keep) {
 		return;
 	}

@@ -26,7 +26,7 @@ bool lc_feed_clock_judge(struct feed_clock *clock, int64_t skew_ns);
 
 /* --- repeats --- */
 
-enum { REPEAT_SETS = 16, REPEAT_WAYS = 8 };
+enum { REPEAT_SETS = 16, REPEAT_WAYS = 8, REPEAT_MERGED = 4 };
 
 /* The last trades of one symbol by fingerprint; a set is one cache line, newest first. */
 struct repeats {
@@ -37,6 +37,8 @@ bool lc_repeats_contain(const struct repeats *repeats, uint64_t fingerprint);
 /* Begins to load what lc_repeats_contain() will look at. */
 void lc_repeats_prefetch(const struct repeats *repeats, uint64_t fingerprint);
 void lc_repeats_add(struct repeats *repeats, uint64_t fingerprint);
+/* Adds the newest REPEAT_MERGED of each set of the others. */
+void lc_repeats_merge(struct repeats *repeats, const struct repeats *others);
 
 /* What makes a trade that trade: exchange, tape, id and day. Never 0. */
 uint64_t lc_trade_fingerprint(const struct lc_tick *tick, int32_t day, uint64_t seed);

@@ -48,6 +48,18 @@ void lc_repeats_add(struct repeats *repeats, uint64_t fingerprint)
 	set[0] = fingerprint;
 }
 
+void lc_repeats_merge(struct repeats *repeats, const struct repeats *others)
+{
+	for (size_t i = 0; i < REPEAT_SETS; i++) {
+		for (size_t n = REPEAT_MERGED; n-- > 0;) {
+			uint64_t other = others->sets[i][n];
+			if (other && !lc_repeats_contain(repeats, other)) {
+				lc_repeats_add(repeats, other);
+			}
+		}
+	}
+}
+
 uint64_t lc_trade_fingerprint(const struct lc_tick *tick, int32_t day, uint64_t seed)
 {
 	uint32_t exchange;

@@ -578,6 +578,10 @@ Test(quality, backfilled_trades)
 	/* The stream may give behind what was fetched. */
 	ASSERT_DROP(trade(80, "11", now), LC_DROP_DUPLICATE);
 	lc_quality_edge(quality, US, false);
+	for (uint64_t id = 76; id <= 80; id++) {
+		ASSERT_DROP(trade(id, "11", now), LC_DROP_DUPLICATE);
+	}
+	ASSERT_DROP(trade(2999, "10", now), LC_DROP_DUPLICATE);
 	lc_quality_edge(quality, 999, true);
 	/* It makes no price: a quote waits for one of the stream's. */
 	struct lc_tick first = base(HK, LC_TICK_TRADE, now - S);
