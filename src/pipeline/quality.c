@@ -230,7 +230,7 @@ static bool remember_edge(
 		lc_repeats_add(&edge->before, fingerprint);
 		return true;
 	}
-	if (tick->flags & LC_FLAG_LATE || edge->live < EDGE_TRADES) {
+	if (tick->event_ns <= edge->sure_ns) {
 		edge->live++;
 		lc_repeats_add(&edge->after, fingerprint);
 		edge->newest_ns = tick->event_ns > edge->newest_ns ? tick->event_ns

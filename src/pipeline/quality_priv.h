@@ -50,7 +50,7 @@ uint64_t lc_content_fingerprint(const struct lc_tick *tick, uint64_t seed);
 /* A vendor's times are in order but for this. */
 #define EDGE_SLACK_NS (10 * LC_NS_PER_MS)
 
-enum { NUMBERED_KINDS = LC_TICK_SNAPSHOT + 1, EDGE_TRADES = 64 };
+enum { NUMBERED_KINDS = LC_TICK_SNAPSHOT + 1, EDGE_TRADES = 32 };
 
 /* What the stream gave just before and just after a hole, for as long as that is being filled. */
 struct edge {

@@ -622,6 +622,24 @@ Test(quality, history_beyond_the_holes_end)
 	judge_history(21000, begin + 5 * S, LC_DROP_DUPLICATE);
 }
 
+/* What the stream gives late says nothing of the hole's end, however much it is. */
+Test(quality, late_trades_push_nothing_out_of_the_holes_end)
+{
+	lc_quality_edge(quality, US, true);
+	int64_t begin = now;
+	for (uint64_t id = 1; id <= 100; id++) {
+		ASSERT_PASS(trade(id, "10", begin + (int64_t)id * S / 1000));
+	}
+	for (uint64_t id = 1000; id < 3000; id++) {
+		ASSERT_PASS(trade(id, "10", begin + 90 * S / 1000));
+	}
+	judge_history(1000, begin + 90 * S / 1000, LC_DROP_DUPLICATE);
+	for (uint64_t id = 1; id <= 5; id++) {
+		judge_history(id, begin + (int64_t)id * S / 1000, LC_DROP_DUPLICATE);
+	}
+	judge_history(500, begin + S / 1000, LC_DROP_NONE);
+}
+
 static struct lc_tick of_source(struct lc_tick tick, uint8_t source)
 {
 	tick.source = source;
