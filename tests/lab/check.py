@@ -326,10 +326,13 @@ class Judge:
             self._gaps(line, by_symbol[line.symbol])
             if line.kind == "snapshot":
                 self._superseded(line)
-            pool = pools.get(line.vendor, collections.Counter())
-            self._drops(line, pool)
-            self._holes(line, pool)
-            self._tally(line)
+        for vendor in {line.vendor for line in self.lines.values()}:
+            lines = [line for line in self.lines.values() if line.vendor == vendor]
+            pool = pools.get(vendor, collections.Counter())
+            self._drops(lines, pool)
+            for line in lines:
+                self._holes(line, pool)
+                self._tally(line)
         for symbol, gaps in by_symbol.items():
             for gap in gaps:
                 self._excess(gap, symbol)
@@ -401,18 +404,24 @@ class Judge:
             seen = row
 
     @staticmethod
-    def _reasons(line, row, pool):
+    def _reasons(line, row):
         """Why this tick may have been dropped."""
         if row in line.marks and line.marks[row] in EXPECTED:
             return [EXPECTED[line.marks[row]]]
-        reasons = [reason for reason in ("stale", "future") if pool[reason] > 0 and line.is_odd(row, reason, AHEAD_NS)]
+        reasons = [reason for reason in ("stale", "future") if line.is_odd(row, reason, AHEAD_NS)]
         reasons += ["no_price"] if line.kind == "quote" else []
         return reasons + sorted(ANY)
 
-    def _drops(self, line, pool):
-        row = -1
-        while (row := line.state.find(MISSING, row + 1)) >= 0:
-            reason = next((reason for reason in self._reasons(line, row, pool) if pool[reason] > 0), None)
+    def _missing(self, lines):
+        for line in lines:
+            row = -1
+            while (row := line.state.find(MISSING, row + 1)) >= 0:
+                yield self._reasons(line, row), line, row
+
+    def _drops(self, lines, pool):
+        """Those that have the fewest reasons take theirs first, so that nobody takes the only one of another."""
+        for reasons, line, row in sorted(self._missing(lines), key=lambda one: len(one[0])):
+            reason = next((reason for reason in reasons if pool[reason] > 0), None)
             if reason:
                 pool[reason] -= 1
                 self.dropped[reason] += 1

@@ -248,6 +248,15 @@ class Check(unittest.TestCase):
         self.trades[5].time -= 7200 * 10**9
         self.right(left, {"dropped": 1}, drops={"alpaca": {"stale": 1}})
 
+    def test_ticks_that_may_have_been_dropped_for_more_than_one_reason(self):
+        left = [value for number, value in enumerate(self.good) if number not in (5, 6, 8)]
+        self.trades[5].time += 3600 * 10**9
+        self.trades[6].time += 3600 * 10**9 - 2 * STEP_NS  # ahead, and behind the one before
+        self.trades[8].time -= 3600 * 10**9
+        self.right(left, {"dropped": 3}, drops={"alpaca": {"future": 2, "stale": 1}})
+        self.right(left, {"dropped": 3}, drops={"alpaca": {"future": 1, "stale": 2}})
+        self.wrong(left, "lost silently", drops={"alpaca": {"future": 2}})
+
     def test_numbers_that_nobody_got(self):
         """A consumer sees the hole in the numbers, and nothing says why."""
         values = self.good[:10] + [trade.value(trade.number + 1) for trade in self.trades[10:]]
