@@ -50,10 +50,10 @@ def livecore(url, state, *args, ca=""):
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
-def refused(name, done, *words):
-    """Exit code 1 and one line that has these words."""
+def refused(name, done, *words, code=1):
+    """This exit code, and one line that has these words."""
     lines = done.stderr.strip().splitlines()
-    good = done.returncode == 1 and len(lines) == 1 and all(word in lines[0] for word in words)
+    good = done.returncode == code and len(lines) == 1 and all(word in lines[0] for word in words)
     check(name, good, f"{done.returncode}: {done.stdout}{done.stderr}")
 
 
@@ -100,7 +100,7 @@ def tls(url, work):
                     f"{work}/other.key", "-out", other], check=True, capture_output=True)
     refused("another authority", livecore(url, state, "store", ca=other), "certificate", "is store.clickhouse_ca_file its authority?")
     refused("the system's authorities", livecore(url, state, "store"), "certificate", "name its authority in store.clickhouse_ca_file")
-    refused("no such file", livecore(url, state, "store", ca=f"{work}/none.pem"), "store.clickhouse_ca_file")
+    refused("no such file", livecore(url, state, "store", ca=f"{work}/none.pem"), "store.clickhouse_ca_file", "there is no file", code=2)
     plain = "http" + url.removeprefix("https")
     refused("http to an https port", livecore(plain, state, "store", ca=ca), "https")
 
