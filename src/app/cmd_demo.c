@@ -47,7 +47,7 @@ struct demo {
 	int64_t for_ms; /* below 0: until it is told to */
 	int64_t start_ms;
 	bool json, tape;
-	char state_dir[64], state_set[96];
+	char state_dir[512], state_set[544];
 	char topic[256]; /* of prices */
 };
 
@@ -125,9 +125,12 @@ static int load(struct demo *demo)
 
 static int prepare(struct demo *demo)
 {
-	snprintf(demo->state_dir, sizeof demo->state_dir, "/tmp/livecore-demo.XXXXXX");
+	const char *where = getenv("TMPDIR");
+	where = where && *where ? where : "/tmp";
+	snprintf(demo->state_dir, sizeof demo->state_dir, "%s/livecore-demo.XXXXXX", where);
 	if (!mkdtemp(demo->state_dir)) {
-		fprintf(stderr, "livecore: cannot make a directory in /tmp: %s\n", strerror(errno));
+		fprintf(stderr, "livecore: cannot make a directory in %s: %s\n", where,
+			strerror(errno));
 		return LC_EXIT_FAILED;
 	}
 	snprintf(demo->state_set, sizeof demo->state_set, "state.dir=%s", demo->state_dir);

@@ -26,8 +26,8 @@ PATIENT = ("--set", "shutdown.timeout=1m")  # a busy machine may need longer tha
 
 
 class Demo(unittest.TestCase):
-    def demo(self, *args):
-        made = livecore.Process([livecore.LIVECORE, "demo", *args], cwd="/")
+    def demo(self, *args, env=None):
+        made = livecore.Process([livecore.LIVECORE, "demo", *args], env=env, cwd="/")
         self.addCleanup(lambda: made.process.poll() is None and made.stop(signal.SIGKILL))
         return made
 
@@ -103,12 +103,13 @@ class Demo(unittest.TestCase):
         """Nothing of it stays, neither a simulator nor a directory."""
         tapes = Path(self.directory())
         os.mkfifo(tapes / "day-us-ibm-20131011-tick-trades.csv")  # who opens it waits for ever
-        kept = set(Path("/tmp").glob("livecore-demo.*"))
-        demo = self.demo("--tape", "--tape-dir", tapes)
-        livecore.wait_for(lambda: set(Path("/tmp").glob("livecore-demo.*")) - kept, "its directory")
-        made = set(Path("/tmp").glob("livecore-demo.*")) - kept
+        state = Path(self.directory())
+        demo = self.demo("--tape", "--tape-dir", tapes, env={"TMPDIR": str(state)})
+        children = Path(f"/proc/{demo.pid}/task/{demo.pid}/children")
+        livecore.wait_for(children.read_text, "a simulator")
+        self.assertEqual(len(list(state.iterdir())), 1)
         self.assertEqual(demo.stop(signal.SIGINT), 128 + signal.SIGINT, demo.text)
-        self.assertEqual([path for path in made if path.exists()], [])
+        self.assertEqual(list(state.iterdir()), [])
 
     def test_for_no_time(self):
         done = livecore.tool("demo", "--for", "0s", "--json", *PATIENT, within_s=livecore.LONG_S)
