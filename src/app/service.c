@@ -6,7 +6,7 @@
 
 #define LEAVE_AT_ONCE_MS 250 /* for what is already on its way to Kafka */
 /* timeout(1) and others signal the process and then its group: two of these mean one. */
-#define SAME_SIGNAL_NS (100 * LC_NS_PER_MS)
+#define SAME_SIGNAL_NS LC_NS_PER_S
 
 static void end(struct lc_service *service)
 {
@@ -116,7 +116,7 @@ static void on_stop_signal(void *arg, int signo)
 	lc_log(service->process->log, LC_LOG_INFO, "app", "signal",
 		LC_S("name", signo == SIGTERM ? "SIGTERM" : "SIGINT"));
 	if (!service->manager && !service->timer.timer) {
-		leave(service, 128 + signo); /* nothing that could be stopped */
+		leave(service, again ? service->exit_code : 128 + signo); /* it stopped, or never began */
 	}
 	service->signal_ns = now_ns;
 	lc_service_stop(service);

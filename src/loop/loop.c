@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-/* The longest lc_loop_destroy() waits for a thread of the pool (a name look-up cannot be broken
- * off). */
-#define DESTROY_WAIT_MS 1000
+/* The longest lc_loop_destroy() waits for a thread of the pool: a name look-up cannot be broken off,
+ * and a client of Kafka's takes its time on a busy machine. */
+#define DESTROY_WAIT_MS 2000
 
 struct signal_watch {
 	struct lc_list node;
@@ -117,9 +117,11 @@ bool lc_loop_destroy(struct lc_loop *loop)
 	close_own_handles(loop);
 	run_to_the_end(loop);
 	if (uv_loop_close(&loop->uv)) {
-		uv_walk(&loop->uv, on_walk, loop);
-		/* A thread of the pool still uses the loop: its memory must stay. The process is
-		 * ending anyway. */
+		/* A thread of the pool still uses the loop: its memory must stay, and so do the
+		 * handles that its job will close. The process is ending anyway. */
+		if (lc_list_empty(&loop->jobs)) {
+			uv_walk(&loop->uv, on_walk, loop);
+		}
 		lc_log(loop->log, LC_LOG_WARN, "loop", "pool_still_busy");
 		return false;
 	}
