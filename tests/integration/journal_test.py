@@ -32,6 +32,17 @@ class Journal(livecore.Case):
         wanted = livecore.alpaca(server) | {"bars.enabled": "false"} | dict(settings)
         return self.run_livecore(wanted, env=livecore.ALPACA_KEY | options.pop("env", {}), **options)
 
+    def without_kafka(self, rate, published):
+        """A simulator, and a livecore that goes on while Kafka is gone, until it has published so many."""
+        server = self.sim("alpaca", "--rate", str(rate))
+        live = self.start(server)
+        self.follow("p", SYMBOLS)
+        self.wait_published(live, 500)
+        self.kafka.kill()
+        self.addCleanup(self.kafka.restart)
+        self.wait_published(live, published)
+        return server, live
+
     def wait_published(self, live, count):
         livecore.wait_for(
             lambda: live.status()["published"] >= count, lambda: f"{count} published: {live.status()}\n{live.text}"
@@ -100,12 +111,7 @@ class Journal(livecore.Case):
         self.assertEqual((self.shown()["records"], self.shown()["clean"]), (0, True), "an empty log")
 
     def test_killed_while_it_finds_its_log(self):
-        server = self.sim("alpaca", "--rate", "2000")
-        live = self.start(server)
-        self.follow("p", SYMBOLS)
-        self.wait_published(live, 500)
-        self.kafka.kill()
-        self.wait_published(live, 10000)
+        server, live = self.without_kafka(2000, 10000)
         at_least = {live.status()["stream"]: self.accepted(live)}
         self.kill(live)
         before = self.shown()["unmarked"]
@@ -146,12 +152,7 @@ class Journal(livecore.Case):
         self.check_market({stream: count})
 
     def test_too_old_for_a_restart(self):
-        server = self.sim("alpaca", "--rate", "1000")
-        live = self.start(server)
-        self.follow("p", SYMBOLS)
-        self.wait_published(live, 500)
-        self.kafka.kill()
-        self.wait_published(live, 5000)
+        server, live = self.without_kafka(1000, 5000)
         self.accepted(live)
         self.kill(live)
         server.kill()
@@ -208,13 +209,7 @@ class Journal(livecore.Case):
         self.assertEqual(self.shown()["held_by"], str(live.pid))
 
     def test_shown_and_damaged(self):
-        server = self.sim("alpaca", "--rate", "1000")
-        live = self.start(server)
-        self.follow("p", SYMBOLS)
-        self.wait_published(live, 500)
-        self.kafka.kill()
-        self.addCleanup(self.kafka.restart)
-        self.wait_published(live, 1500)
+        server, live = self.without_kafka(1000, 1500)
         self.assertEqual(self.journal("--verify").returncode, 0, "beside the process that has it")
         accepted, stream = self.accepted(live), live.status()["stream"]
         self.assertEqual(self.shown()["memory"]["state"], "in_use")
@@ -335,13 +330,7 @@ class Disks(Journal):
 
     def test_hung_at_the_start(self):
         env, flag = self.hanging("/0")
-        server = self.sim("alpaca", "--rate", "1000")
-        live = self.start(server)
-        self.follow("p", SYMBOLS)
-        self.wait_published(live, 500)
-        self.kafka.kill()
-        self.addCleanup(self.kafka.restart)
-        self.wait_published(live, 2000)
+        _, live = self.without_kafka(1000, 2000)
         self.kill(live)
         flag.touch()
         where = {"kafka.brokers": self.broker, "state.dir": self.state, "routing.feeders": "fushu"}

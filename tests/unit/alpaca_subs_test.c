@@ -1,7 +1,7 @@
 #include "alpaca_subs.h"
 
 #include "alpaca_samples.h"
-
+#include "xorshift.h"
 
 #define MOST 600
 
@@ -408,14 +408,6 @@ Test(alpaca_subs, wildcards_and_unasked_replies)
 	cr_assert_eq(lc_alpaca_subs_next(subs, &out), LC_ERR_END);
 }
 
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
-
 /* After any changes, what we think is held is what the vendor holds, and every symbol wanted is
  * held or was rejected. */
 Test(alpaca_subs, any_changes_agree_with_the_vendor)
@@ -426,20 +418,20 @@ Test(alpaca_subs, any_changes_agree_with_the_vendor)
 		memset(&vendor, 0, sizeof(vendor));
 		memset(is_rejected, 0, sizeof(is_rejected));
 		vendor.forgets = UINT32_MAX;
-		vendor.limit = round % 3 == 0 ? 0 : 20 + next_random(&random) % 200;
-		vendor.counts_statuses = next_random(&random) % 2;
-		vendor.no_statuses = next_random(&random) % 8 == 0;
+		vendor.limit = round % 3 == 0 ? 0 : 20 + xorshift(&random) % 200;
+		vendor.counts_statuses = xorshift(&random) % 2;
+		vendor.no_statuses = xorshift(&random) % 8 == 0;
 		for (size_t i = 0; i < 5; i++) {
-			vendor.bad[next_random(&random) % 120] = true;
+			vendor.bad[xorshift(&random) % 120] = true;
 		}
-		options.max_symbols = 1 + next_random(&random) % 40;
-		options.msgpack = next_random(&random) % 2;
+		options.max_symbols = 1 + xorshift(&random) % 40;
+		options.msgpack = xorshift(&random) % 2;
 		lc_alpaca_subs_reset(subs, &options);
 		for (int i = 0; i < 8; i++) {
 			uint32_t add[120], remove[120];
 			size_t n_add = 0, n_remove = 0;
 			for (uint32_t s = 0; s < 120; s++) {
-				uint64_t dice = next_random(&random) % 8;
+				uint64_t dice = xorshift(&random) % 8;
 				if (dice == 0 && (!wanted[s] || is_rejected[s])) {
 					add[n_add++] = s;
 					wanted[s] = true;

@@ -1,6 +1,7 @@
 #include "alpaca_wire.h"
 
 #include "alpaca_samples.h"
+#include "xorshift.h"
 
 static struct lc_json_parser *json;
 static struct lc_msgpack_reader *msgpack;
@@ -584,14 +585,6 @@ Test(alpaca_wire, malformed_elements)
 	}
 }
 
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
-
 static void parse_any(const struct lc_value *root)
 {
 	struct lc_alpaca_msg msg;
@@ -622,13 +615,13 @@ Test(alpaca_wire, damaged_frames)
 			char *copy = malloc(n), *binary = malloc(packed.len);
 			memcpy(copy, line, n);
 			memcpy(binary, packed.data, packed.len);
-			copy[next_random(&random) % n] = (char)next_random(&random);
-			binary[next_random(&random) % packed.len] = (char)next_random(&random);
-			size_t cut = i % 2 ? n : next_random(&random) % n;
+			copy[xorshift(&random) % n] = (char)xorshift(&random);
+			binary[xorshift(&random) % packed.len] = (char)xorshift(&random);
+			size_t cut = i % 2 ? n : xorshift(&random) % n;
 			if (lc_json_parse(json, copy, cut, cut, &root, NULL) == LC_OK) {
 				parse_any(root);
 			}
-			cut = i % 2 ? packed.len : next_random(&random) % packed.len;
+			cut = i % 2 ? packed.len : xorshift(&random) % packed.len;
 			if (lc_msgpack_parse(msgpack, binary, cut, &root, NULL) == LC_OK) {
 				parse_any(root);
 			}

@@ -1,16 +1,9 @@
 #include "livecore/backoff.h"
+#include "xorshift.h"
 
 #include <criterion/criterion.h>
 
 #define S INT64_C(1000000000)
-
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
 
 Test(backoff, ceiling_doubles_to_a_minute)
 {
@@ -33,7 +26,7 @@ Test(backoff, jitter_is_full_and_uniform)
 	int below_half = 0;
 	for (int i = 0; i < 1000; i++) {
 		lc_backoff_init(&backoff, 4 * S, 0, 0);
-		int64_t wait = lc_backoff_down(&backoff, next_random(&random), 0);
+		int64_t wait = lc_backoff_down(&backoff, xorshift(&random), 0);
 		cr_assert(wait >= 0 && wait <= 4 * S);
 		below_half += wait < 2 * S;
 	}

@@ -2,18 +2,11 @@
  * as usual. */
 #include "bars/bars_priv.h"
 #include "bars_fixture.h"
-
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
+#include "xorshift.h"
 
 static uint64_t below(uint64_t *state, uint64_t n)
 {
-	return next_random(state) % n;
+	return xorshift(state) % n;
 }
 
 static void assert_equal(struct lc_decimal a, struct lc_decimal b, const char *what, uint64_t seed)
@@ -63,11 +56,11 @@ static void make_wild(struct row *row, uint64_t *random, int slot)
 {
 	static const int64_t limits[] = {0, 1, -1, INT64_MAX, -INT64_MAX, 999999999999999999};
 	*row = (struct row){.slot = (uint16_t)slot,
-		.revision = (uint16_t)next_random(random),
-		.flags = (uint8_t)(next_random(random) & ~(unsigned)ROW_DIRTY),
-		.ticks = (uint32_t)next_random(random),
-		.first_ms = (int32_t)next_random(random),
-		.last_ms = (int32_t)next_random(random)};
+		.revision = (uint16_t)xorshift(random),
+		.flags = (uint8_t)(xorshift(random) & ~(unsigned)ROW_DIRTY),
+		.ticks = (uint32_t)xorshift(random),
+		.first_ms = (int32_t)xorshift(random),
+		.last_ms = (int32_t)xorshift(random)};
 	int64_t *const fields[] = {
 		&row->open, &row->high, &row->low, &row->close, &row->volume, &row->amount};
 	int8_t *const exponents[] = {&row->open_exp, &row->high_exp, &row->low_exp, &row->close_exp,
@@ -75,7 +68,7 @@ static void make_wild(struct row *row, uint64_t *random, int slot)
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
 		uint64_t kind = below(random, 4);
 		*fields[i] = kind == 0 ? limits[below(random, 6)]
-				       : (int64_t)(next_random(random) >> (16 * kind));
+				       : (int64_t)(xorshift(random) >> (16 * kind));
 		*exponents[i] = (int8_t)((int)below(random, 61) - 30);
 	}
 }

@@ -2,20 +2,13 @@
  * nothing. */
 #include "bars_fixture.h"
 #include "livecore/queue.h"
+#include "xorshift.h"
 
 enum { TAPES = 60, TICKS = 1200 };
 
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
-
 static uint64_t below(uint64_t *state, uint64_t n)
 {
-	return next_random(state) % n;
+	return xorshift(state) % n;
 }
 
 /* --- tapes --- */

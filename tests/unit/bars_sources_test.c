@@ -1,6 +1,7 @@
 /* A day of which several sources tell: what one of them knows more or less than another is no trade
  * of the minute in which they changed, and the sums hold. */
 #include "bars_fixture.h"
+#include "xorshift.h"
 
 /* A tape of snapshots with their source: "1 09:30:03 price volume amount". */
 static void told(struct bars_fixture *f, const char *tape)
@@ -79,12 +80,6 @@ struct teller {
 	int64_t lag;    /* seconds it is behind */
 };
 
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state << 13, *state ^= *state >> 7, *state ^= *state << 17;
-	return *state;
-}
-
 static int64_t volume_of_minutes(const struct bars_fixture *f, int64_t *largest)
 {
 	int64_t sum = 0;
@@ -106,16 +101,15 @@ static void play(struct bars_fixture *f, uint64_t seed)
 	uint64_t random = seed * 7919 + 1;
 	int64_t most = 0, begin_ns = at(f, "2026-03-04 09:30:00");
 	for (int i = 0; i < 3; i++) {
-		tellers[i].offset = (int64_t)(next_random(&random) % 2001) - 1000;
-		tellers[i].lag = (int64_t)(next_random(&random) % 5);
+		tellers[i].offset = (int64_t)(xorshift(&random) % 2001) - 1000;
+		tellers[i].lag = (int64_t)(xorshift(&random) % 5);
 	}
 	for (int second = 1; second <= SECONDS; second++) {
-		truth[second] = truth[second - 1] + (int64_t)(next_random(&random) % 20);
+		truth[second] = truth[second - 1] + (int64_t)(xorshift(&random) % 20);
 	}
 	uint8_t source = 0;
 	for (int second = 1000; second <= SECONDS; second += 3) {
-		source = next_random(&random) % 100 == 0 ? (uint8_t)(next_random(&random) % 3)
-							 : source;
+		source = xorshift(&random) % 100 == 0 ? (uint8_t)(xorshift(&random) % 3) : source;
 		struct lc_tick tick = {.symbol = f->symbol,
 			.kind = LC_TICK_SNAPSHOT,
 			.effect = LC_UPDATES_ALL,
@@ -123,7 +117,7 @@ static void play(struct bars_fixture *f, uint64_t seed)
 			.seq = ++f->seq,
 			.event_ns = begin_ns + second * SECOND,
 			.has = LC_HAS_PRICE | LC_HAS_VOLUME,
-			.price = {1000 + (int64_t)(next_random(&random) % 9), -2}};
+			.price = {1000 + (int64_t)(xorshift(&random) % 9), -2}};
 		tick.volume.mantissa = truth[second - tellers[source].lag] + tellers[source].offset;
 		most = tick.volume.mantissa > most ? tick.volume.mantissa : most;
 		lc_bars_tick(f->bars, &tick);

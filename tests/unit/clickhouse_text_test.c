@@ -2,14 +2,7 @@
 
 #include "bar_fixture.h"
 #include "store/bar_row.h"
-
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
+#include "xorshift.h"
 
 Test(clickhouse_text, rows_and_back)
 {
@@ -58,7 +51,7 @@ Test(clickhouse_text, what_a_server_sends_is_not_trusted)
 	for (int i = 0; i < 20000; i++) { /* any bytes */
 		uint8_t bytes[200];
 		for (size_t j = 0; j < sizeof bytes; j++) {
-			bytes[j] = (uint8_t)next_random(&state);
+			bytes[j] = (uint8_t)xorshift(&state);
 		}
 		bytes[0] &= 15;
 		const uint8_t *at = bytes;

@@ -1,5 +1,6 @@
 /* What is generated from the table: the effective settings, the sample file, the page, the help. */
 #include "config_fixture.h"
+#include "xorshift.h"
 
 Test(config_print, one_line_a_setting_with_its_origin)
 {
@@ -106,7 +107,7 @@ Test(config_print, lists_survive_their_text)
 		char storage[4][8], *items[4];
 		struct lc_strings list = {.items = items}, back;
 		for (size_t i = 0; i < 4; i++) {
-			state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+			xorshift(&state);
 			size_t len = (state >> 8) % 8;
 			for (size_t k = 0; k < len; k++) {
 				storage[i][k] =

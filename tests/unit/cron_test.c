@@ -1,6 +1,7 @@
 #include "livecore/cron.h"
 
 #include "livecore/clock.h"
+#include "xorshift.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -232,10 +233,7 @@ static uint64_t random_state = 88172645463325252u;
 
 static unsigned draw(unsigned n)
 {
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (unsigned)(random_state >> 33) % n;
+	return (unsigned)(xorshift(&random_state) >> 33) % n;
 }
 
 static void random_field(char *out, size_t size, unsigned min, unsigned max)

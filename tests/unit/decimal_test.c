@@ -1,18 +1,11 @@
 #include "livecore/decimal.h"
+#include "xorshift.h"
 
 #include <criterion/criterion.h>
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
 
 static struct lc_decimal parse(const char *text)
 {
@@ -39,13 +32,13 @@ static void assert_text(struct lc_decimal value, const char *expected)
 static struct lc_decimal random_decimal(uint64_t *state)
 {
 	int64_t limit = 1;
-	for (uint64_t n = next_random(state) % 19; n > 0; n--) {
+	for (uint64_t n = xorshift(state) % 19; n > 0; n--) {
 		limit *= 10;
 	}
-	int64_t mantissa = (int64_t)(next_random(state) % (uint64_t)limit);
+	int64_t mantissa = (int64_t)(xorshift(state) % (uint64_t)limit);
 	return (struct lc_decimal){
-		.mantissa = next_random(state) & 1 ? -mantissa : mantissa,
-		.exponent = (int32_t)(next_random(state) % 42) - 30,
+		.mantissa = xorshift(state) & 1 ? -mantissa : mantissa,
+		.exponent = (int32_t)(xorshift(state) % 42) - 30,
 	};
 }
 
@@ -168,10 +161,10 @@ Test(decimal, sums_come_back)
 	uint64_t state = 13;
 	for (int i = 0; i < 20000; i++) {
 		/* 8 digits and exponents near each other: nothing is rounded. */
-		struct lc_decimal a = {(int64_t)(next_random(&state) % 200000000) - 100000000,
-			-(int32_t)(next_random(&state) % 9)};
-		struct lc_decimal b = {(int64_t)(next_random(&state) % 200000000) - 100000000,
-			-(int32_t)(next_random(&state) % 9)};
+		struct lc_decimal a = {(int64_t)(xorshift(&state) % 200000000) - 100000000,
+			-(int32_t)(xorshift(&state) % 9)};
+		struct lc_decimal b = {(int64_t)(xorshift(&state) % 200000000) - 100000000,
+			-(int32_t)(xorshift(&state) % 9)};
 		struct lc_decimal sum = lc_decimal_add(a, b);
 		cr_assert_eq(lc_decimal_compare(lc_decimal_sub(sum, b), a), 0);
 		cr_assert_eq(lc_decimal_compare(sum, lc_decimal_add(b, a)), 0);
@@ -209,7 +202,7 @@ Test(decimal, scaling_is_exact)
 	uint64_t state = 17;
 	for (int i = 0; i < 5000; i++) {
 		struct lc_decimal a = random_decimal(&state);
-		int power = (int)(next_random(&state) % 10);
+		int power = (int)(xorshift(&state) % 10);
 		if (a.exponent + power <= 11) {
 			struct lc_decimal moved = lc_decimal_scale(a, power);
 			cr_assert_eq(lc_decimal_compare(lc_decimal_scale(moved, -power), a), 0);
@@ -252,9 +245,9 @@ Test(decimal, doubles_come_back)
 {
 	uint64_t state = 19;
 	for (int i = 0; i < 20000; i++) {
-		double price = (double)(next_random(&state) % 100000000) / 10000;
+		double price = (double)(xorshift(&state) % 100000000) / 10000;
 		double wild = ldexp(
-			(double)(next_random(&state) >> 11), (int)(next_random(&state) % 80) - 80);
+			(double)(xorshift(&state) >> 11), (int)(xorshift(&state) % 80) - 80);
 		float narrow = (float)wild;
 		struct lc_decimal value;
 		char text[LC_DECIMAL_TEXT_MAX];
@@ -274,8 +267,7 @@ Test(decimal, formatting_survives_any_bits)
 	uint64_t state = 23;
 	char text[LC_DECIMAL_TEXT_MAX];
 	for (int i = 0; i < 20000; i++) {
-		struct lc_decimal value = {
-			(int64_t)next_random(&state), (int32_t)next_random(&state)};
+		struct lc_decimal value = {(int64_t)xorshift(&state), (int32_t)xorshift(&state)};
 		value.exponent = i % 2 ? value.exponent : value.exponent % 64;
 		parse(format(value, text));
 	}

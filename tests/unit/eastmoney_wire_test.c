@@ -1,5 +1,6 @@
 #include "eastmoney_samples.h"
 #include "eastmoney_series.h"
+#include "xorshift.h"
 
 static struct lc_json_parser *json;
 
@@ -485,13 +486,6 @@ Test(eastmoney_wire, hostile_payloads)
 }
 
 /* --- merging --- */
-
-static uint64_t xorshift(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	return *state ^= *state << 17;
-}
 
 static const char *const merged_fields[] = {
 	"f2", "f5", "f6", "f15", "f16", "f17", "f18", "f31", "f32", "f107", "f124"};

@@ -1,6 +1,7 @@
 #include "manager/holes.h"
 
 #include "livecore/clock.h"
+#include "xorshift.h"
 
 #include <criterion/criterion.h>
 
@@ -131,9 +132,7 @@ Test(holes, any_order)
 	int ended[MANY] = {0};
 	int64_t now = 1000 * S;
 	for (int step = 0; step < 20000; step++) {
-		random ^= random << 13;
-		random ^= random >> 7;
-		random ^= random << 17;
+		xorshift(&random);
 		uint32_t symbol = (uint32_t)(random >> 32) % MANY;
 		now += S;
 		switch (random % 5) {

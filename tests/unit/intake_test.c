@@ -45,6 +45,14 @@ static int lines_with(struct said *said, const char *text)
 	return count;
 }
 
+static void begin(struct rig *rig, struct said *said, uint32_t symbols[3])
+{
+	rig_open(rig);
+	rig_route(rig, "eastmoney");
+	rig_follow_three(rig, symbols);
+	said_open(said, rig);
+}
+
 static void give_bad_price(struct rig *rig, uint32_t symbol)
 {
 	struct lc_tick tick = rig_trade(rig, ONE, symbol);
@@ -57,10 +65,7 @@ Test(intake, drops_are_said_once_a_minute_each_time_with_an_example)
 	struct rig rig;
 	struct said said;
 	uint32_t symbols[3];
-	rig_open(&rig);
-	rig_route(&rig, "eastmoney");
-	rig_follow_three(&rig, symbols);
-	said_open(&said, &rig);
+	begin(&rig, &said, symbols);
 	give_bad_price(&rig, symbols[0]);
 	cr_assert_eq(
 		lines_with(&said, "reason=bad_price count=1 example=AAPL"), 1, "%s", said.text);
@@ -100,10 +105,7 @@ Test(intake, what_cannot_be_read_is_counted_and_said_by_its_reason)
 	struct rig rig;
 	struct said said;
 	uint32_t symbols[3];
-	rig_open(&rig);
-	rig_route(&rig, "eastmoney");
-	rig_follow_three(&rig, symbols);
-	said_open(&said, &rig);
+	begin(&rig, &said, symbols);
 	give_unreadable("malformed", "{\"a");
 	give_unreadable("unknown_type", "first");
 	for (int i = 0; i < 9; i++) {

@@ -1,4 +1,5 @@
 #include "livecore/interest.h"
+#include "xorshift.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -87,14 +88,6 @@ static void free_symbols(void)
 }
 
 TestSuite(interest, .init = make_symbols, .fini = free_symbols);
-
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
 
 struct update {
 	unsigned portfolio;
@@ -243,11 +236,10 @@ Test(interest, any_order_and_any_slicing_give_the_same_set)
 		struct update updates[UPDATES];
 		for (unsigned i = 0; i < UPDATES; i++) {
 			updates[i] = (struct update){
-				.portfolio = next_random(&random) % PORTFOLIOS,
-				.type = next_random(&random) % 3,
-				.timestamp_ns = (int64_t)(next_random(&random) % 8) - 2,
-				.named = (uint32_t)next_random(&random) & 0xfff &
-					 next_random(&random),
+				.portfolio = xorshift(&random) % PORTFOLIOS,
+				.type = xorshift(&random) % 3,
+				.timestamp_ns = (int64_t)(xorshift(&random) % 8) - 2,
+				.named = (uint32_t)xorshift(&random) & 0xfff & xorshift(&random),
 			};
 		}
 		for (int permutation = 0; permutation < 4; permutation++) {
@@ -255,15 +247,15 @@ Test(interest, any_order_and_any_slicing_give_the_same_set)
 			struct lc_interest *interest = create(&seen);
 			struct lc_interest *restored = create(&restored_seen);
 			for (unsigned i = UPDATES; i > 1; i--) {
-				unsigned other = next_random(&random) % i;
+				unsigned other = xorshift(&random) % i;
 				struct update swap = updates[i - 1];
 				updates[i - 1] = updates[other];
 				updates[other] = swap;
 			}
 			for (unsigned i = 0; i < UPDATES; i++) {
-				apply(interest, &updates[i], 1 + next_random(&random) % 4);
+				apply(interest, &updates[i], 1 + xorshift(&random) % 4);
 				/* Kafka may deliver again. */
-				apply(interest, &updates[next_random(&random) % (i + 1)], 100);
+				apply(interest, &updates[xorshift(&random) % (i + 1)], 100);
 			}
 			compare_to_model(interest, updates, &seen);
 			copy_state(interest, restored);

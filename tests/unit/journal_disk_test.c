@@ -1,18 +1,11 @@
 /* The log on disk: what a process appended and reported, the next one finds. */
 #include "journal_fixture.h"
+#include "xorshift.h"
 
 #include <signal.h>
 #include <sys/resource.h>
 
 static uint64_t state = 1;
-
-static uint64_t next_random(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
 
 Test(journal_disk, what_is_not_reported_comes_again)
 {
@@ -305,7 +298,7 @@ static void model_append(struct scene *scene, struct model *model)
 			model_report(scene, model, i);
 		}
 	}
-	append_surely(scene, ++model->appended, 20 + next_random() % 3000);
+	append_surely(scene, ++model->appended, 20 + xorshift(&state) % 3000);
 }
 
 static void model_read(struct scene *scene, struct model *model)
@@ -323,7 +316,7 @@ static void model_read(struct scene *scene, struct model *model)
 		cr_assert(model->reported[i], "%llu was passed over", (unsigned long long)i);
 	}
 	model->last_read = number;
-	if (next_random() % 4 != 0) {
+	if (xorshift(&state) % 4 != 0) {
 		model_report(scene, model, number);
 	}
 }
@@ -358,13 +351,13 @@ static void play_model(struct scene *scene)
 {
 	static struct model model;
 	for (int step = 0; step < 3000; step++) {
-		unsigned what = next_random() % 100;
+		unsigned what = xorshift(&state) % 100;
 		if (what < 45) {
-			for (unsigned n = next_random() % 40; n > 0; n--) {
+			for (unsigned n = xorshift(&state) % 40; n > 0; n--) {
 				model_append(scene, &model);
 			}
 		} else if (what < 98) {
-			for (unsigned n = next_random() % 40; n > 0; n--) {
+			for (unsigned n = xorshift(&state) % 40; n > 0; n--) {
 				model_read(scene, &model);
 			}
 		} else if (what == 98) {

@@ -251,3 +251,12 @@ static inline void append_surely(struct scene *scene, uint64_t number, size_t le
 	}
 	cr_assert_eq(append(scene, number, len, LC_SCHEMA_PRICE_UPDATE), LC_OK);
 }
+
+/* So many records of 100 KB, written. */
+static inline void fill(struct scene *scene, uint64_t count)
+{
+	for (uint64_t i = 1; i <= count; i++) {
+		append_surely(scene, i, 100 * 1000);
+	}
+	run_until(scene, all_written);
+}

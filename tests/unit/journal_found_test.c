@@ -1,5 +1,6 @@
 /* What is found in a log's folder: a large log, and what nobody wrote there in order. */
 #include "journal_fixture.h"
+#include "xorshift.h"
 
 #include <signal.h>
 #include <sys/resource.h>
@@ -27,10 +28,7 @@ Test(journal_found, the_loop_turns_while_it_is_read)
 {
 	struct scene scene;
 	setup(&scene);
-	for (uint64_t i = 1; i <= 30; i++) {
-		append_surely(&scene, i, 100 * 1000);
-	}
-	run_until(&scene, all_written);
+	fill(&scene, 30);
 	lc_journal_destroy(scene.journal);
 	struct reading reading = {0};
 	struct lc_timer *timer;
@@ -56,14 +54,6 @@ Test(journal_found, the_loop_turns_while_it_is_read)
 
 static uint64_t state = 1;
 
-static uint64_t next_random(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
-
 /* The names of the log's files, in any order. */
 static size_t list_files(const struct scene *scene, char names[][LC_JOURNAL_NAME_BYTES], size_t max)
 {
@@ -87,7 +77,7 @@ static void flip(const struct scene *scene, const char *name, size_t offset)
 	FILE *file = fopen(path, "r+b");
 	cr_assert(
 		file && fseek(file, (long)offset, SEEK_SET) == 0 && fread(&byte, 1, 1, file) == 1);
-	byte ^= (char)(1 << next_random() % 8);
+	byte ^= (char)(1 << xorshift(&state) % 8);
 	cr_assert(fseek(file, (long)offset, SEEK_SET) == 0 && fwrite(&byte, 1, 1, file) == 1);
 	fclose(file);
 }
@@ -122,14 +112,15 @@ Test(journal_found, flipped_bits_are_no_crash_and_no_secret, .timeout = 100)
 		char names[16][LC_JOURNAL_NAME_BYTES];
 		setup(&scene);
 		for (uint64_t i = 1; i <= RECORDS; i++) {
-			append_surely(&scene, i, 1000 + next_random() % 100000);
+			append_surely(&scene, i, 1000 + xorshift(&state) % 100000);
 		}
 		run_until(&scene, all_written);
 		lc_journal_destroy(scene.journal);
 		size_t count = list_files(&scene, names, 16);
-		for (uint64_t flips = 1 + next_random() % 4; flips > 0; flips--) {
-			size_t span = next_random() % 2 ? 2 * LC_JOURNAL_PAGE : LC_JOURNAL_SEGMENT;
-			flip(&scene, names[next_random() % count], next_random() % span);
+		for (uint64_t flips = 1 + xorshift(&state) % 4; flips > 0; flips--) {
+			size_t span = xorshift(&state) % 2 ? 2 * LC_JOURNAL_PAGE
+							   : LC_JOURNAL_SEGMENT;
+			flip(&scene, names[xorshift(&state) % count], xorshift(&state) % span);
 		}
 		open_journal(&scene);
 		read_what_is_left(&scene, RECORDS);
@@ -142,10 +133,7 @@ Test(journal_found, what_is_damaged_while_it_waits_is_counted, .timeout = 100)
 	struct scene scene;
 	char names[32][LC_JOURNAL_NAME_BYTES];
 	setup(&scene);
-	for (uint64_t i = 1; i <= 2 * RECORDS; i++) {
-		append_surely(&scene, i, 100 * 1000);
-	}
-	run_until(&scene, all_written);
+	fill(&scene, 2 * RECORDS);
 	size_t count = list_files(&scene, names, 32);
 	for (size_t i = 0; i < count; i++) {
 		flip(&scene, names[i], LC_JOURNAL_DATA + 450 * 1000);
@@ -255,10 +243,7 @@ Test(journal_found, a_file_that_was_copied_counts_once)
 	struct scene scene;
 	char command[300];
 	setup(&scene);
-	for (uint64_t i = 1; i <= 30; i++) {
-		append_surely(&scene, i, 100 * 1000);
-	}
-	run_until(&scene, all_written);
+	fill(&scene, 30);
 	lc_journal_destroy(scene.journal);
 	snprintf(command, sizeof command, "cp %s/00000001.log %s/00000050.log", scene.dir,
 		scene.dir);
@@ -282,10 +267,7 @@ Test(journal_found, marks_of_many_files_are_stored_at_once, .timeout = 100)
 {
 	struct scene scene;
 	setup(&scene);
-	for (uint64_t i = 1; i <= 640; i++) {
-		append_surely(&scene, i, 100 * 1000);
-	}
-	run_until(&scene, all_written);
+	fill(&scene, 640);
 	for (uint64_t id = 1; id <= 640; id += 9) {
 		lc_journal_report(scene.journal, id);
 	}
@@ -363,10 +345,7 @@ Test(journal_found, a_read_that_fails_is_tried_again)
 	struct scene scene;
 	char name[128];
 	setup(&scene);
-	for (uint64_t i = 1; i <= 60; i++) {
-		append_surely(&scene, i, 100 * 1000);
-	}
-	run_until(&scene, all_written);
+	fill(&scene, 60);
 	crash(&scene);
 	failing = &scene;
 	snprintf(name, sizeof name, "%s", path_in(&scene, "00000002.log"));

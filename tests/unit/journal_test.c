@@ -1,4 +1,5 @@
 #include "livecore/journal.h"
+#include "xorshift.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -6,14 +7,6 @@
 #include <string.h>
 
 static uint64_t state;
-
-static uint64_t next_random(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
 
 static struct lc_record record_of(const char *key, const char *value, size_t value_len)
 {
@@ -108,8 +101,8 @@ struct model {
 static void model_append(struct model *model, struct lc_journal *journal)
 {
 	static char value[70000];
-	size_t len = next_random() % 20 ? 1 + next_random() % 700
-					: 1 + next_random() % sizeof value;
+	size_t len = xorshift(&state) % 20 ? 1 + xorshift(&state) % 700
+					   : 1 + xorshift(&state) % sizeof value;
 	uint64_t id = model->appended + 1;
 	char key[32];
 	snprintf(key, sizeof key, "key-%llu", (unsigned long long)id);
@@ -171,14 +164,14 @@ static uint64_t model_unsent(const struct model *model)
 
 static void model_step(struct model *model, struct lc_journal *journal)
 {
-	uint64_t dice = next_random() % 1000;
+	uint64_t dice = xorshift(&state) % 1000;
 	if (dice < 400) {
 		model_append(model, journal);
 	} else if (dice < 700) {
 		model_next(model, journal);
 	} else if (dice < 980) {
 		/* Near the cursor, as Kafka reports; now and then anywhere. */
-		uint64_t back = next_random() % (dice < 960 ? 40 : 4000);
+		uint64_t back = xorshift(&state) % (dice < 960 ? 40 : 4000);
 		model_report(model, journal,
 			model->cursor > back ? model->cursor - back : model->cursor);
 	} else if (dice < 990) {

@@ -4,6 +4,7 @@
 
 #include "livecore/clock.h"
 #include "livecore/liveness.h"
+#include "xorshift.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -41,10 +42,7 @@ struct live_fixture {
 
 static inline uint64_t draw(struct live_fixture *f)
 {
-	f->random ^= f->random << 13;
-	f->random ^= f->random >> 7;
-	f->random ^= f->random << 17;
-	return f->random;
+	return xorshift(&f->random);
 }
 
 /* Until the next tick of a Poisson process. */

@@ -1,4 +1,5 @@
 #include "livecore/map.h"
+#include "xorshift.h"
 
 #include <criterion/criterion.h>
 #include <stdbool.h>
@@ -13,14 +14,6 @@ static void count_release(void *value)
 {
 	(void)value;
 	released++;
-}
-
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
 }
 
 static struct lc_map *make_map(void)
@@ -69,10 +62,10 @@ Test(map, behaves_like_an_array)
 	size_t count = 0;
 	char key[64];
 	for (int step = 0; step < 50000; step++) {
-		size_t i = next_random(&state) % KEYS;
+		size_t i = xorshift(&state) % KEYS;
 		size_t len = make_key(key, sizeof key, i);
 		/* Phases that mostly fill and mostly empty: long runs come and go. */
-		if (next_random(&state) % 8 < (step / 5000 % 2 ? 2 : 6)) {
+		if (xorshift(&state) % 8 < (step / 5000 % 2 ? 2 : 6)) {
 			cr_assert_eq(lc_map_put(map, key, len, &values[i]), LC_OK);
 			count += !present[i];
 			present[i] = true;
@@ -82,7 +75,7 @@ Test(map, behaves_like_an_array)
 			present[i] = false;
 		}
 		cr_assert_eq(lc_map_count(map), count);
-		size_t probe = next_random(&state) % KEYS;
+		size_t probe = xorshift(&state) % KEYS;
 		len = make_key(key, sizeof key, probe);
 		cr_assert_eq(lc_map_get(map, key, len), present[probe] ? &values[probe] : NULL);
 	}

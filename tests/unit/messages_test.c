@@ -1,6 +1,7 @@
 #include "livecore/json.h"
 #include "livecore/messages.h"
 #include "livecore/msgpack.h"
+#include "xorshift.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -257,14 +258,6 @@ Test(messages, the_longest_update_fits_and_is_json)
 
 static uint64_t random_state = 88172645463325252u;
 
-static uint64_t random_bits(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
-
 static char *big_endian(char *p, uint64_t value, int bytes)
 {
 	for (int i = bytes - 1; i >= 0; i--) {
@@ -321,17 +314,17 @@ Test(messages, json_and_msgpack_publish_equal_bytes)
 	cr_assert_eq(lc_json_parser_create(NULL, &json), LC_OK);
 	cr_assert_eq(lc_msgpack_reader_create(NULL, &msgpack), LC_OK);
 	for (int i = 0; i < 20000; i++) {
-		uint64_t id = random_bits() >> (random_bits() % 64);
-		uint64_t units = random_bits() % 100000000;
-		int places = (int)(random_bits() % 7);
+		uint64_t id = xorshift(&random_state) >> (xorshift(&random_state) % 64);
+		uint64_t units = xorshift(&random_state) % 100000000;
+		int places = (int)(xorshift(&random_state) % 7);
 		double scale = 1;
 		for (int n = 0; n < places; n++) {
 			scale *= 10;
 		}
 		double price = (double)units / scale;
-		uint32_t size = (uint32_t)random_bits(),
-			 ns = (uint32_t)(random_bits() % 1000000000);
-		int64_t seconds = (int64_t)(random_bits() % 4000000000);
+		uint32_t size = (uint32_t)xorshift(&random_state),
+			 ns = (uint32_t)(xorshift(&random_state) % 1000000000);
+		int64_t seconds = (int64_t)(xorshift(&random_state) % 4000000000);
 		char time[LC_TIME_TEXT_MAX], a[300], b[100], first[LC_PRICE_UPDATE_MAX + 1];
 		size_t time_len = lc_time_format(seconds * 1000000000, LC_TIME_UTC, NULL, time);
 		int a_len = snprintf(a, sizeof a,

@@ -1,4 +1,5 @@
 #include "livecore/queue.h"
+#include "xorshift.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -6,14 +7,6 @@
 
 enum { SYMBOLS = 5 };
 #define MINUTE INT64_C(60000000000)
-
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
 
 /* Everything that was pushed, merged and lost, summed so that nothing can hide. */
 struct sums {
@@ -78,13 +71,13 @@ Test(queue, first_in_first_out)
 	cr_assert_null(lc_queue_front(queue));
 	uint64_t in = 0, out = 0, random = 4;
 	for (int round = 0; round < 2000; round++) {
-		for (uint64_t n = next_random(&random) % 100; n > 0; n--) {
+		for (uint64_t n = xorshift(&random) % 100; n > 0; n--) {
 			if (lc_queue_length(queue) < 1000) {
 				struct lc_tick tick = make(0, LC_TICK_TRADE, ++in, 1, 1);
 				lc_queue_push(queue, &tick);
 			}
 		}
-		for (uint64_t n = next_random(&random) % 110; n > 0; n--) {
+		for (uint64_t n = xorshift(&random) % 110; n > 0; n--) {
 			struct lc_tick *front = lc_queue_front(queue);
 			if (front) {
 				cr_assert_eq(front->seq, ++out);
@@ -352,25 +345,25 @@ Test(queue, conflation_keeps_count_volume_amount_open_high_and_low)
 	for (int round = 0; round < 60; round++) {
 		struct ledger ledger;
 		struct lc_queue *queue = create(
-			1 + next_random(&random) % 40, LC_QUEUE_CONFLATE, 5000, &ledger);
+			1 + xorshift(&random) % 40, LC_QUEUE_CONFLATE, 5000, &ledger);
 		struct sums raw[SYMBOLS][4] = {0}, seen[SYMBOLS][4] = {0};
 		uint64_t seq[SYMBOLS][LC_TICK_KINDS] = {0}, last[SYMBOLS][LC_TICK_KINDS] = {0};
 		uint64_t taken = 0;
 		for (int i = 0; i < 3000; i++) {
-			uint32_t symbol = next_random(&random) % SYMBOLS;
-			bool rare = next_random(&random) % 50 == 0;
-			enum lc_tick_kind kind = rare ? LC_TICK_STATUS : next_random(&random) % 3;
-			int64_t price = 1 + (int64_t)(next_random(&random) % 1000);
-			int64_t volume = (int64_t)(next_random(&random) % 500);
+			uint32_t symbol = xorshift(&random) % SYMBOLS;
+			bool rare = xorshift(&random) % 50 == 0;
+			enum lc_tick_kind kind = rare ? LC_TICK_STATUS : xorshift(&random) % 3;
+			int64_t price = 1 + (int64_t)(xorshift(&random) % 1000);
+			int64_t volume = (int64_t)(xorshift(&random) % 500);
 			struct lc_tick tick = make(symbol, kind, 0, price, volume);
 			tick.seq = rare ? 0 : ++seq[symbol][kind];
 			tick.event_ns = i / 750 * MINUTE;
-			tick.flags = next_random(&random) % 20 == 0 ? LC_FLAG_LATE : 0;
+			tick.flags = xorshift(&random) % 20 == 0 ? LC_FLAG_LATE : 0;
 			if (kind == LC_TICK_TRADE) {
 				add_raw(&raw[symbol][i / 750], price, volume);
 			}
 			lc_queue_push(queue, &tick);
-			if (next_random(&random) % 3 == 0) {
+			if (xorshift(&random) % 3 == 0) {
 				take_one(queue, seen, last, &taken);
 			}
 		}
@@ -391,18 +384,18 @@ Test(queue, under_every_policy_nothing_is_lost_without_a_report)
 	for (int policy = LC_QUEUE_CONFLATE; policy <= LC_QUEUE_BLOCK; policy++) {
 		for (int round = 0; round < 20; round++) {
 			struct ledger ledger;
-			struct lc_queue *queue = create(1 + next_random(&random) % 50, policy,
-				1 + next_random(&random) % 20, &ledger);
+			struct lc_queue *queue = create(1 + xorshift(&random) % 50, policy,
+				1 + xorshift(&random) % 20, &ledger);
 			uint64_t pushed = 2000, taken = 0, seq[SYMBOLS][LC_TICK_KINDS] = {0};
 			uint64_t last[SYMBOLS][LC_TICK_KINDS] = {0};
 			for (uint64_t i = 0; i < pushed; i++) {
-				uint32_t symbol = next_random(&random) % SYMBOLS;
-				enum lc_tick_kind kind = next_random(&random) % LC_TICK_KINDS;
+				uint32_t symbol = xorshift(&random) % SYMBOLS;
+				enum lc_tick_kind kind = xorshift(&random) % LC_TICK_KINDS;
 				struct lc_tick tick = make(symbol, kind, 0, 5, 5);
 				tick.seq = ++seq[symbol][kind];
 				lc_queue_push(queue, &tick);
 				struct lc_tick *front = lc_queue_front(queue);
-				if (next_random(&random) % 2 && front) {
+				if (xorshift(&random) % 2 && front) {
 					cr_assert_gt(front->seq, last[front->symbol][front->kind]);
 					last[front->symbol][front->kind] = front->seq;
 					taken += 1 + front->conflated;

@@ -1,4 +1,5 @@
 #include "livecore/sources.h"
+#include "xorshift.h"
 
 #include <criterion/criterion.h>
 
@@ -133,7 +134,7 @@ Test(sources, never_a_failing_origin_while_there_is_another)
 	uint64_t random = 88172645463325252u;
 	four(&sources);
 	for (int64_t step = 1; step < 20000; step++) {
-		random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+		xorshift(&random);
 		uint8_t at = (uint8_t)(random >> 8 & 3);
 		int64_t now_ns = step * 20 * S;
 		switch (random & 7) {

@@ -1,4 +1,5 @@
 #include "livecore/sse.h"
+#include "xorshift.h"
 
 #include <criterion/criterion.h>
 #include <stdint.h>
@@ -19,13 +20,6 @@ static enum lc_err on_event(void *arg, const char *event, const char *data, size
 	cr_assert_lt(seen->len + (size_t)n, sizeof seen->text);
 	seen->len += (size_t)n;
 	return seen->stop_after >= 0 && seen->stop_after-- == 0 ? LC_ERR_PROTOCOL : LC_OK;
-}
-
-static uint64_t xorshift(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	return *state ^= *state << 17;
 }
 
 /* Feeds text in pieces of at most max_piece bytes. */

@@ -1,4 +1,5 @@
 #include "manager/subscriptions.h"
+#include "xorshift.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -245,14 +246,6 @@ struct vendor {
 	size_t count;
 };
 
-static uint64_t random_next(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
-
 /* Takes a change as a vendor with PLACES places does. */
 static void vendor_takes(
 	struct vendor *vendor, struct lc_subscriptions *subs, const struct change *change)
@@ -325,9 +318,9 @@ static void walk(uint64_t seed, bool exact)
 	uint64_t state = seed;
 	for (int round = 0; round < 300; round++) {
 		bool left[SYMBOLS] = {false};
-		size_t max = 1 + random_next(&state) % 8;
-		for (int i = (int)(random_next(&state) % 12); i > 0; i--) {
-			uint32_t symbol = (uint32_t)(random_next(&state) % 24);
+		size_t max = 1 + xorshift(&state) % 8;
+		for (int i = (int)(xorshift(&state) % 12); i > 0; i--) {
+			uint32_t symbol = (uint32_t)(xorshift(&state) % 24);
 			bool wanted = lc_subscriptions_wanted(subs, symbol);
 			if (wanted) {
 				lc_subscriptions_leave(subs, symbol);
@@ -337,11 +330,11 @@ static void walk(uint64_t seed, bool exact)
 				FOLLOW(subs, symbol);
 				model.order[model.count++] = symbol;
 			}
-			if (random_next(&state) % 4 == 0 && next(subs, max, &change)) {
+			if (xorshift(&state) % 4 == 0 && next(subs, max, &change)) {
 				vendor_takes(&vendor, subs, &change);
 			}
 		}
-		if (random_next(&state) % 20 == 0) {
+		if (xorshift(&state) % 20 == 0) {
 			lc_subscriptions_reset(subs);
 			memset(&vendor, 0, sizeof vendor);
 		}

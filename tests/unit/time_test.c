@@ -1,6 +1,7 @@
 #include "livecore/zone.h"
 
 #include "livecore/clock.h"
+#include "xorshift.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -127,9 +128,7 @@ Test(time, text_comes_back)
 	struct lc_zone *zone = load("America/New_York");
 	uint64_t state = 3;
 	for (int i = 0; i < 20000; i++) {
-		state ^= state << 13;
-		state ^= state >> 7;
-		state ^= state << 17;
+		xorshift(&state);
 		int64_t ns = (int64_t)state / 1000 * 1000;
 		char text[LC_TIME_TEXT_MAX];
 		int64_t back = 0;
