@@ -28,14 +28,14 @@ static int start_broker(struct lc_process *process, struct lc_embedded_broker **
 static int serve(struct lc_process *process, bool embedded)
 {
 	struct lc_embedded_broker *broker = NULL;
-	struct lc_service service = {0};
+	struct lc_service service = {.process = process};
 	int rc = embedded ? start_broker(process, &broker) : -1;
+	if (rc < 0) { /* starting may take long, and no signal but a stop ends it */
+		rc = lc_service_on_signals(&service);
+	}
 	if (rc < 0) {
 		rc = lc_service_start(&service, process,
 			broker ? lc_embedded_broker_address(broker) : NULL, false);
-	}
-	if (rc < 0) {
-		rc = lc_service_on_signals(&service);
 	}
 	if (rc >= 0 && service.manager) {
 		lc_service_abort(&service); /* it could not start whole: take down what did */

@@ -76,11 +76,10 @@ static void on_topics(void *arg, const struct lc_topics_result *result)
 	listing->answered = true;
 	lc_tool_wake(&listing->tool);
 	if (result->err.code != LC_OK) {
-		const char *advice = lc_kafka_advice(result->err.code);
-		fprintf(stderr, "livecore: Kafka at %s could not be asked: %s%s%s\n",
-			lc_process_kafka(&listing->tool.process)->brokers, result->err.text,
-			*advice ? ": " : "", advice);
-		listing->exit_code = LC_EXIT_FAILED;
+		struct lc_error err;
+		lc_error_set(&err, result->err.code, "Kafka at %.100s could not be asked: %s",
+			lc_process_kafka(&listing->tool.process)->brokers, result->err.text);
+		listing->exit_code = lc_tool_failed(&err);
 		return;
 	}
 	int width = 5;

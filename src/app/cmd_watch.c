@@ -263,7 +263,7 @@ static int check(struct watch *watch)
 
 int lc_command_watch(int argc, char **argv)
 {
-	struct watch watch = {.why = LC_ERR_TIMEOUT, 0};
+	struct watch watch = {.why = LC_ERR_TIMEOUT};
 	const struct lc_option options[] = {
 		{"for", LC_OPTION_DURATION, &watch.for_ms, "TIME", "end after 10s, 2m, …"},
 		{"count", LC_OPTION_TEXT, &watch.count_text, "N", "end after N updates"},

@@ -10,8 +10,8 @@ struct lc_api;
 /* Listens on http.address. err says what to do. */
 enum lc_err lc_api_create(
 	struct lc_loop *loop, const char *address, struct lc_api **out, struct lc_error *err);
-/* From now on it is asked; borrowed until lc_api_detach(). */
 int lc_api_port(const struct lc_api *api);
+/* From now on it is asked; borrowed until lc_api_detach(). */
 void lc_api_attach(struct lc_api *api, struct lc_manager *manager);
 /* The manager is gone: everything but /livez and /metrics answers 503. */
 void lc_api_detach(struct lc_api *api);

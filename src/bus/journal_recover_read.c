@@ -53,12 +53,29 @@ static void work_heads(void *arg)
 
 static bool make_room(struct journal_read *read, size_t bytes)
 {
-	char *data = read->data_bytes < bytes ? realloc(read->data, bytes) : read->data;
-	if (data && read->data_bytes < bytes) {
+	if (read->data_bytes < bytes) {
+		char *data = realloc(read->data, bytes);
+		if (!data) {
+			return false;
+		}
+		read->data = data;
 		read->data_bytes = bytes;
 	}
-	read->data = data ? data : read->data;
-	return data != NULL;
+	return true;
+}
+
+/* The page of marks, and the records. */
+static int read_parts(struct journal_finder *finder, char page[LC_JOURNAL_PAGE], size_t *len)
+{
+	struct journal_read *read = &finder->read;
+	const size_t bytes = read->file->head.data_bytes;
+	if (!make_room(read, bytes)) {
+		return ENOMEM;
+	}
+	int error = read_page(finder, read->file->slot, LC_JOURNAL_PAGE, page);
+	return error ? error
+		     : journal_disk_read(finder->store->disk, read->file->slot, LC_JOURNAL_DATA,
+			       read->data, bytes, len);
 }
 
 static void work_file(void *arg)
@@ -68,12 +85,7 @@ static void work_file(void *arg)
 	const struct lc_journal_head *head = &read->file->head;
 	char page[LC_JOURNAL_PAGE];
 	size_t len;
-	read->error = make_room(read, LC_JOURNAL_PAGE + head->data_bytes) ? 0 : ENOMEM;
-	read->error = read->error ? read->error
-				  : read_page(finder, read->file->slot, LC_JOURNAL_PAGE, page);
-	read->error = read->error ? read->error
-				  : journal_disk_read(finder->store->disk, read->file->slot,
-					    LC_JOURNAL_DATA, read->data, head->data_bytes, &len);
+	read->error = read_parts(finder, page, &len);
 	if (read->error) {
 		return;
 	}
