@@ -21,7 +21,7 @@
 #define LC_JOURNAL_NO_SOURCE UINT8_MAX
 #define LC_JOURNAL_NAME_BYTES 32 /* of a file's name, with its NUL */
 
-/* What stands before each record's key and value, in memory and on disk. */
+/* What stands before each record's key, traceparent and value, in memory and on disk. */
 struct lc_journal_entry {
 	uint32_t checksum; /* CRC-32 of all that follows, seeded; made when it is written to disk */
 	uint32_t size;     /* of the whole entry, a multiple of 8 */
@@ -30,7 +30,10 @@ struct lc_journal_entry {
 	uint32_t key_len, value_len;
 	uint8_t topic, schema, replayed;
 	uint8_t source; /* index into the sources of the marks, or LC_JOURNAL_NO_SOURCE */
-	uint8_t unused[4];
+	/* LC_TRACEPARENT_LEN, or 0: none. Files older than this field have a 0 here; a livecore
+	 * older than it takes what has a trace for torn, and says so. */
+	uint8_t trace_len;
+	uint8_t unused[3];
 };
 
 struct lc_journal_head {
@@ -88,5 +91,7 @@ const struct lc_journal_entry *lc_journal_scan_next(struct lc_journal_scan *scan
 /* When what it says happened: of a tick, its event. */
 int64_t lc_journal_entry_time(const struct lc_journal_entry *entry);
 const char *lc_journal_entry_key(const struct lc_journal_entry *entry);
+/* NULL: no trace is known. */
+const char *lc_journal_entry_traceparent(const struct lc_journal_entry *entry);
 const char *lc_journal_entry_value(const struct lc_journal_entry *entry);
-uint32_t lc_journal_entry_size(size_t key_len, size_t value_len);
+uint32_t lc_journal_entry_size(size_t key_len, size_t trace_len, size_t value_len);

@@ -11,6 +11,7 @@
 #include "livecore/log.h"
 #include "livecore/symbol.h"
 #include "livecore/tick.h"
+#include "livecore/traceparent.h"
 #include "livecore/value.h"
 #include "livecore/zone.h"
 
@@ -100,6 +101,9 @@ struct lc_message_in {
 	size_t len;
 	int64_t record_ns; /* the Kafka record's timestamp; when it has none, when it was read */
 	const struct lc_zone *naive_zone; /* of times without a zone */
+	/* Of a command: its record's header of this name; NULL: none. */
+	const char *traceparent;
+	size_t traceparent_len;
 };
 
 struct lc_interest_update {
@@ -145,7 +149,10 @@ struct lc_control_command {
 	struct lc_text name; /* never empty */
 	struct lc_text id;   /* request_id, else correlation_id, else absent */
 	struct lc_text request_id, correlation_id, source, trace_id, span_id,
-		version;               /* each may be absent */
+		version; /* each may be absent */
+	/* Of trace_id and span_id, else the record's; "": no trace is known. Where the message
+	 * names neither, trace_id and span_id are the record's. */
+	char traceparent[LC_TRACEPARENT_LEN + 1];
 	const struct lc_value *params; /* an object; NULL when absent */
 	int64_t timestamp_ns;          /* the record's when the message has none */
 	bool clamped;                  /* as in lc_interest_update */

@@ -17,6 +17,9 @@ struct lc_reader_message {
 	int64_t offset;
 	int64_t timestamp_ms; /* of the Kafka record; -1 when it has none */
 	int32_t partition;
+	/* The header of this name, as it came; NULL: none, or options.traces is not set. */
+	const char *traceparent;
+	size_t traceparent_len;
 };
 
 /* A record's time as nanoseconds; now_ns when it has none, or one that does not fit: a producer may
@@ -46,7 +49,8 @@ struct lc_reader_options {
 	enum lc_reader_start start; /* for partitions that positions does not name */
 	const struct lc_reader_position *positions; /* copied; may be NULL */
 	size_t position_count;
-	int budget; /* messages a turn; 0: 200 */
+	int budget;  /* messages a turn; 0: 200 */
+	bool traces; /* look for a traceparent in each record's headers */
 };
 
 /* On the loop, never from inside a call of this header; message() may call pause, commit and

@@ -259,7 +259,8 @@ enum lc_err lc_journal_reserve(
 		head->key_len > LC_JOURNAL_SEGMENT - LC_RECORD_MAX - 1024) {
 		return LC_ERR_TOO_LARGE;
 	}
-	if (!fits_tail(journal, lc_journal_entry_size(head->key_len, max_value))) {
+	const uint8_t trace_len = head->traceparent ? LC_TRACEPARENT_LEN : 0;
+	if (!fits_tail(journal, lc_journal_entry_size(head->key_len, trace_len, max_value))) {
 		enum lc_err err = add_segment(journal);
 		if (err) {
 			return err;
@@ -275,6 +276,7 @@ enum lc_err lc_journal_reserve(
 		.topic = head->topic,
 		.schema = head->schema,
 		.replayed = head->replayed,
+		.trace_len = trace_len,
 		.source = journal->store && head->source
 				  ? journal_store_source(journal->store, head->source)
 				  : LC_JOURNAL_NO_SOURCE,
@@ -282,9 +284,12 @@ enum lc_err lc_journal_reserve(
 	if (head->key_len) {
 		memcpy(entry_key(entry), head->key, head->key_len);
 	}
+	if (trace_len) {
+		memcpy(entry_key(entry) + head->key_len, head->traceparent, trace_len);
+	}
 	journal->reserved = entry;
 	journal->reserved_max = (uint32_t)max_value;
-	*value = entry_key(entry) + head->key_len;
+	*value = entry_key(entry) + head->key_len + trace_len;
 	return LC_OK;
 }
 
@@ -301,8 +306,8 @@ uint64_t lc_journal_commit(struct lc_journal *journal, size_t value_len)
 	uint64_t id = journal->next_id++;
 	entry->id = id;
 	entry->value_len = (uint32_t)value_len;
-	entry->size = lc_journal_entry_size(entry->key_len, value_len);
-	size_t end = sizeof *entry + entry->key_len + value_len;
+	entry->size = lc_journal_entry_size(entry->key_len, entry->trace_len, value_len);
+	size_t end = sizeof *entry + entry->key_len + entry->trace_len + value_len;
 	memset((char *)entry + end, 0, entry->size - end);
 	segment->used += entry->size;
 	if (segment->shared) {
@@ -333,7 +338,7 @@ enum lc_err lc_journal_append(struct lc_journal *journal, const struct lc_record
 
 bool lc_journal_has_room(const struct lc_journal *journal, size_t bytes)
 {
-	if (fits_tail(journal, lc_journal_entry_size(0, bytes))) {
+	if (fits_tail(journal, lc_journal_entry_size(0, 0, bytes))) {
 		return true;
 	}
 	if (!journal->store) {
@@ -345,15 +350,16 @@ bool lc_journal_has_room(const struct lc_journal *journal, size_t bytes)
 }
 
 static void read_out(
-	const struct segment *segment, struct lc_journal_entry *entry, struct lc_record *out)
+	const struct segment *segment, const struct lc_journal_entry *entry, struct lc_record *out)
 {
 	*out = (struct lc_record){
 		.id = entry->id,
 		.timestamp_ns = entry->timestamp_ns,
 		.received_mono_ns = segment->recovered ? 0 : entry->received_mono_ns,
 		.event_ns = entry->event_ns,
-		.key = entry_key(entry),
-		.value = entry_key(entry) + entry->key_len,
+		.key = lc_journal_entry_key(entry),
+		.value = lc_journal_entry_value(entry),
+		.traceparent = lc_journal_entry_traceparent(entry),
 		.key_len = entry->key_len,
 		.value_len = entry->value_len,
 		.topic = entry->topic,

@@ -166,7 +166,9 @@ static bool is_sound(const struct lc_journal_scan *scan, const struct lc_journal
 	return entry->size >= sizeof *entry && entry->size % 8 == 0 &&
 	       entry->size <= scan->len - scan->used && entry->id == scan->next_id &&
 	       entry->value_len <= LC_RECORD_MAX && entry->key_len <= entry->size &&
-	       lc_journal_entry_size(entry->key_len, entry->value_len) == entry->size &&
+	       (entry->trace_len == 0 || entry->trace_len == LC_TRACEPARENT_LEN) &&
+	       lc_journal_entry_size(entry->key_len, entry->trace_len, entry->value_len) ==
+		       entry->size &&
 	       entry->topic < LC_TOPICS_OUT && entry->schema < LC_SCHEMAS &&
 	       (scan->unsealed || entry->checksum == entry_checksum(entry, scan->salt));
 }
@@ -199,12 +201,18 @@ const char *lc_journal_entry_key(const struct lc_journal_entry *entry)
 	return (const char *)(entry + 1);
 }
 
-const char *lc_journal_entry_value(const struct lc_journal_entry *entry)
+const char *lc_journal_entry_traceparent(const struct lc_journal_entry *entry)
 {
-	return (const char *)(entry + 1) + entry->key_len;
+	return entry->trace_len ? lc_journal_entry_key(entry) + entry->key_len : NULL;
 }
 
-uint32_t lc_journal_entry_size(size_t key_len, size_t value_len)
+const char *lc_journal_entry_value(const struct lc_journal_entry *entry)
 {
-	return (uint32_t)((sizeof(struct lc_journal_entry) + key_len + value_len + 7) & ~(size_t)7);
+	return lc_journal_entry_key(entry) + entry->key_len + entry->trace_len;
+}
+
+uint32_t lc_journal_entry_size(size_t key_len, size_t trace_len, size_t value_len)
+{
+	const size_t size = sizeof(struct lc_journal_entry) + key_len + trace_len + value_len;
+	return (uint32_t)((size + 7) & ~(size_t)7);
 }

@@ -250,6 +250,7 @@ static uint64_t append_kept(struct lc_journal *journal, struct losses *losses)
 			.key = lc_journal_entry_key(entry),
 			.key_len = entry->key_len,
 			.value = lc_journal_entry_value(entry),
+			.traceparent = lc_journal_entry_traceparent(entry),
 			.value_len = entry->value_len,
 			.topic = entry->topic,
 			.schema = entry->schema,

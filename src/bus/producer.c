@@ -240,11 +240,15 @@ enum lc_err producer_create(struct lc_loop *loop, const struct lc_kafka_config *
  * state. */
 static rd_kafka_headers_t *make_headers(const struct lc_record *record)
 {
-	rd_kafka_headers_t *headers = rd_kafka_headers_new(2);
+	rd_kafka_headers_t *headers = rd_kafka_headers_new(3);
 	rd_kafka_header_add(headers, "schema", 6, schemas[record->schema].text,
 		(ssize_t)schemas[record->schema].len);
 	if (record->replayed) {
 		rd_kafka_header_add(headers, "replayed", 8, "1", 1);
+	}
+	if (record->traceparent) {
+		rd_kafka_header_add(
+			headers, "traceparent", 11, record->traceparent, LC_TRACEPARENT_LEN);
 	}
 	return headers;
 }

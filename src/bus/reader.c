@@ -37,6 +37,7 @@ struct lc_reader {
 	struct lc_reader_position *positions;
 	size_t position_count;
 	int budget;
+	bool traces;
 	int32_t told; /* the count of the last look-up */
 	rd_kafka_t *rk;
 	struct event_port *port;
@@ -252,6 +253,18 @@ static void note_end(struct lc_reader *reader, struct partition *partition, int3
 	partition->at_end = partition->end >= 0 && partition->next >= partition->end;
 }
 
+static void take_trace(const rd_kafka_message_t *message, struct lc_reader_message *out)
+{
+	rd_kafka_headers_t *headers;
+	const void *value;
+	size_t len;
+	if (!rd_kafka_message_headers(message, &headers) &&
+		!rd_kafka_header_get_last(headers, "traceparent", &value, &len) && value) {
+		out->traceparent = value;
+		out->traceparent_len = len;
+	}
+}
+
 static void on_message(struct lc_reader *reader, const rd_kafka_message_t *message)
 {
 	struct partition *partition = partition_of(reader, message->partition);
@@ -272,6 +285,9 @@ static void on_message(struct lc_reader *reader, const rd_kafka_message_t *messa
 		.partition = message->partition,
 		.timestamp_ms = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : timestamp_ms,
 	};
+	if (reader->traces) {
+		take_trace(message, &out);
+	}
 	reader->stats.messages++;
 	reader->stats.bytes += message->len;
 	reader->handlers.message(reader->arg, &out);
@@ -486,6 +502,7 @@ static enum lc_err copy_options(struct lc_reader *reader, const struct lc_reader
 {
 	reader->start = options->start;
 	reader->budget = options->budget > 0 ? options->budget : BUDGET;
+	reader->traces = options->traces;
 	reader->position_count = options->position_count;
 	reader->topic = strdup(options->topic);
 	reader->group = options->group ? strdup(options->group) : NULL;

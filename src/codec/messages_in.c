@@ -204,6 +204,20 @@ static enum lc_err take_ids(
 	return LC_OK;
 }
 
+static void take_trace(const struct lc_message_in *in, struct lc_control_command *out)
+{
+	if (lc_traceparent_compose(out->trace_id, out->span_id, out->traceparent) ||
+		!lc_traceparent_parse(in->traceparent, in->traceparent_len, out->traceparent)) {
+		return;
+	}
+	if (out->trace_id.len == 0 && out->span_id.len == 0) {
+		out->trace_id = (struct lc_text){
+			in->traceparent + LC_TRACEPARENT_TRACE, LC_TRACE_ID_LEN};
+		out->span_id = (struct lc_text){
+			in->traceparent + LC_TRACEPARENT_SPAN, LC_SPAN_ID_LEN};
+	}
+}
+
 static const struct lc_value *find_param(const struct lc_control_command *command, const char *key)
 {
 	return command->params != NULL ? find(command->params, key) : NULL;
@@ -303,6 +317,7 @@ enum lc_err lc_control_command_decode(struct lc_decoder *decoder, const struct l
 	if (rc != LC_OK) {
 		return rc;
 	}
+	take_trace(in, out);
 	out->command = find_command(out->name);
 	out->params = find(root, "params");
 	if (out->params != NULL && out->params->type != LC_VALUE_OBJECT) {

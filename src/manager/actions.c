@@ -62,6 +62,7 @@ static enum lc_err start_snapshot(struct lc_manager *manager,
 		.store = lc_bar_flow_store(manager->bars),
 		.trace_id = command->trace_id,
 		.span_id = command->span_id,
+		.traceparent = command->traceparent,
 		.done = on_snapshot_done,
 		.arg = manager};
 	if (codes) {

@@ -25,6 +25,7 @@ enum stage { STAGE_PREPARE, STAGE_LIVE, STAGE_ROWS };
 struct lc_bar_snapshot {
 	struct lc_bar_snapshot_setup setup;
 	char trace_id[LC_MESSAGE_ID_MAX + 1], span_id[LC_MESSAGE_ID_MAX + 1];
+	char traceparent[LC_TRACEPARENT_LEN + 1];
 	struct item *items; /* owned */
 	size_t count;
 	struct lc_map *by_text; /* -> item, borrowed from items */
@@ -231,7 +232,9 @@ static bool on_step(void *arg)
 		}
 		return true;
 	}
+	lc_outbox_trace(snapshot->setup.outbox, snapshot->traceparent);
 	bool more = snapshot->stage == STAGE_LIVE ? publish_live(snapshot) : publish_rows(snapshot);
+	lc_outbox_trace(snapshot->setup.outbox, NULL);
 	lc_outbox_wake(snapshot->setup.outbox);
 	return more;
 }
@@ -352,6 +355,8 @@ static enum lc_err create(
 	snapshot->setup = *setup;
 	keep_id(&setup->trace_id, snapshot->trace_id);
 	keep_id(&setup->span_id, snapshot->span_id);
+	snprintf(snapshot->traceparent, sizeof snapshot->traceparent, "%s",
+		setup->traceparent ? setup->traceparent : "");
 	snapshot->now_ns = lc_loop_wall_ns(setup->loop);
 	snapshot->started_ns = lc_loop_mono_ns(setup->loop);
 	snapshot->items = calloc(count + 1, sizeof *snapshot->items);

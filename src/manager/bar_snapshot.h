@@ -18,6 +18,7 @@ struct lc_bar_snapshot_setup {
 	struct lc_bar_store *store; /* NULL: there is none */
 	/* Of the command, for its messages; copied. Empty: not known. */
 	struct lc_text trace_id, span_id;
+	const char *traceparent; /* the same as a header, copied; "" or NULL: none */
 	/* Once, later: result is a JSON object of what was done in numbers; error is NULL when all
 	 * that could be asked was asked. Both borrowed for the call; the snapshot is gone then. */
 	void (*done)(void *arg, const char *result, const char *error);

@@ -24,6 +24,7 @@ struct pending {
 	char name[LC_MESSAGE_TEXT_MAX], id[LC_MESSAGE_TEXT_MAX];
 	size_t name_len, id_len;
 	bool has_id;
+	char traceparent[LC_TRACEPARENT_LEN + 1];
 	int32_t partition;
 	int64_t offset;
 };
@@ -142,6 +143,7 @@ static enum lc_err bar_snapshot(
 	pending->has_id = command->id.data != NULL;
 	copy_text(&command->name, pending->name, &pending->name_len);
 	copy_text(&command->id, pending->id, &pending->id_len);
+	memcpy(pending->traceparent, command->traceparent, sizeof pending->traceparent);
 	if (control->reader) {
 		lc_reader_pause(control->reader);
 	}
@@ -220,7 +222,9 @@ void lc_control_answer(struct lc_control *control, const char *result, const cha
 		.id = {pending->has_id ? pending->id : NULL, pending->id_len},
 	};
 	pending->active = false;
+	lc_outbox_trace(control->setup.outbox, pending->traceparent);
 	settle(control, &command, result, error);
+	lc_outbox_trace(control->setup.outbox, NULL);
 	commit(control, pending->partition, pending->offset);
 	if (control->reader) {
 		lc_reader_resume(control->reader);
@@ -259,6 +263,8 @@ void lc_control_handle(struct lc_control *control, const struct lc_reader_messag
 		.len = message->value_len,
 		.record_ns = lc_reader_time_ns(message, lc_loop_wall_ns(control->setup.loop)),
 		.naive_zone = control->setup.naive_zone,
+		.traceparent = message->traceparent,
+		.traceparent_len = message->traceparent_len,
 	};
 	struct lc_control_command command;
 	struct lc_error err = {0};
@@ -277,7 +283,9 @@ void lc_control_handle(struct lc_control *control, const struct lc_reader_messag
 				LC_S("note", "more than 5 min after its record: the record's time "
 					     "is taken"));
 		}
+		lc_outbox_trace(control->setup.outbox, command.traceparent);
 		judge(control, &command);
+		lc_outbox_trace(control->setup.outbox, NULL);
 	}
 	if (control->pending.active) {
 		control->pending.partition = message->partition;
@@ -334,7 +342,8 @@ enum lc_err lc_control_create(
 	make_counters(control);
 	const struct lc_reader_options options = {.topic = setup->topic,
 		.group = setup->group,
-		.start = LC_START_COMMITTED_OR_LATEST};
+		.start = LC_START_COMMITTED_OR_LATEST,
+		.traces = true};
 	const struct lc_reader_handlers handlers = {.message = on_message};
 	enum lc_err rc = lc_map_create(lc_loop_random(setup->loop), &control->by_id);
 	rc = rc ? rc : lc_decoder_create(&control->decoder);

@@ -24,6 +24,7 @@ static void append_scratch(
 		.key_len = (uint32_t)strlen(outbox->context.node_id),
 		.value = outbox->scratch.data,
 		.value_len = (uint32_t)outbox->scratch.len,
+		.traceparent = outbox->trace,
 		.topic = (uint8_t)topic,
 		.schema = (uint8_t)schema,
 	};
@@ -63,6 +64,11 @@ void lc_outbox_finish(struct lc_outbox *outbox)
 	lc_buf_finish(&outbox->scratch);
 }
 
+void lc_outbox_trace(struct lc_outbox *outbox, const char *traceparent)
+{
+	outbox->trace = traceparent && traceparent[0] ? traceparent : NULL;
+}
+
 bool lc_outbox_has_room(const struct lc_outbox *outbox)
 {
 	return lc_journal_has_room(outbox->journal, LC_PRICE_UPDATE_MAX + EVENTS_ROOM);
@@ -85,6 +91,7 @@ enum lc_err lc_outbox_price(
 		.source = live ? extra->source : NULL,
 		.key = extra->symbol->text,
 		.key_len = extra->symbol->len,
+		.traceparent = outbox->trace,
 		.topic = outbox->per_market ? market_topics[extra->symbol->market]
 					    : LC_TOPIC_MARKET,
 		.schema = LC_SCHEMA_PRICE_UPDATE,
@@ -108,6 +115,7 @@ enum lc_err lc_outbox_bar(
 		.timestamp_ns = lc_loop_wall_ns(outbox->loop),
 		.key = symbol->text,
 		.key_len = symbol->len,
+		.traceparent = outbox->trace,
 		.topic = LC_TOPIC_BARS,
 		.schema = LC_SCHEMA_BAR,
 	};

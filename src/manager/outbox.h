@@ -15,6 +15,7 @@ struct lc_outbox {
 	bool per_market;       /* market data goes to the topic of its market */
 	struct lc_buf scratch; /* events are built here */
 	uint64_t events;       /* numbers the events of this stream */
+	const char *trace;     /* of the command under way: lc_outbox_trace() */
 	uint64_t *prices;      /* counter: PriceUpdates appended */
 	uint64_t *events_appended, *events_dropped; /* counters */
 };
@@ -23,6 +24,10 @@ struct lc_outbox {
 void lc_outbox_init(struct lc_outbox *outbox, struct lc_loop *loop, struct lc_journal *journal,
 	const struct lc_message_context *context, bool per_market);
 void lc_outbox_finish(struct lc_outbox *outbox);
+
+/* What is appended from now on follows from the command with this traceparent: its records carry it
+ * as a header. Borrowed until the next call. "" or NULL: from none, or from one without a trace. */
+void lc_outbox_trace(struct lc_outbox *outbox, const char *traceparent);
 
 /* Is there room for one more PriceUpdate, and for events behind it? Ask before taking a tick from
  * its queue. */

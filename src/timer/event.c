@@ -9,11 +9,11 @@
 
 void timer_event_send(struct lc_loop *loop, struct lc_courier *courier,
 	const struct lc_message_context *context, const char *type, const struct lc_field *data,
-	lc_publish_cb done, void *arg)
+	const char *traceparent, lc_publish_cb done, void *arg)
 {
-	static char schema[] = "schema", schema_text[] = "system_event/1";
-	struct lc_pair header = {schema, schema_text};
-	const struct lc_pairs headers = {&header, 1};
+	static char schema[] = "schema", schema_text[] = "system_event/1", trace[] = "traceparent";
+	struct lc_pair pairs[] = {{schema, schema_text}, {trace, (char *)(uintptr_t)traceparent}};
+	const struct lc_pairs headers = {pairs, traceparent && traceparent[0] ? 2 : 1};
 	char id[40];
 	struct lc_error err;
 	struct lc_buf body;

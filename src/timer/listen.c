@@ -40,7 +40,7 @@ static void answer(
 		LC_B("repeated", false), LC_S("error", error), LC_J("result", "{}"),
 		{.type = LC_FIELD_END}};
 	timer_event_send(listen->loop, listen->courier, listen->options.context, "command_result",
-		data, on_answered, listen);
+		data, command->traceparent, on_answered, listen);
 }
 
 static void reload(struct timer_listen *listen, const struct lc_control_command *command)
@@ -68,6 +68,8 @@ static void on_message(void *arg, const struct lc_reader_message *message)
 		.len = message->value_len,
 		.record_ns = lc_reader_time_ns(message, lc_loop_wall_ns(listen->loop)),
 		.naive_zone = listen->options.context->naive_zone,
+		.traceparent = message->traceparent,
+		.traceparent_len = message->traceparent_len,
 	};
 	struct lc_control_command command;
 	struct lc_error err;
@@ -111,7 +113,7 @@ enum lc_err timer_listen_create(struct lc_loop *loop, const struct timer_listen_
 	static const struct lc_reader_handlers handlers = {
 		.message = on_message, .caught_up = on_caught_up};
 	const struct lc_reader_options reader = {
-		.topic = options->control, .start = LC_START_LATEST};
+		.topic = options->control, .start = LC_START_LATEST, .traces = true};
 	struct timer_listen *listen = calloc(1, sizeof *listen);
 	if (!listen || lc_decoder_create(&listen->decoder) != LC_OK) {
 		free(listen);

@@ -38,7 +38,7 @@ static void on_said(void *arg, const struct lc_error *err, int32_t partition, in
 static void say(struct timer_presence *presence, const char *type, const struct lc_field *data)
 {
 	timer_event_send(presence->loop, presence->courier, presence->options.context, type, data,
-		on_said, presence);
+		NULL, on_said, presence);
 }
 
 void timer_presence_twin(struct timer_presence *presence, const struct lc_heartbeat_twin *twin)

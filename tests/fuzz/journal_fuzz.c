@@ -15,7 +15,8 @@ static void check_entry(const struct lc_journal_scan *scan, const struct lc_jour
 	const char *end = lc_journal_entry_value(entry) + entry->value_len;
 	if (lc_journal_entry_key(entry) < scan->data || end > scan->data + scan->used ||
 		scan->used > scan->len || entry->topic >= LC_TOPICS_OUT ||
-		entry->schema >= LC_SCHEMAS) {
+		entry->schema >= LC_SCHEMAS ||
+		(entry->trace_len && entry->trace_len != LC_TRACEPARENT_LEN)) {
 		abort();
 	}
 }

@@ -113,11 +113,18 @@ Test(bar_snapshot, the_commands_trace)
 	struct lc_bar_snapshot_setup setup = setup_of(&scene);
 	setup.trace_id = (struct lc_text){trace, sizeof trace - 1};
 	setup.span_id = (struct lc_text){longer, sizeof longer};
+	char header[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+	setup.traceparent = header;
 	cr_assert_eq(lc_bar_snapshot_start(&setup, symbols, 1, &scene.snapshot), LC_OK);
+	memset(header, 'x', sizeof header - 1); /* it was copied */
 	run_until(&scene.rig.out.f, &scene.rig.done);
+	lc_event(&scene.rig.out.outbox, "halt");
 	cr_assert(out_next(&scene.rig.out));
 	cr_assert(out_is(&scene.rig.out, "trace_id", trace));
 	cr_assert(out_is(&scene.rig.out, "span_id", NULL));
+	const char *traceparent = scene.rig.out.record.traceparent;
+	cr_assert(traceparent && memcmp(traceparent + 3, trace, sizeof trace - 1) == 0);
+	cr_assert(out_next(&scene.rig.out) && !scene.rig.out.record.traceparent);
 	tear_down(&scene);
 }
 

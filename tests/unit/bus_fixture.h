@@ -112,7 +112,7 @@ static inline void bus_tear_down(struct bus *bus)
 struct bus_seen {
 	int32_t partition;
 	int64_t offset, timestamp_ms;
-	char key[64], value[64], schema[32];
+	char key[64], value[64], schema[32], traceparent[64]; /* "": none */
 	bool replayed;
 	size_t value_len;
 };
@@ -136,6 +136,9 @@ static inline bool bus_take(const rd_kafka_message_t *message, struct bus_seen *
 	if (!rd_kafka_message_headers(message, &headers)) {
 		if (!rd_kafka_header_get_last(headers, "schema", &value, &len)) {
 			bus_copy(seen->schema, sizeof seen->schema, value, len);
+		}
+		if (!rd_kafka_header_get_last(headers, "traceparent", &value, &len)) {
+			bus_copy(seen->traceparent, sizeof seen->traceparent, value, len);
 		}
 		seen->replayed = !rd_kafka_header_get_last(headers, "replayed", &value, &len);
 	}

@@ -203,6 +203,58 @@ Test(control, a_command_that_cannot_begin_is_answered_at_once)
 	rig_close(&rig);
 }
 
+#define TRACE "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+#define OTHER "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
+
+static void say_traced(struct rig *rig, const char *text, const char *traceparent)
+{
+	char copy[1024] = {0};
+	snprintf(copy, sizeof copy, "%s", text);
+	const struct lc_reader_message message = {.topic = "control",
+		.value = copy,
+		.value_len = strlen(text),
+		.timestamp_ms = now_ms(rig),
+		.traceparent = traceparent,
+		.traceparent_len = traceparent ? strlen(traceparent) : 0};
+	lc_control_handle(rig->control, &message);
+}
+
+static bool is_traced(const struct rig *rig, const char *traceparent)
+{
+	const char *trace = rig->out.record.traceparent;
+	return traceparent ? trace && memcmp(trace, traceparent, LC_TRACEPARENT_LEN) == 0 : !trace;
+}
+
+Test(control, an_answer_carries_the_trace_of_its_command)
+{
+	struct rig rig;
+	rig_open(&rig);
+	say_traced(&rig, "{\"command\":\"reload\",\"request_id\":\"a\"}", OTHER);
+	expect(&rig, "a", "true", "false");
+	cr_assert(is_traced(&rig, OTHER));
+	/* The same command again, by somebody else: its own trace. */
+	say_traced(&rig,
+		"{\"command\":\"reload\",\"request_id\":\"a\",\"trace_id\":"
+		"\"4bf92f3577b34da6a3ce929"
+		"d0e0e4736\",\"span_id\":\"00f067aa0ba902b7\"}",
+		OTHER);
+	expect(&rig, "a", "true", "true");
+	cr_assert(is_traced(&rig, TRACE));
+	say_traced(&rig, "{\"command\":\"bar_snapshot\",\"request_id\":\"b\"}", TRACE);
+	lc_event(&rig.out.outbox, "halt");
+	cr_assert(out_next(&rig.out) && is_traced(&rig, NULL), "it does not follow from it");
+	lc_control_answer(rig.control, "{}", NULL);
+	expect(&rig, "b", "true", "false");
+	cr_assert(is_traced(&rig, TRACE));
+	say_traced(&rig, "{\"command\":\"reload\",\"request_id\":\"c\"}", "00-nonsense");
+	expect(&rig, "c", "true", "false");
+	cr_assert(is_traced(&rig, NULL));
+	say_traced(&rig, "no command", TRACE);
+	lc_event(&rig.out.outbox, "halt");
+	cr_assert(out_next(&rig.out) && is_traced(&rig, NULL));
+	rig_close(&rig);
+}
+
 Test(control, failures_are_answered_with_what_is_wrong)
 {
 	struct rig rig;

@@ -153,6 +153,7 @@ Test(journal_disk, at_its_size_limit_the_oldest_goes, .timeout = 100)
 	uint64_t seen = 0, events = 0, last = 0;
 	while (read_next(&scene, &record) == LC_OK) {
 		if (record.schema == LC_SCHEMA_SYSTEM_EVENT) {
+			cr_assert_eq(number_of(&record), 0);
 			events++;
 		} else {
 			cr_assert_gt(number_of(&record), last);

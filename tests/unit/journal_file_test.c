@@ -13,26 +13,32 @@ struct file {
 	uint32_t used, begins[RECORDS + 1];
 };
 
+static const char *const values[RECORDS] = {"a", "{\"b\":1}", "", "something longer", "x"};
+static const char trace[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+/* Each third one has a trace. */
 static void add_record(struct file *file, uint64_t id, const char *key, const char *value)
 {
+	const uint8_t trace_len = id % 3 ? 0 : LC_TRACEPARENT_LEN;
 	struct lc_journal_entry *entry = (void *)(file->data + file->used);
 	*entry = (struct lc_journal_entry){
-		.size = lc_journal_entry_size(strlen(key), strlen(value)),
+		.size = lc_journal_entry_size(strlen(key), trace_len, strlen(value)),
 		.id = id,
 		.timestamp_ns = (int64_t)id * 10,
 		.key_len = (uint32_t)strlen(key),
 		.value_len = (uint32_t)strlen(value),
 		.topic = LC_TOPIC_EVENTS,
 		.schema = LC_SCHEMA_SYSTEM_EVENT,
+		.trace_len = trace_len,
 	};
 	memcpy(entry + 1, key, strlen(key));
-	memcpy((char *)(entry + 1) + strlen(key), value, strlen(value));
+	memcpy((char *)(entry + 1) + strlen(key), trace, trace_len);
+	memcpy((char *)(entry + 1) + strlen(key) + trace_len, value, strlen(value));
 	file->used += entry->size;
 }
 
 static void make(struct file *file, uint32_t salt, uint64_t first_id)
 {
-	static const char *const values[RECORDS] = {"a", "{\"b\":1}", "", "something longer", "x"};
 	memset(file, 0, sizeof *file);
 	file->head = (struct lc_journal_head){
 		.first_id = first_id, .created_ns = 5, .salt = salt, .data_bytes = ROOM};
@@ -44,6 +50,16 @@ static void make(struct file *file, uint32_t salt, uint64_t first_id)
 	lc_journal_seal(file->data, 0, file->used, salt);
 }
 
+static bool is_as_written(const struct file *file, const struct lc_journal_entry *entry)
+{
+	const char *value = values[entry->id - file->head.first_id];
+	const char *traced = lc_journal_entry_traceparent(entry);
+	return entry->value_len == strlen(value) &&
+	       memcmp(lc_journal_entry_value(entry), value, entry->value_len) == 0 &&
+	       (traced != NULL) == (entry->id % 3 == 0) &&
+	       (!traced || memcmp(traced, trace, LC_TRACEPARENT_LEN) == 0);
+}
+
 static struct lc_journal_scan scan(const struct file *file, size_t len)
 {
 	struct lc_journal_scan scan;
@@ -52,6 +68,7 @@ static struct lc_journal_scan scan(const struct file *file, size_t len)
 	while ((entry = lc_journal_scan_next(&scan))) {
 		cr_assert_eq(entry->id, file->head.first_id + scan.records - 1);
 		cr_assert_eq(entry->timestamp_ns, (int64_t)entry->id * 10);
+		cr_assert(is_as_written(file, entry));
 	}
 	return scan;
 }
@@ -94,6 +111,22 @@ Test(journal_file, a_flipped_bit_ends_the_records)
 		file.data[bit / 8] ^= (char)(1 << (bit % 8));
 	}
 	cr_assert_eq(scan(&file, ROOM).records, RECORDS);
+}
+
+/* A sound checksum over another length is no record: nothing is read beyond it. */
+Test(journal_file, a_trace_is_there_or_not)
+{
+	struct file file;
+	for (unsigned len = 0; len <= UINT8_MAX; len++) {
+		memset(&file, 0, sizeof file);
+		file.head = (struct lc_journal_head){.first_id = 3, .data_bytes = ROOM};
+		add_record(&file, 3, "key", "value");
+		((struct lc_journal_entry *)(void *)file.data)->trace_len = (uint8_t)len;
+		lc_journal_seal(file.data, 0, file.used, 0);
+		struct lc_journal_scan seen;
+		lc_journal_scan_begin(&seen, &file.head, file.data, ROOM);
+		cr_assert_eq(lc_journal_scan_next(&seen) != NULL, len == LC_TRACEPARENT_LEN);
+	}
 }
 
 Test(journal_file, records_of_an_earlier_use_do_not_count)

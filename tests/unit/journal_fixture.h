@@ -5,6 +5,7 @@
 #include "livecore/journal_memory.h"
 #include "livecore/loop.h"
 #include "scratch.h"
+#include "trace_of.h"
 
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -196,7 +197,7 @@ static inline enum lc_err append(
 	struct scene *scene, uint64_t number, size_t len, enum lc_schema schema)
 {
 	static char value[LC_RECORD_MAX];
-	char key[16];
+	char key[16], trace[LC_TRACEPARENT_LEN + 1];
 	snprintf(key, sizeof key, "S%llu", (unsigned long long)(number % 7));
 	memset(value, (int)('a' + number % 26), len);
 	int head = snprintf(value, len, "%llu ", (unsigned long long)number);
@@ -205,6 +206,7 @@ static inline enum lc_err append(
 		.key_len = (uint32_t)strlen(key),
 		.value = value,
 		.value_len = (uint32_t)len,
+		.traceparent = trace_of(number, trace),
 		.timestamp_ns = lc_loop_wall_ns(scene->loop),
 		.received_mono_ns = 7,
 		.event_ns = (int64_t)number,
@@ -216,7 +218,9 @@ static inline enum lc_err append(
 
 static inline uint64_t number_of(const struct lc_record *record)
 {
-	return strtoull(record->value, NULL, 10);
+	uint64_t number = strtoull(record->value, NULL, 10);
+	cr_assert(is_trace_of(number, record->traceparent), "%llu", (unsigned long long)number);
+	return number;
 }
 
 /* What the last try to read gave. */

@@ -1,4 +1,5 @@
 #include "livecore/journal.h"
+#include "trace_of.h"
 #include "xorshift.h"
 
 #include <criterion/criterion.h>
@@ -108,7 +109,9 @@ static void model_append(struct model *model, struct lc_journal *journal)
 	snprintf(key, sizeof key, "key-%llu", (unsigned long long)id);
 	memset(value, (int)('a' + id % 26), len);
 	struct lc_record record = record_of(key, value, len);
-	bool room = lc_journal_has_room(journal, len + 32);
+	char trace[LC_TRACEPARENT_LEN + 1];
+	record.traceparent = trace_of(id, trace);
+	bool room = lc_journal_has_room(journal, len + LC_TRACEPARENT_LEN + 32);
 	enum lc_err err = lc_journal_append(journal, &record);
 	if (err) {
 		cr_assert_eq(err, LC_ERR_FULL);
@@ -139,6 +142,7 @@ static void model_next(struct model *model, struct lc_journal *journal)
 	cr_assert_eq(record.value_len, model->lengths[id]);
 	cr_assert_eq(record.value[0], (char)('a' + id % 26));
 	cr_assert_eq(record.value[record.value_len - 1], (char)('a' + id % 26));
+	cr_assert(is_trace_of(id, record.traceparent));
 	cr_assert_eq(record.replayed, model->sent[id]);
 	model->sent[id] = 1;
 	model->cursor = id;

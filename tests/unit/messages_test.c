@@ -578,6 +578,45 @@ Test(messages, commands_of_others)
 	}
 }
 
+#define TRACE "4bf92f3577b34da6a3ce929d0e0e4736"
+#define SPAN "00f067aa0ba902b7"
+#define OTHER "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
+
+/* The body's trace counts before its record's, which counts where the body makes none. */
+Test(messages, a_commands_trace)
+{
+	static const struct {
+		const char *body, *header, *traceparent, *trace_id, *span_id;
+	} cases[] = {
+		{"", NULL, "", "", ""},
+		{"", "", "", "", ""},
+		{"", OTHER, OTHER, "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"},
+		{"", OTHER "-", "", "", ""},
+		{",\"trace_id\":null,\"span_id\":\"\"", OTHER, OTHER,
+			"0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"},
+		{",\"trace_id\":\"" TRACE "\",\"span_id\":\"" SPAN "\"", NULL,
+			"00-" TRACE "-" SPAN "-01", TRACE, SPAN},
+		{",\"trace_id\":\"" TRACE "\",\"span_id\":\"" SPAN "\"", OTHER,
+			"00-" TRACE "-" SPAN "-01", TRACE, SPAN},
+		{",\"trace_id\":\"job 7\"", OTHER, OTHER, "job 7", ""},
+		{",\"trace_id\":\"" TRACE "\"", NULL, "", TRACE, ""},
+		{",\"span_id\":\"" SPAN "\"", "nonsense", "", "", SPAN},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char json[300];
+		struct lc_control_command got;
+		struct lc_error err;
+		snprintf(json, sizeof json, "{\"command\":\"reload\"%s}", cases[i].body);
+		struct lc_message_in in = message(json);
+		in.traceparent = cases[i].header;
+		in.traceparent_len = cases[i].header ? strlen(cases[i].header) : 0;
+		cr_assert_eq(lc_control_command_decode(decoder, &in, &got, &err), LC_OK);
+		cr_assert_str_eq(got.traceparent, cases[i].traceparent, "%zu", i);
+		cr_assert(text_is(got.trace_id, cases[i].trace_id), "%zu", i);
+		cr_assert(text_is(got.span_id, cases[i].span_id), "%zu", i);
+	}
+}
+
 Test(messages, commands_that_cannot_be_read)
 {
 	struct lc_control_command got;

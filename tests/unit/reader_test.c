@@ -12,7 +12,7 @@ struct scene {
 	uint64_t stop_at; /* messages */
 	bool commit_all, stop_on_caught_up, stopped;
 	int phase;
-	char key[32], value[32];
+	char key[32], value[32], traces[4][64]; /* of each message; "-": none */
 	int64_t timestamp_ms;
 };
 
@@ -26,6 +26,9 @@ static void on_message(void *arg, const struct lc_reader_message *message)
 	cr_assert_gt(message->offset + 1, scene->last_offset[message->partition],
 		"offset %lld came again", (long long)message->offset);
 	scene->last_offset[message->partition] = message->offset + 1;
+	char *trace = scene->traces[scene->messages % 4];
+	bus_copy(trace, sizeof scene->traces[0], message->traceparent ? message->traceparent : "-",
+		message->traceparent ? message->traceparent_len : 1);
 	scene->messages++;
 	scene->sum += strtoull(message->value, NULL, 10);
 	scene->timestamp_ms = message->timestamp_ms;
@@ -145,6 +148,51 @@ Test(reader, reads_everything_then_says_so)
 	cr_assert_str_eq(scene.key, "k");
 	cr_assert_eq(scene.timestamp_ms, 1700000000001);
 	finish(&scene);
+}
+
+/* One message without headers, one with others, one whose header is there twice, one whose header
+ * is NULL. */
+static void send_traces(struct scene *scene)
+{
+	char text[200];
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	rd_kafka_conf_set(conf, "bootstrap.servers", scene->bus.address, text, sizeof text);
+	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
+	for (int i = 0; i < 4; i++) {
+		rd_kafka_headers_t *headers = rd_kafka_headers_new(2);
+		rd_kafka_header_add(headers, i ? "other" : "Traceparent", -1, "o", 1);
+		rd_kafka_header_add(headers, i ? "traceparent" : "trace", -1, i < 3 ? "a\0b" : NULL,
+			i < 3 ? 3 : 0);
+		if (i == 2) {
+			rd_kafka_header_add(headers, "traceparent", -1, "last", 4);
+		}
+		cr_assert_eq(
+			rd_kafka_producev(rk, RD_KAFKA_V_TOPIC("control"), RD_KAFKA_V_PARTITION(0),
+				RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_VALUE(text, 1),
+				RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END),
+			RD_KAFKA_RESP_ERR_NO_ERROR);
+	}
+	cr_assert_eq(rd_kafka_flush(rk, 20000), RD_KAFKA_RESP_ERR_NO_ERROR);
+	rd_kafka_destroy(rk);
+}
+
+Test(reader, gives_the_traceparent_to_who_wants_it)
+{
+	for (int traces = 0; traces < 2; traces++) {
+		struct scene scene;
+		start(&scene, true);
+		send_traces(&scene);
+		scene.stop_on_caught_up = true;
+		open_reader(&scene,
+			&(struct lc_reader_options){.topic = "control", .traces = traces == 1});
+		bus_run(&scene.bus, "not caught up");
+		cr_assert_eq(scene.messages, 4);
+		cr_assert_str_eq(scene.traces[0], "-");
+		cr_assert_str_eq(scene.traces[1], traces ? "a" : "-");
+		cr_assert_str_eq(scene.traces[2], traces ? "last" : "-");
+		cr_assert_str_eq(scene.traces[3], "-");
+		finish(&scene);
+	}
 }
 
 Test(reader, an_empty_topic_is_caught_up_at_once)

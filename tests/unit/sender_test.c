@@ -1,4 +1,5 @@
 #include "bus_fixture.h"
+#include "trace_of.h"
 
 #define MAX_SEEN 20000
 
@@ -85,7 +86,7 @@ static void finish(struct scene *scene)
 /* Appends one record: its key is one of `keys` symbols, its value counts up. */
 static void append(struct scene *scene, unsigned keys, enum lc_topic topic)
 {
-	char key[16], value[32];
+	char key[16], value[32], trace[LC_TRACEPARENT_LEN + 1];
 	uint64_t n = scene->appended++;
 	int key_len = snprintf(key, sizeof key, "S%u", (unsigned)(n % keys));
 	int value_len = snprintf(value, sizeof value, "%llu", (unsigned long long)n);
@@ -94,6 +95,7 @@ static void append(struct scene *scene, unsigned keys, enum lc_topic topic)
 		.key_len = (uint32_t)key_len,
 		.value_len = (uint32_t)value_len,
 		.timestamp_ns = INT64_C(1700000000123) * LC_NS_PER_MS,
+		.traceparent = trace_of(n, trace),
 		.topic = topic,
 		.schema = LC_SCHEMA_PRICE_UPDATE};
 	cr_assert_eq(lc_journal_append(scene->journal, &record), LC_OK);
@@ -122,6 +124,8 @@ static size_t check_complete(struct scene *scene, unsigned keys)
 		unsigned key = (unsigned)(n % keys);
 		cr_assert_lt(n, scene->appended);
 		cr_assert_str_eq(seen[i].schema, "price_update/1");
+		const char *trace = seen[i].traceparent;
+		cr_assert(is_trace_of(n, trace[0] ? trace : NULL), "%s: %s", seen[i].value, trace);
 		if (found[n]) {
 			cr_assert(seen[i].replayed || scene->forgetful,
 				"%s came twice and is not marked", seen[i].value);
