@@ -113,6 +113,8 @@ const char *lc_kafka_advice(enum lc_err code)
 		       "kafka.properties?";
 	case LC_ERR_NOT_FOUND:
 		return "is the topic there? (livecore topics create)";
+	case LC_ERR_TOO_LARGE:
+		return "is max.message.bytes of the topic large enough? (Kafka's default is 1 MB)";
 	case LC_ERR_PROTOCOL:
 		return "do security.protocol and ssl.ca.location in kafka.properties fit this "
 		       "Kafka?";

@@ -97,9 +97,6 @@ static size_t record_cost(const struct lc_record *record)
 static void refuse(
 	struct lc_sender *sender, const struct lc_record *record, enum lc_err err, const char *why)
 {
-	lc_log(lc_loop_log(sender->loop), LC_LOG_ERROR, "kafka", "record_refused",
-		LC_S("topic", lc_kafka_topic_name(sender->topics, record->topic)),
-		LC_U("id", record->id), LC_U("bytes", record->value_len), LC_S("reason", why));
 	sender->stats.refused++;
 	++*sender->metrics.refused;
 	if (sender->handlers.refused) {

@@ -101,8 +101,7 @@ static enum lc_err create_core(struct lc_manager *manager, struct lc_error *err)
 static void on_refused(void *arg, const struct lc_record *record, enum lc_err code, const char *why)
 {
 	struct lc_manager *manager = arg;
-	manager->refused++;
-	(void)code;
+	lc_refusals_add(&manager->refusals, record, code, why, lc_loop_mono_ns(manager->loop));
 	if (record->schema != LC_SCHEMA_PRICE_UPDATE) {
 		return; /* an event about an event that Kafka refuses would be refused too */
 	}
@@ -173,6 +172,8 @@ static enum lc_err create_output(struct lc_manager *manager, struct lc_error *er
 		return lc_error_set(err, LC_ERR_NOMEM, "out of memory");
 	}
 	lc_disk_log_begin(manager);
+	lc_refusals_init(
+		&manager->refusals, manager->log, lc_config_section(manager->config, "topics"));
 	rc = lc_sender_create(manager->loop, manager->journal, &manager->kafka,
 		lc_config_section(manager->config, "topics"), &handlers, manager, &manager->sender,
 		err);
@@ -336,6 +337,7 @@ static void on_minute(void *arg)
 {
 	struct lc_manager *manager = arg;
 	lc_intake_say_drops(manager);
+	lc_refusals_say(&manager->refusals, lc_loop_mono_ns(manager->loop));
 	lc_feeds_check_limits(manager);
 	lc_calendars_look(manager->calendars);
 	lc_topic_watch_look(manager);

@@ -22,6 +22,7 @@
 #include "manager/interest_sync.h"
 #include "manager/limits.h"
 #include "manager/outbox.h"
+#include "manager/refusals.h"
 #include "manager/settings.h"
 #include "manager/supervisor.h"
 #include "manager/watch.h"
@@ -113,7 +114,7 @@ struct lc_manager {
 	int64_t topics_looked_ns; /* when Kafka was last asked; 0: never */
 	struct lc_timer *minute;  /* says what drops were not said yet */
 	bool kafka_reachable;
-	uint64_t refused; /* records that Kafka refused for good */
+	struct lc_refusals refusals;
 	char kafka_reason[256];
 
 	/* stopping, see stop.c */

@@ -124,10 +124,14 @@ enum lc_ready lc_manager_ready(struct lc_manager *manager, struct lc_buf *out)
 	bool hears = manager->control && lc_control_stats(manager->control).caught_up;
 	check_json(&checks, false, "control", hears,
 		hears ? NULL : "the topic of commands is not being read yet");
+	char refused[LC_REFUSALS_TEXT];
+	lc_refusals_trouble(
+		&manager->refusals, lc_loop_mono_ns(manager->loop), refused, sizeof refused);
+	check_json(&checks, false, "publishing", refused[0] == '\0', refused);
 	if (stopping) {
 		check_json(&checks, false, "lifecycle", false, "stopping");
 	}
-	bool degraded = !hears;
+	bool degraded = !hears || refused[0];
 	degraded |= stores_json(manager, interest.store, &checks);
 	degraded |= feeders_json(manager, &checks);
 	degraded |= markets_json(manager, &checks);
@@ -149,8 +153,8 @@ struct lc_manager_totals lc_manager_totals(struct lc_manager *manager)
 	struct lc_manager_totals totals = {
 		.prices = *manager->outbox.prices,
 		.published = journal.appended,
-		.acknowledged = journal.reported - journal.lost - manager->refused,
-		.refused = manager->refused,
+		.acknowledged = journal.reported - journal.lost - manager->refusals.total,
+		.refused = manager->refusals.total,
 		.unacknowledged = journal.appended - journal.reported,
 	};
 	totals.followed = manager->interest

@@ -128,8 +128,9 @@ static int conclude(const struct lc_manager *manager, const char *reason)
 	lc_log(manager->log, reason ? LC_LOG_WARN : LC_LOG_INFO, "manager", "stopped",
 		LC_U("unacknowledged", manager->unacknowledged),
 		LC_U("kept_for_next_start", manager->journal ? lc_disk_log_kept(manager) : 0),
-		LC_U("refused", manager->refused), LC_U("unsent", unsent), LC_S("reason", reason));
-	return manager->unacknowledged + manager->refused + unsent > 0;
+		LC_U("refused", manager->refusals.total), LC_U("unsent", unsent),
+		LC_S("reason", reason));
+	return manager->unacknowledged + manager->refusals.total + unsent > 0;
 }
 
 static void finish(struct lc_manager *manager)

@@ -45,6 +45,7 @@ Test(kafka_errors, what_a_person_can_do)
 	cr_assert_not_null(strstr(lc_kafka_advice(LC_ERR_AUTH), "kafka.password"));
 	cr_assert_not_null(strstr(lc_kafka_advice(LC_ERR_CLOSED), "kafka.brokers"));
 	cr_assert_not_null(strstr(lc_kafka_advice(LC_ERR_NOT_FOUND), "livecore topics create"));
+	cr_assert_not_null(strstr(lc_kafka_advice(LC_ERR_TOO_LARGE), "max.message.bytes"));
 	cr_assert_not_null(strstr(lc_kafka_advice(LC_ERR_PROTOCOL), "ssl.ca.location"));
-	cr_assert_str_eq(lc_kafka_advice(LC_ERR_TOO_LARGE), "");
+	cr_assert_str_eq(lc_kafka_advice(LC_ERR_EXISTS), "");
 }
