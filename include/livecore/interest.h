@@ -63,10 +63,6 @@ bool lc_interest_sweep(struct lc_interest *interest, size_t max);
 /* Is an update (or expiry) between its begin and its last sweep? */
 bool lc_interest_busy(const struct lc_interest *interest);
 
-/* All in one call, for short lists and tests. */
-enum lc_err lc_interest_apply(struct lc_interest *interest, const char *portfolio,
-	enum lc_interest_type type, int64_t timestamp_ns, const char *const *symbols, size_t count);
-
 /* interest.ttl: begins to forget one portfolio whose latest message is older than before_ns.
  * False when there is none; after true call lc_interest_sweep() until done, then expire() again. */
 bool lc_interest_expire(struct lc_interest *interest, int64_t before_ns);
@@ -80,13 +76,11 @@ bool lc_interest_prune(struct lc_interest *interest, int64_t before_ns, size_t m
 
 bool lc_interest_follows(const struct lc_interest *interest, uint32_t symbol);
 size_t lc_interest_count(const struct lc_interest *interest); /* symbols in the union */
-/* The union in the order symbols came to be followed: earliest first, then by name; the same
- * after a restart. max is at least lc_interest_count(); returns how many were written. Sorts:
- * about 0.5 ms for 5,000, so not per update. */
-size_t lc_interest_order(const struct lc_interest *interest, uint32_t *out, size_t max);
-/* The union in no particular order, without the cost of sorting. */
+/* The union in no particular order. max is at least lc_interest_count(); returns how many were
+ * written. */
 size_t lc_interest_list(const struct lc_interest *interest, uint32_t *out, size_t max);
-/* Less than, equal to, greater than 0, by the same order. Both symbols are followed. */
+/* Which came to be followed first, and then by name: less than, equal to, greater than 0. Both
+ * symbols are followed. */
 int lc_interest_compare(const struct lc_interest *interest, uint32_t a, uint32_t b);
 
 struct lc_interest_portfolio {
@@ -109,9 +103,6 @@ void lc_interest_portfolio(
 	const struct lc_interest *interest, size_t index, struct lc_interest_portfolio *out);
 void lc_interest_entry(const struct lc_interest *interest, size_t portfolio, size_t index,
 	struct lc_interest_entry *out);
-/* Which portfolios follow a symbol: start with *cursor = 0; false at the end. */
-bool lc_interest_follower(
-	const struct lc_interest *interest, uint32_t symbol, size_t *cursor, const char **id);
 
 /* Puts saved state back, without callbacks; id, replace_ns, latest_ns are read from portfolio.
  * Only into a registry that does not have the portfolio yet (LC_ERR_EXISTS). *index is what
@@ -121,9 +112,9 @@ enum lc_err lc_interest_restore(
 enum lc_err lc_interest_restore_entry(
 	struct lc_interest *interest, size_t portfolio, const struct lc_interest_entry *entry);
 
-/* The union in lc_interest_order()'s order, sorted in steps, for a loop that may not stand still.
- * When the registry changes between steps, what changed may be out of its place or missing, and
- * nothing worse. */
+/* The union in the order symbols came to be followed: earliest first, then by name; the same after
+ * a restart. Sorted in steps, for a loop that may not stand still. When the registry changes
+ * between steps, what changed may be out of its place or missing, and nothing worse. */
 struct lc_interest_sort;
 enum lc_err lc_interest_sort_create(
 	const struct lc_interest *interest, struct lc_interest_sort **out);

@@ -16,11 +16,6 @@ static void find_earliest(struct lc_interest *interest, uint32_t symbol)
 	interest->wanted[symbol].since_ns = earliest;
 }
 
-static int compare_followed(const void *a, const void *b, void *interest)
-{
-	return lc_interest_compare(interest, *(const uint32_t *)a, *(const uint32_t *)b);
-}
-
 enum lc_err lc_union_reserve(struct lc_interest *interest, uint32_t symbol)
 {
 	if (symbol < interest->n_wanted) {
@@ -117,26 +112,4 @@ size_t lc_interest_list(const struct lc_interest *interest, uint32_t *out, size_
 		}
 	}
 	return count;
-}
-
-size_t lc_interest_order(const struct lc_interest *interest, uint32_t *out, size_t max)
-{
-	size_t count = lc_interest_list(interest, out, max);
-	/* The comparison only reads. */
-	qsort_r(out, count, sizeof *out, compare_followed, (void *)(uintptr_t)interest);
-	return count;
-}
-
-bool lc_interest_follower(
-	const struct lc_interest *interest, uint32_t symbol, size_t *cursor, const char **id)
-{
-	while (*cursor < interest->count) {
-		const struct portfolio *portfolio = interest->portfolios[(*cursor)++];
-		const struct entry *entry = lc_portfolio_find(portfolio, symbol);
-		if (entry && entry->since_ns != NEVER) {
-			*id = portfolio->id;
-			return true;
-		}
-	}
-	return false;
 }

@@ -1,5 +1,6 @@
 #include "manager/limits.h"
 
+#include "interest_fixture.h"
 #include "outbox_fixture.h"
 
 #define MANY 60000
@@ -59,7 +60,7 @@ static void rig_close(struct rig *rig)
 static void want(struct rig *rig, const char *portfolio, const char *const *symbols, size_t count)
 {
 	cr_assert_eq(
-		lc_interest_apply(rig->interest, portfolio, LC_INTEREST_ADD, 1000, symbols, count),
+		interest_apply(rig->interest, portfolio, LC_INTEREST_ADD, 1000, symbols, count),
 		LC_OK);
 }
 
@@ -153,7 +154,7 @@ Test(limits, nobody_is_told_when_nobody_wants_it_or_we_are_ending)
 	struct rig rig;
 	rig_open(&rig);
 	want(&rig, "p1", (const char *const[]){"AAPL", "MSFT"}, 2);
-	cr_assert_eq(lc_interest_apply(rig.interest, "p1", LC_INTEREST_REMOVE, 2000,
+	cr_assert_eq(interest_apply(rig.interest, "p1", LC_INTEREST_REMOVE, 2000,
 			     (const char *const[]){"AAPL"}, 1),
 		LC_OK);
 	lc_limits_add(rig.limits, "alpaca", LC_LIMITS_OVER, "full", symbol(&rig, "AAPL"));
