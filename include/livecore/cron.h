@@ -39,9 +39,6 @@ struct lc_cron {
 enum lc_err lc_cron_parse(
 	const char *text, enum lc_cron_rules rules, struct lc_cron *out, struct lc_error *err);
 
-/* Do the fields match this local time? (Its nanosecond is not looked at.) */
-bool lc_cron_matches(const struct lc_cron *cron, const struct lc_civil *civil);
-
 /* The first time after after_ns, by the clocks of zone (NULL: UTC). A local time that daylight
  * saving skips counts as the first instant after the gap (all that were skipped as one); one that
  * occurs twice is the first of the two only. So `* * * * *` rests for the repeated hour; UTC has

@@ -120,12 +120,6 @@ static int64_t skip_repeated(const struct lc_zone *zone, int64_t local_s, int64_
 	return high;
 }
 
-bool lc_cron_matches(const struct lc_cron *cron, const struct lc_civil *civil)
-{
-	return day_matches(cron, civil) && has(cron->hours, civil->hour) &&
-	       has(cron->minutes, civil->minute) && has(cron->seconds, civil->second);
-}
-
 enum lc_err lc_cron_next(
 	const struct lc_cron *cron, const struct lc_zone *zone, int64_t after_ns, int64_t *next_ns)
 {
