@@ -120,12 +120,8 @@ void lc_exchange_abort(struct lc_exchange *exchange);
 /* An answer without a known end, in chunks. The exchange stays the caller's until end, abort, or
  * on_gone. response->body is what is written first. */
 enum lc_err lc_exchange_stream(struct lc_exchange *exchange, const struct lc_response *response);
-/* Queues a copy. LC_ERR_FULL when max_pending_bytes would be passed: drop, or wait for on_drained.
- */
+/* Queues a copy. LC_ERR_FULL: max_pending_bytes would be passed, and nothing was queued. */
 enum lc_err lc_exchange_write(struct lc_exchange *exchange, const void *data, size_t len);
-size_t lc_exchange_pending(const struct lc_exchange *exchange);
-/* on_drained is called each time that nothing waits any more. */
-void lc_exchange_on_drained(struct lc_exchange *exchange, void (*on_drained)(void *arg), void *arg);
 void lc_exchange_end(struct lc_exchange *exchange);
 
 struct lc_ws_peer_handler {

@@ -160,9 +160,6 @@ static int stream_drained(struct http_conn *conn)
 		return finish_answer(conn);
 	}
 	conn->deadline_ns = INT64_MAX;
-	if (exchange->on_drained != NULL) {
-		exchange->on_drained(exchange->drained_arg);
-	}
 	return 0;
 }
 
@@ -199,7 +196,6 @@ void http_exchange_gone(struct http_conn *conn)
 {
 	void (*on_gone)(void *arg) = conn->exchange.on_gone;
 	conn->exchange.on_gone = NULL;
-	conn->exchange.on_drained = NULL;
 	if (on_gone != NULL) {
 		on_gone(conn->exchange.gone_arg);
 	}
@@ -274,7 +270,8 @@ enum lc_err lc_exchange_write(struct lc_exchange *exchange, const void *data, si
 {
 	struct http_conn *conn = conn_of(exchange);
 	assert(conn->state == CONN_STREAMING && !exchange->ended);
-	if (lc_exchange_pending(exchange) + len > conn->server->options.max_pending_bytes) {
+	size_t pending = exchange->head.len + exchange->out.len - exchange->out_at;
+	if (pending + len > conn->server->options.max_pending_bytes) {
 		conn->server->stats.full++;
 		return LC_ERR_FULL;
 	}
@@ -296,21 +293,9 @@ enum lc_err lc_exchange_write(struct lc_exchange *exchange, const void *data, si
 	return LC_OK;
 }
 
-size_t lc_exchange_pending(const struct lc_exchange *exchange)
-{
-	return exchange->head.len + exchange->out.len - exchange->out_at;
-}
-
-void lc_exchange_on_drained(struct lc_exchange *exchange, void (*on_drained)(void *arg), void *arg)
-{
-	exchange->on_drained = on_drained;
-	exchange->drained_arg = arg;
-}
-
 void lc_exchange_end(struct lc_exchange *exchange)
 {
 	exchange->ended = true;
 	exchange->on_gone = NULL;
-	exchange->on_drained = NULL;
 	wait_to_write(conn_of(exchange));
 }

@@ -34,8 +34,6 @@ struct lc_exchange {
 	bool head_only, chunked, keep, ended, tail_sent;
 	void (*on_gone)(void *arg);
 	void *gone_arg;
-	void (*on_drained)(void *arg);
-	void *drained_arg;
 };
 
 struct ws_message {

@@ -189,7 +189,6 @@ void http_exchange_reset(struct lc_exchange *exchange)
 	exchange->head_only = exchange->chunked = exchange->keep = false;
 	exchange->ended = exchange->tail_sent = false;
 	exchange->on_gone = NULL;
-	exchange->on_drained = NULL;
 }
 
 void http_exchange_finish(struct lc_exchange *exchange)
