@@ -82,9 +82,6 @@ typedef void (*lc_http_done_cb)(void *arg, const struct lc_http_answer *answer);
  * is not called. */
 enum lc_err lc_http_send(struct lc_http *http, const struct lc_http_options *options,
 	lc_http_done_cb done, void *arg, struct lc_http_request **out, struct lc_error *err);
-/* A plain GET with default limits. */
-enum lc_err lc_http_get(struct lc_http *http, const char *url, int64_t timeout_ms,
-	lc_http_done_cb done, void *arg, struct lc_http_request **out);
 
 struct lc_http_stream_handler {
 	/* The headers are complete. May be NULL. */

@@ -93,8 +93,6 @@ enum lc_err lc_ws_connect(struct lc_ws_hub *hub, const struct lc_ws_options *opt
 /* Queues a copy of one message. LC_ERR_FULL when max_send_bytes would be passed, LC_ERR_AGAIN
  * before on_open, LC_ERR_CLOSED when closing has begun. */
 enum lc_err lc_ws_send(struct lc_ws *ws, const void *data, size_t len, bool binary);
-/* Bytes queued and not yet handed to the kernel. */
-size_t lc_ws_queued(const struct lc_ws *ws);
 
 /* Sends what is queued and a close frame (code 1000 … 4999), and waits up to timeout_ms for the
  * peer's. Messages that come meanwhile are dropped. Calling it again does nothing. */

@@ -168,13 +168,6 @@ enum lc_err lc_http_send(struct lc_http *http, const struct lc_http_options *opt
 	return start(http, options, &handler, arg, out, err);
 }
 
-enum lc_err lc_http_get(struct lc_http *http, const char *url, int64_t timeout_ms,
-	lc_http_done_cb done, void *arg, struct lc_http_request **out)
-{
-	const struct lc_http_options options = {.url = url, .timeout_ms = timeout_ms};
-	return lc_http_send(http, &options, done, arg, out, NULL);
-}
-
 enum lc_err lc_http_stream(struct lc_http *http, const struct lc_http_options *options,
 	const struct lc_http_stream_handler *handler, void *arg, struct lc_http_request **out,
 	struct lc_error *err)

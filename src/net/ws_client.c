@@ -345,11 +345,6 @@ enum lc_err lc_ws_send(struct lc_ws *ws, const void *data, size_t len, bool bina
 	return LC_OK;
 }
 
-size_t lc_ws_queued(const struct lc_ws *ws)
-{
-	return ws->tx_bytes;
-}
-
 void lc_ws_close(struct lc_ws *ws, int code, const char *reason, int64_t timeout_ms)
 {
 	if (ws->state >= WS_CLOSING) {

@@ -299,8 +299,9 @@ Test(http_client, destroying_answers_everything_cancelling_nothing)
 	struct result a = {0}, b = {0};
 	struct lc_http_request *cancelled;
 	open_test(&t, serve);
-	cr_assert_eq(lc_http_get(t.http, url_of(&t, "/mute"), 0, on_answer, &a, NULL), LC_OK);
-	cr_assert_eq(lc_http_get(t.http, url_of(&t, "/mute"), 0, on_answer, &b, &cancelled), LC_OK);
+	const struct lc_http_options mute = {.url = url_of(&t, "/mute")};
+	cr_assert_eq(lc_http_send(t.http, &mute, on_answer, &a, NULL, NULL), LC_OK);
+	cr_assert_eq(lc_http_send(t.http, &mute, on_answer, &b, &cancelled, NULL), LC_OK);
 	while (t.server.accepted < 2) {
 		uv_run(lc_loop_uv(t.f.loop), UV_RUN_ONCE);
 	}
@@ -308,7 +309,7 @@ Test(http_client, destroying_answers_everything_cancelling_nothing)
 	lc_http_cancel(NULL);
 	lc_http_destroy(t.http, on_destroyed, &t.destroyed);
 	cr_assert_not(a.done);
-	cr_assert_eq(lc_http_get(t.http, url_of(&t, "/"), 0, on_answer, &b, NULL), LC_ERR_CLOSED);
+	cr_assert_eq(lc_http_send(t.http, &mute, on_answer, &b, NULL, NULL), LC_ERR_CLOSED);
 	run_until(&t.f, &t.destroyed);
 	cr_assert_eq(a.times, 1);
 	cr_assert_eq(a.answer.err.code, LC_ERR_CANCELLED);

@@ -166,7 +166,8 @@ Test(net_tls, http_certificates_are_verified)
 			.ca_file = cases[i].with_ca ? server.cert : NULL};
 		cr_assert_eq(lc_http_create(f.loop, &options, &http, &err), LC_OK);
 		snprintf(url, sizeof url, "https://%s:%d/", cases[i].host, server.port);
-		cr_assert_eq(lc_http_get(http, url, 5000, on_http_end, &ended, NULL), LC_OK);
+		const struct lc_http_options get = {.url = url, .timeout_ms = 5000};
+		cr_assert_eq(lc_http_send(http, &get, on_http_end, &ended, NULL, &err), LC_OK);
 		run_until(&f, &ended.done);
 		cr_assert_eq(ended.code, cases[i].good ? LC_OK : LC_ERR_PROTOCOL, "%zu: %d %s", i,
 			ended.code, ended.text);

@@ -256,12 +256,10 @@ Test(ws_client, opens_sends_receives_and_closes)
 	cr_assert_null(strstr(t.request, "permessage-deflate"));
 	int64_t before = lc_loop_wall_ns(t.f.loop);
 	cr_assert_eq(lc_ws_send(c.ws, "{\"action\":\"auth\"}", 17, false), LC_OK);
-	cr_assert_eq(lc_ws_queued(c.ws), 17);
 	run_until(&t.f, &c.got_message);
 	cr_assert_str_eq(c.last, "{\"action\":\"auth\"}");
 	cr_assert_not(c.binary);
 	cr_assert_geq(c.stamp, before);
-	cr_assert_eq(lc_ws_queued(c.ws), 0);
 	c.got_message = false;
 	cr_assert_eq(lc_ws_send(c.ws, "\x81\xa1", 2, true), LC_OK);
 	run_until(&t.f, &c.got_message);
