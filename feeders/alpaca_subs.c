@@ -598,13 +598,3 @@ bool lc_alpaca_subs_wants(const struct lc_alpaca_subs *subs, uint32_t symbol)
 {
 	return symbol < subs->n_flags && subs->flags[symbol] & (PRICES | ASKED);
 }
-
-size_t lc_alpaca_subs_count(const struct lc_alpaca_subs *subs)
-{
-	return subs->n_held;
-}
-
-size_t lc_alpaca_subs_statuses(const struct lc_alpaca_subs *subs)
-{
-	return subs->n_statuses;
-}

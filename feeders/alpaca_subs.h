@@ -82,6 +82,3 @@ enum lc_err lc_alpaca_subs_error(struct lc_alpaca_subs *subs, int64_t code);
 
 /* Is the symbol subscribed, or asked for? Quick: asked for each tick. */
 bool lc_alpaca_subs_wants(const struct lc_alpaca_subs *subs, uint32_t symbol);
-size_t lc_alpaca_subs_count(const struct lc_alpaca_subs *subs);
-/* How many of them have their statuses too. */
-size_t lc_alpaca_subs_statuses(const struct lc_alpaca_subs *subs);

@@ -222,7 +222,6 @@ static void expect_prices(uint32_t from, uint32_t to)
 {
 	expect_channel(1, from, to);
 	expect_channel(2, from, to);
-	cr_assert_eq(lc_alpaca_subs_count(subs), to - from);
 	for (uint32_t i = 0; i < MOST; i++) {
 		cr_assert_eq(lc_alpaca_subs_wants(subs, i), i >= from && i < to);
 	}
@@ -239,7 +238,6 @@ Test(alpaca_subs, batches_of_max_symbols)
 	change(0, 0, 0, 240);
 	expect_prices(240, 250);
 	expect_channel(0, 240, 250);
-	cr_assert_eq(lc_alpaca_subs_statuses(subs), 10u);
 	change(0, 0, 0, 250); /* those not held are not removed again */
 	cr_assert_eq(vendor.messages, 3u + 3u + 1u);
 	expect_prices(0, 0);
@@ -315,7 +313,6 @@ Test(alpaca_subs, over_the_limit_the_earliest_keep_their_place)
 	cr_assert_eq(n_rejected, 170u);
 	/* This plan does not count statuses: all came back at the end. */
 	expect_channel(0, 0, 30);
-	cr_assert_eq(lc_alpaca_subs_statuses(subs), 30u);
 	cr_assert_eq(lost, 0u);
 	cr_assert_leq(vendor.messages, 20u);
 }
@@ -385,8 +382,9 @@ Test(alpaca_subs, a_reply_that_leaves_a_symbol_out)
 	change(0, 10, 0, 0);
 	cr_assert_eq(n_rejected, 1u);
 	cr_assert_eq(last_rejected, 3u);
-	cr_assert_not(lc_alpaca_subs_wants(subs, 3));
-	cr_assert_eq(lc_alpaca_subs_count(subs), 9u);
+	for (uint32_t i = 0; i < MOST; i++) {
+		cr_assert_eq(lc_alpaca_subs_wants(subs, i), i < 10 && i != 3);
+	}
 }
 
 Test(alpaca_subs, wildcards_and_unasked_replies)
@@ -404,7 +402,7 @@ Test(alpaca_subs, wildcards_and_unasked_replies)
 	cr_assert_eq(lc_alpaca_subs_next(subs, &out), LC_OK);
 	cr_assert(lc_alpaca_subs_reply(subs, root, &missing));
 	cr_assert_eq(missing, 0u);
-	cr_assert_eq(lc_alpaca_subs_count(subs), 2u); /* named twice, followed once */
+	cr_assert_eq(n_accepted, 2u); /* named twice, followed once */
 	cr_assert_eq(lc_alpaca_subs_next(subs, &out), LC_ERR_END);
 }
 
