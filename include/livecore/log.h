@@ -73,8 +73,6 @@ bool lc_log_enabled(const struct lc_log *log, enum lc_log_level level, const cha
 /* fields ends with type LC_FIELD_END. module and event are static strings in snake_case. */
 void lc_log_write(struct lc_log *log, enum lc_log_level level, const char *module,
 	const char *event, const struct lc_field *fields);
-/* Lines written so far at this level. */
-uint64_t lc_log_count(const struct lc_log *log, enum lc_log_level level);
 
 /* For what is tried and fails again and again: true when text is not what was said last, or a minute
  * ago. Zero: nothing was said; set it to zero again when what failed is well. */

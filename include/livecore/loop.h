@@ -94,8 +94,7 @@ enum lc_err lc_resolve_start(struct lc_loop *loop, const char *host, lc_resolve_
 	struct lc_resolve **out);
 void lc_resolve_cancel(struct lc_resolve *resolve);
 
-/* The watchdog's figures, in CPU time of the loop thread; the longest since the last
- * lc_loop_watch_reset(). */
+/* The watchdog's figures, in CPU time of the loop thread; the longest since the loop began. */
 struct lc_loop_watch {
 	uint64_t turns;
 	int64_t longest_turn_ns;   /* CPU time of one turn of the loop */
@@ -104,4 +103,3 @@ struct lc_loop_watch {
 	int64_t lag_ns;            /* how late the last 100 ms tick of the watchdog's timer was */
 };
 struct lc_loop_watch lc_loop_watch(const struct lc_loop *loop);
-void lc_loop_watch_reset(struct lc_loop *loop);

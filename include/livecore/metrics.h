@@ -35,7 +35,6 @@ void lc_histogram_observe_ns(struct lc_histogram *histogram, int64_t ns);
 /* The upper bound in ns of the bucket that holds quantile q (0 … 1), above 10 s the largest
  * value seen; 0 when nothing was observed. */
 int64_t lc_histogram_quantile_ns(const struct lc_histogram *histogram, double q);
-uint64_t lc_histogram_count(const struct lc_histogram *histogram);
 
 /* Writes name="value" with value escaped into out (NUL-terminated); returns out. A value too
  * long is cut between characters, its closing quote kept; size is at least that of an empty

@@ -59,8 +59,3 @@ int64_t lc_histogram_quantile_ns(const struct lc_histogram *histogram, double q)
 	}
 	return histogram->max_ns; /* the last bucket has no bound of its own */
 }
-
-uint64_t lc_histogram_count(const struct lc_histogram *histogram)
-{
-	return histogram->count;
-}

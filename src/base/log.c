@@ -46,7 +46,6 @@ struct lc_log {
 	bool json;
 	bool torn; /* the last line went out only in part */
 	struct levels levels;
-	uint64_t counts[LC_LOG_OFF];
 	uint64_t dropped;          /* lines, in all */
 	uint64_t dropped_reported; /* of these, how many a line has told of */
 	struct kind kinds[KINDS];
@@ -351,7 +350,6 @@ void log_write_at(struct lc_log *log, int64_t wall_ns, int64_t mono_ns, enum lc_
 		return;
 	}
 	log->dropped_reported += dropped;
-	log->counts[level]++;
 }
 
 bool lc_log_is_news(struct lc_log_said *said, const char *text, int64_t mono_ns)
@@ -449,10 +447,4 @@ void lc_log_write(struct lc_log *log, enum lc_log_level level, const char *modul
 	static const struct lc_clock machine;
 	log_write_at(
 		log, lc_clock_wall_ns(&machine), lc_clock_mono_ns(), level, module, event, fields);
-}
-
-uint64_t lc_log_count(const struct lc_log *log, enum lc_log_level level)
-{
-	assert(level < LC_LOG_OFF);
-	return log->counts[level];
 }

@@ -36,8 +36,8 @@ void lc_loop_watchdog_init(struct lc_loop *loop)
 	struct watchdog *dog = &loop->watchdog;
 	dog->turns_total = lc_metrics_counter(
 		loop->metrics, "livecore_loop_turns_total", "", "Turns of the event loop.");
-	dog->turn_seconds = lc_metrics_histogram(loop->metrics,
-		"livecore_loop_turn_cpu_seconds", "", "CPU time of the event loop's turns.");
+	dog->turn_seconds = lc_metrics_histogram(loop->metrics, "livecore_loop_turn_cpu_seconds",
+		"", "CPU time of the event loop's turns.");
 	dog->lag_seconds = lc_metrics_gauge(loop->metrics, "livecore_loop_lag_seconds", "",
 		"How late the loop's last 100 ms timer was.");
 	dog->longest_turn_seconds = lc_metrics_gauge(loop->metrics,
@@ -74,12 +74,4 @@ void lc_loop_watchdog_slice(struct lc_loop *loop, const char *name, int64_t cpu_
 struct lc_loop_watch lc_loop_watch(const struct lc_loop *loop)
 {
 	return loop->watchdog.seen;
-}
-
-void lc_loop_watch_reset(struct lc_loop *loop)
-{
-	struct lc_loop_watch *seen = &loop->watchdog.seen;
-	*seen = (struct lc_loop_watch){.turns = seen->turns};
-	/* The turn that is running began before the reset and does not count. */
-	loop->watchdog.turn_started_cpu_ns = -1;
 }

@@ -150,21 +150,20 @@ Test(log, repetitions_collapse)
 	assert_line("2026-01-09T01:30:00.123456Z WARN bus delivery_failed repeated=16\n");
 	write_at_ms(1001, LC_LOG_WARN, "delivery_failed");
 	assert_line("2026-01-09T01:30:00.123456Z WARN bus delivery_failed\n");
-	cr_assert_eq(lc_log_count(logger, LC_LOG_WARN), LC_LOG_BURST + 3);
-	cr_assert_eq(lc_log_count(logger, LC_LOG_ERROR), 1);
 }
 
 Test(log, more_kinds_than_the_table_holds)
 {
 	char event[32];
+	size_t lines = 0;
 	for (int i = 0; i < 2000; i++) {
 		snprintf(event, sizeof event, "event_%d", i);
 		write_at_ms(i, LC_LOG_INFO, event);
 		if (i % 100 == 0) {
-			cr_assert_gt(count_lines(written()), 0);
+			lines += count_lines(written());
 		}
 	}
-	cr_assert_eq(lc_log_count(logger, LC_LOG_INFO), 2000);
+	cr_assert_eq(lines + count_lines(written()), 2000);
 }
 
 Test(log, a_full_pipe_does_not_hold_the_loop)
@@ -178,8 +177,7 @@ Test(log, a_full_pipe_does_not_hold_the_loop)
 	}
 	uint64_t dropped = log_dropped(logger);
 	cr_assert_gt(dropped, 0);
-	cr_assert_eq(dropped + lc_log_count(logger, LC_LOG_INFO), 200);
-	written();
+	cr_assert_eq(dropped + count_lines(written()), 200);
 	write_fields(NULL);
 	const char *line = strstr(written(), "2026-");
 	char expected[128];
