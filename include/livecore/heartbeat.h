@@ -26,9 +26,6 @@ enum lc_heartbeat_state {
 	LC_HEARTBEAT_ERROR, /* it runs, but cannot do its work */
 };
 
-/* "RUNNING"; static storage. */
-const char *lc_heartbeat_state_name(enum lc_heartbeat_state state);
-
 /* Another live process under our name, by what it wrote. */
 struct lc_heartbeat_twin {
 	char stream[LC_MESSAGE_ID_MAX + 1], host[256];
@@ -60,5 +57,3 @@ enum lc_err lc_heartbeat_create(struct lc_loop *loop, const struct lc_redis_conf
  * second even when Redis does not answer; when heartbeat is NULL, before this returns. The host is
  * not asked any more. */
 void lc_heartbeat_stop(struct lc_heartbeat *heartbeat, void (*done)(void *arg), void *arg);
-/* Ends at once and writes nothing, not from inside a callback of the host. NULL is fine. */
-void lc_heartbeat_destroy(struct lc_heartbeat *heartbeat);

@@ -95,5 +95,3 @@ void lc_failover_move_finish(struct lc_failover_move *move);
 bool lc_failover_say_moved(struct lc_failover *failover);
 /* No source is left for some symbols of this feed, or there is one again. */
 void lc_failover_say_alone(struct lc_failover *failover, uint8_t index);
-const char *lc_failover_time(
-	const struct lc_failover *failover, int64_t ns, char out[LC_TIME_TEXT_MAX + 1]);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *lc_failover_time(
+static const char *time_text(
 	const struct lc_failover *failover, int64_t ns, char out[LC_TIME_TEXT_MAX + 1])
 {
 	const struct lc_message_context *context = &failover->manager->outbox.context;
@@ -40,7 +40,7 @@ static void begin_tale(
 		tale->example = lc_symbols_get(failover->manager->symbols, moved->symbols[0])->text;
 	}
 	if (side->left_wall_ns > 0) {
-		lc_failover_time(failover, side->left_wall_ns, tale->since);
+		time_text(failover, side->left_wall_ns, tale->since);
 	}
 }
 
@@ -165,7 +165,7 @@ void lc_failover_status(const struct lc_feed *feed, struct lc_buf *out)
 		count_active(feed->manager, feed->index), (unsigned long long)source->times_left);
 	if (source->state != LC_SOURCE_GOOD) {
 		lc_buf_printf(out, ",\"since\":\"%s\",\"quarantine_seconds\":%lld,\"reason\":",
-			lc_failover_time(failover, side->left_wall_ns, since),
+			time_text(failover, side->left_wall_ns, since),
 			(long long)(source->quarantine_ns / LC_NS_PER_S));
 		lc_buf_json_string(out, side->why, strlen(side->why));
 	}

@@ -85,7 +85,8 @@ const struct exception *lc_exceptions_find(const struct exceptions *exceptions, 
 	return found ? &exceptions->days[low] : NULL;
 }
 
-enum lc_err lc_exceptions_put(struct exceptions *exceptions, const struct exception *day)
+/* Adds, or takes the place of what was there. */
+static enum lc_err put_exception(struct exceptions *exceptions, const struct exception *day)
 {
 	size_t at = exceptions->count;
 	while (at > 0 && exceptions->days[at - 1].day >= day->day) {
@@ -145,7 +146,7 @@ static void put(struct reading *reading, int32_t day, int early, const char *why
 		mistake(reading, "more than %d days", DAYS_MAX);
 		return;
 	}
-	reading->no_memory |= lc_exceptions_put(reading->exceptions, &exception) != LC_OK;
+	reading->no_memory |= put_exception(reading->exceptions, &exception) != LC_OK;
 }
 
 static bool read_day(struct reading *reading, const char *text, int32_t *day)

@@ -44,8 +44,6 @@ struct exceptions {
 };
 
 const struct exception *lc_exceptions_find(const struct exceptions *exceptions, int32_t day);
-/* Adds, or takes the place of what was there. LC_ERR_NOMEM. */
-enum lc_err lc_exceptions_put(struct exceptions *exceptions, const struct exception *day);
 
 /* Reads a file's text; every mistake is reported with its line and the rest is read on.
  * LC_ERR_INVALID when there was any, LC_ERR_NOMEM. */

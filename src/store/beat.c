@@ -8,7 +8,7 @@
 #define REPORT_NS (INT64_C(60) * 1000000000)
 #define EVERY_NS (INT64_C(1000000000) * LC_HEARTBEAT_EVERY_S)
 
-const char *lc_heartbeat_state_name(enum lc_heartbeat_state state)
+static const char *state_name(enum lc_heartbeat_state state)
 {
 	static const char *const names[] = {"STOPPED", "STARTING", "RUNNING", "STOPPING", "ERROR"};
 	return names[state];
@@ -50,8 +50,7 @@ void beat_write(const struct beat *beat, enum lc_heartbeat_state state, int64_t 
 	lc_buf_printf(out, ",\"pid\":%" PRId64, beat->pid);
 	put(out, "stream", context->stream);
 	lc_buf_printf(out, ",\"status\":{\"code\":%d,\"name\":\"%s\"},\"stats\":{%s}%s%s}",
-		(int)state, lc_heartbeat_state_name(state), members, members[0] ? "," : "",
-		members);
+		(int)state, state_name(state), members, members[0] ? "," : "", members);
 }
 
 static void copy(const struct lc_value *object, const char *key, char *out, size_t size)

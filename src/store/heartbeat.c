@@ -153,13 +153,23 @@ static void begin(struct lc_heartbeat *heartbeat)
 	}
 }
 
+static void release(struct lc_heartbeat *heartbeat)
+{
+	lc_redis_destroy(heartbeat->redis);
+	lc_timer_destroy(heartbeat->look);
+	lc_json_parser_destroy(heartbeat->parser);
+	lc_buf_finish(&heartbeat->text);
+	lc_buf_finish(&heartbeat->members);
+	free(heartbeat);
+}
+
 static void on_look(void *arg)
 {
 	struct lc_heartbeat *heartbeat = arg;
 	if (heartbeat->stopping) {
 		void (*done)(void *) = heartbeat->done;
 		void *done_arg = heartbeat->done_arg;
-		lc_heartbeat_destroy(heartbeat);
+		release(heartbeat);
 		if (done) {
 			done(done_arg);
 		}
@@ -226,7 +236,7 @@ enum lc_err lc_heartbeat_create(struct lc_loop *loop, const struct lc_redis_conf
 	lc_buf_init(&heartbeat->members, BEAT_MAX / 4);
 	enum lc_err rc = make_parts(heartbeat, redis, err);
 	if (rc != LC_OK) {
-		lc_heartbeat_destroy(heartbeat);
+		release(heartbeat);
 		return rc;
 	}
 	lc_timer_start(heartbeat->look, LOOK_MS, LOOK_MS);
@@ -251,17 +261,4 @@ void lc_heartbeat_stop(struct lc_heartbeat *heartbeat, void (*done)(void *arg), 
 	if (up && !heartbeat->busy) { /* else what is under way goes on to it */
 		begin(heartbeat);
 	}
-}
-
-void lc_heartbeat_destroy(struct lc_heartbeat *heartbeat)
-{
-	if (!heartbeat) {
-		return;
-	}
-	lc_redis_destroy(heartbeat->redis);
-	lc_timer_destroy(heartbeat->look);
-	lc_json_parser_destroy(heartbeat->parser);
-	lc_buf_finish(&heartbeat->text);
-	lc_buf_finish(&heartbeat->members);
-	free(heartbeat);
 }
