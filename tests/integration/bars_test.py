@@ -157,12 +157,13 @@ class Live(livecore.Case):
             self.assertGreater(day["gap_volume"], 0, "something was traded meanwhile")
             self.assertEqual(sum(bar["volume"] for bar in minutes) + day["gap_volume"], day["volume"])
 
-    def snapshot(self, id, codes):
+    def snapshot(self, id, codes, ids=None, **headers):
+        """Its answer; ids: what the command says of its trace, headers: those of its record."""
         events = self.read("events")
         livecore.wait_for(lambda: self.live.ready()[1]["checks"]["control"]["ok"], "commands are heard")
         params = {"frequency": "1d"} | ({"codes": codes} if codes is not None else {})
         body = {"command": "bar_snapshot", "request_id": id, "params": params, "timestamp": livecore.now()}
-        self.writer("control").send(id, body)
+        self.writer("control").send(id, body | (ids or {}), **headers)
         return events.event("command_result", request_id=id, repeated=False)
 
     def test_bar_snapshot(self):
@@ -207,6 +208,72 @@ class Live(livecore.Case):
         self.writer("control").send("k", {"command": "bar_snapshot", "request_id": "all", "timestamp": livecore.now()})
         self.read("events").event("command_result", request_id="all", repeated=True)
         self.assertEqual(sum(r.value["kind"] == "bar" for r in prices.records), count)
+
+    def start_traced(self, **settings):
+        """With a day's bar of each symbol; the topics on which a trace is seen."""
+        self.start(**settings)
+        self.follow("p", self.SYMBOLS)
+        livecore.wait_for(lambda: self.live.status()["published"] > 50, lambda: self.live.status())
+        livecore.wait_for(lambda: self.live.ready()[1]["checks"]["control"]["ok"], "commands are heard")
+        return self.read("market_data"), self.read("events")
+
+    def test_what_follows_from_a_command_carries_its_trace(self):
+        """In its body or in its record's header, as OpenTelemetry's producers write it; the body's counts."""
+        prices, events = self.start_traced()
+        ids = {"trace_id": "4BF92F35-77B3-4DA6-A3CE-929D0E0E4736", "span_id": "00f067aa0ba902b7"}
+        body = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        header = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
+        commands = {
+            "body": (ids, {}, body, ids),
+            "header": ({}, {"traceparent": header}, header, {"trace_id": header[3:35], "span_id": header[36:52]}),
+            "both": (ids, {"traceparent": header}, body, ids),
+            "none": ({}, {}, None, {"trace_id": None, "span_id": None}),
+            "bad": ({}, {"traceparent": header[:54]}, None, {"trace_id": None, "span_id": None}),
+            "odd": ({"trace_id": "job 7"}, {"tracestate": "a=1"}, None, {"trace_id": "job 7", "span_id": None}),
+        }
+        for id, (said, headers, traceparent, fields) in commands.items():
+            count = len([r for r in prices.records if r.value["kind"] == "bar"])
+            self.assertTrue(self.snapshot(id, None, said, **headers)["ok"])
+            bars = prices.wait(lambda r: r.value["kind"] == "bar", "the day's bars", count=count + 3)[count:]
+            answers = [r for r in self.answers(events) if r.value["data"]["request_id"] == id]
+            for record in bars + answers:
+                self.assertEqual(record.headers.get("traceparent"), traceparent, (id, record, record.headers))
+            for record in bars:
+                self.assertEqual({name: record.value[name] for name in fields}, fields, id)
+        self.writer("control").send("k", {"command": "reload", "request_id": "r"}, traceparent=header)
+        reloaded = events.wait(lambda r: r.value["type"] == "config_reloaded", "what it causes, too")[0]
+        self.assertEqual(reloaded.headers.get("traceparent"), header)
+        others = [r for r in prices.records if r.value["kind"] != "bar"]
+        others += [r for r in events.records if r.value["type"] not in ("command_result", "config_reloaded")]
+        self.assertTrue(others)
+        self.assertFalse([r for r in others if "traceparent" in r.headers])
+
+    def answers(self, events):
+        return [r for r in events.records if r.value["type"] == "command_result"]
+
+    def test_a_trace_outlives_its_process(self):
+        """Killed before it was sent, or before its log knew: what the next process sends says the same."""
+        self.start_traced(kafka__linger="1s")
+        traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        stream = self.live.status()["stream"]
+        command = {"command": "bar_snapshot", "request_id": "a", "timestamp": livecore.now()}
+        self.writer("control").send("a", command, traceparent=traceparent)
+        self.live.expect("control command command=bar_snapshot request_id=a ok=true")
+        self.live.process.kill()
+        self.live.wait()
+        self.start()
+        prices, events = self.read("market_data"), self.read("events")
+
+        def again(record):
+            return record.value["stream"] == stream and record.headers.get("replayed") == "1"
+
+        answer = events.wait(lambda r: again(r) and r.value["type"] == "command_result", "the answer")[0]
+        bars = prices.wait(lambda r: again(r) and r.value["kind"] == "bar", "the day's bars", count=3)
+        for record in [answer, *bars]:
+            self.assertEqual(record.headers.get("traceparent"), traceparent, record)
+        ticks = [r for r in prices.records if again(r) and r.value["kind"] != "bar"]
+        self.assertTrue(ticks)
+        self.assertFalse([r for r in ticks if "traceparent" in r.headers])
 
     def test_many_commands_at_once_are_done_in_turn(self):
         self.start()

@@ -167,6 +167,13 @@ class Timer(Case):
         answer = self.command("reload")
         self.assertEqual((answer["role"], answer["ok"]), ("timer", True))
         topic.wait(lambda record: record.value["request_id"].startswith("tock@"), "the new rule")
+        trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        self.writer("control").send("k", {"command": "reload", "request_id": "traced"}, traceparent=trace)
+        events = self.read("events")
+        events.event("command_result", request_id="traced")
+        answers = {r.value["data"]["request_id"]: r for r in events.records if r.value["type"] == "command_result"}
+        self.assertEqual(answers.pop("traced").headers.get("traceparent"), trace)
+        self.assertEqual([r.headers.get("traceparent") for r in answers.values()], [None, None])
         self.assertEqual(timer.stop(), 0, timer.text)
 
     def test_health_and_metrics(self):

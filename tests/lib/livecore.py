@@ -343,10 +343,11 @@ class Writer:
     def __init__(self, brokers, name):
         self.command = ["kcat", "-P", "-q", "-b", brokers, "-t", name, "-K", "\t", "-X", "linger.ms=0"]
 
-    def send(self, key, value):
+    def send(self, key, value, **headers):
         # A process a record: kcat collects what comes on its input until that ends.
         text = value if isinstance(value, str) else json.dumps(value)
-        subprocess.run(self.command, input=f"{key}\t{text}\n".encode(), check=True, timeout=LONG_S)
+        words = [word for name, header in headers.items() for word in ("-H", f"{name}={header}")]
+        subprocess.run([*self.command, *words], input=f"{key}\t{text}\n".encode(), check=True, timeout=LONG_S)
 
 
 def free_port():
