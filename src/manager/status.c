@@ -114,16 +114,19 @@ enum lc_ready lc_manager_ready(struct lc_manager *manager, struct lc_buf *out)
 	struct lc_buf checks;
 	lc_buf_init(&checks, 64 * 1024);
 	check_json(&checks, true, "settings", true, NULL);
-	check_json(&checks, false, "interest", interest.ready,
-		interest.ready       ? NULL
+	/* Sets that stand are served when their topic is gone, but nobody can change them. */
+	bool follows = interest.ready && interest.reading;
+	check_json(&checks, false, "interest", follows,
+		follows              ? NULL
 		: interest.reason[0] ? interest.reason
 				     : "the topic has not been read to its end yet");
 	check_json(&checks, false, "kafka", manager->kafka_reachable, manager->kafka_reason);
 	/* Commands sent before this are missed; without the topic there are none, so that does not
 	 * make it unready. */
-	bool hears = manager->control && lc_control_stats(manager->control).caught_up;
+	bool hears = manager->control && lc_control_stats(manager->control).caught_up &&
+		     lc_control_stats(manager->control).reading;
 	check_json(&checks, false, "control", hears,
-		hears ? NULL : "the topic of commands is not being read yet");
+		hears ? NULL : "the topic of commands is not being read");
 	char refused[LC_REFUSALS_TEXT];
 	lc_refusals_trouble(
 		&manager->refusals, lc_loop_mono_ns(manager->loop), refused, sizeof refused);
@@ -131,7 +134,7 @@ enum lc_ready lc_manager_ready(struct lc_manager *manager, struct lc_buf *out)
 	if (stopping) {
 		check_json(&checks, false, "lifecycle", false, "stopping");
 	}
-	bool degraded = !hears || refused[0];
+	bool degraded = !follows || !hears || refused[0];
 	degraded |= stores_json(manager, interest.store, &checks);
 	degraded |= feeders_json(manager, &checks);
 	degraded |= markets_json(manager, &checks);

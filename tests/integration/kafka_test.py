@@ -4,6 +4,8 @@ usage: kafka_test.py LIVECORE [unittest options]
 """
 
 import signal
+import socket
+import struct
 import sys
 import time
 from pathlib import Path
@@ -12,6 +14,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 import livecore  # noqa: E402
 
 SYMBOLS = ["AAPL", "IBM", "KO"]
+
+
+def delete_topic(brokers, name):
+    """The request DeleteTopics, version 1."""
+    host, port = brokers.rsplit(":", 1)
+    text = lambda word: struct.pack(">h", len(word)) + word.encode()  # noqa: E731
+    request = struct.pack(">hhi", 20, 1, 0) + text("test") + struct.pack(">i", 1) + text(name) + struct.pack(">i", 10000)
+    with socket.create_connection((host, int(port)), timeout=20) as connection, connection.makefile("rb") as answers:
+        connection.sendall(struct.pack(">i", len(request)) + request)
+        answer = answers.read(struct.unpack(">i", answers.read(4))[0])
+    assert answer.endswith(b"\0\0"), answer  # the topic's error code
 
 
 class RealKafka(livecore.Case):
@@ -39,6 +52,22 @@ class RealKafka(livecore.Case):
         self.start()
         self.assertEqual(self.live.stop(signal.SIGINT), 0, self.live.text)
         self.live.expect(r"manager stopped unacknowledged=0")
+
+    def test_deleted_topics(self):
+        """Kafka answers, and nothing can be published or heard: readiness says which topic, and what to do."""
+        self.start()
+        for topic in ("market_data", "interest", "control"):
+            delete_topic(self.kafka.brokers, self.name(topic))
+        checks = lambda: self.live.ready()[1]["checks"]  # noqa: E731
+        for check in ("publishing", "interest", "control"):
+            livecore.wait_for(lambda check=check: not checks()[check]["ok"], lambda: f"{check} in {checks()}")
+        code, page = self.live.ready()
+        self.assertEqual((code, page["status"]), (200, "degraded"))
+        self.assertRegex(page["checks"]["publishing"]["reason"], rf"{self.name('market_data')} refuses .*topics create")
+        livecore.wait_for(lambda: self.live.status()["kafka"]["refused"] > 50, "refused records")
+        lines = [line for line in self.live.text.splitlines() if "records_refused" in line]
+        self.assertEqual(len(lines), 1, "one line a minute and topic")
+        self.assertEqual(self.live.stop(), 1, "what was refused is in the exit code")
 
     def test_per_market(self):
         eastmoney = self.sim("eastmoney", "--rate", "50")
