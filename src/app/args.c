@@ -1,5 +1,7 @@
 #include "app/args.h"
 
+#include "livecore/yaml.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +35,22 @@ static const struct lc_option *find_option(
 		}
 	}
 	return NULL;
+}
+
+#define NAMED_MAX 32 /* options that a mistyped one is compared with */
+
+static int unknown_option(
+	const struct lc_usage *usage, const struct lc_option *options, const char *arg, size_t len)
+{
+	char name[64];
+	const char *names[NAMED_MAX + 1] = {NULL};
+	for (size_t i = 0; i < NAMED_MAX && options[i].name; i++) {
+		names[i] = options[i].name;
+	}
+	snprintf(name, sizeof name, "%.*s", (int)len, arg + 2);
+	const char *near = lc_yaml_nearest(name, names);
+	return lc_args_wrong(usage, "there is no option %s%s%s%s", arg,
+		near ? ": did you mean --" : "", near ? near : "", near ? "?" : "");
 }
 
 static int set_option(
@@ -75,7 +93,7 @@ static int take_option(const struct lc_usage *usage, const struct lc_option *opt
 	const struct lc_option *option = find_option(options, arg + 2, len);
 	*took_next = false;
 	if (!option) {
-		return lc_args_wrong(usage, "there is no option %s", arg);
+		return unknown_option(usage, options, arg, len);
 	}
 	if (option->kind == LC_OPTION_FLAG) {
 		return equals ? lc_args_wrong(usage, "--%s takes no value", option->name)

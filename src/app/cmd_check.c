@@ -39,9 +39,12 @@ static void explain(struct check *check)
 	size_t count = strtoul(check->symbols_text, NULL, 10);
 	struct lc_buf out;
 	lc_buf_init(&out, 64 * 1024);
-	lc_route_explain(routing, fushu_has_url(check->process.config), &out);
+	bool fushu = fushu_has_url(check->process.config);
+	lc_route_explain(routing, fushu, &out);
 	for (size_t i = 0; lc_feeders[i]; i++) {
-		if (lc_feeders[i]->explain && lc_route_runs(routing, lc_feeders[i]->name)) {
+		bool needs_url = !fushu && strcmp(lc_feeders[i]->name, "fushu") == 0;
+		if (lc_feeders[i]->explain && lc_route_runs(routing, lc_feeders[i]->name) &&
+			!needs_url) {
 			lc_feeders[i]->explain(lc_config_section(check->process.config,
 						       lc_feeders[i]->config->name),
 				count, &out);
@@ -160,6 +163,10 @@ int lc_command_check(int argc, char **argv)
 	if (digits == 0 || digits > 7 || check.symbols_text[digits]) {
 		return lc_args_wrong(
 			&usage, "--symbols takes a number, not \"%s\"", check.symbols_text);
+	}
+	if (argc == 2 && check.process.config_file) {
+		return lc_args_wrong(&usage, "name one file: %s, or --config %s", argv[1],
+			check.process.config_file);
 	}
 	if (argc == 2) {
 		check.process.config_file = argv[1];

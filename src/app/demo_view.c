@@ -253,7 +253,8 @@ static void open_screen(struct lc_demo_view *view)
 	set_term(view->terminal);
 	curs_set(0);
 	noecho();
-	if (has_colors()) {
+	const char *plain = getenv("NO_COLOR");
+	if (has_colors() && !(plain && plain[0])) {
 		start_color();
 		use_default_colors();
 		init_pair(1, COLOR_GREEN, -1);

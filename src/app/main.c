@@ -135,8 +135,9 @@ static int check_output(int exit_code)
 	if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EPIPE || exit_code != LC_EXIT_OK) {
 		return exit_code;
 	}
+	/* Why an earlier write failed is forgotten by now. */
 	fprintf(stderr, "livecore: the output could not be written: %s\n",
-		strerror(errno ? errno : EIO));
+		errno ? strerror(errno) : "is its disk full?");
 	return LC_EXIT_FAILED;
 }
 

@@ -145,11 +145,11 @@ class Demo(unittest.TestCase):
         self.assertIn(b"IBM", seen)
         self.assertNotRegex(seen, rb"\d{5}\.\ds")
 
-    def on_terminal(self, *args, term="xterm", rows=24, columns=80, hang_up_at=None, no_input=False):
+    def on_terminal(self, *args, term="xterm", env=None, rows=24, columns=80, hang_up_at=None, no_input=False):
         """What the demo wrote on a terminal of its own, and how it ended. It is hung up on when it wrote hang_up_at."""
         leader, follower = pty.openpty()
         fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        environment = {k: v for k, v in livecore.environment({"TERM": term}).items() if k not in ("LINES", "COLUMNS")}
+        environment = {k: v for k, v in livecore.environment({"TERM": term} | (env or {})).items() if k not in ("LINES", "COLUMNS")}
         pid = os.fork()
         if pid == 0:
             os.setsid()
@@ -190,6 +190,15 @@ class Demo(unittest.TestCase):
         self.assertEqual(status, 0, seen[-3000:])
         for text in (b"\x1b[", b"AAPL", b"600000.SH", b"00700.HK", b"alpaca", b"unacknowledged=0"):
             self.assertIn(text, seen)
+
+    def test_colours(self):
+        """Up and down have colours, unless NO_COLOR asks for none."""
+        seen, status = self.on_terminal("--for", "3s")
+        self.assertEqual(status, 0, seen[-3000:])
+        self.assertRegex(seen, rb"\x1b\[3[12]m")
+        seen, status = self.on_terminal("--for", "3s", env={"NO_COLOR": "1"})
+        self.assertEqual(status, 0, seen[-3000:])
+        self.assertNotRegex(seen, rb"\x1b\[3[12]m")
 
     def test_terminal_without_input(self):
         """What is shown follows where it goes to, not where keys come from."""

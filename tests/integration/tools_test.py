@@ -195,6 +195,16 @@ class Check(unittest.TestCase):
         self.assertIn("--set: calendar.dir: ", done.stderr)
 
 
+    def test_which_file(self):
+        """One file is checked, and how old a quote can get is said of feeders that can run."""
+        done = tool("check", "a.yaml", "--config", "b.yaml")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("name one file: a.yaml, or --config b.yaml", done.stderr)
+        fushu = "fushu.url=http://127.0.0.1:1"
+        self.assertNotIn("\nfushu: ", tool("check").stdout)
+        self.assertIn("\nfushu: ", tool("check", "--set", fushu).stdout)
+
+
 class NothingThere(unittest.TestCase):
     """Nobody listens on the address: said with what to do, exit code 1, in time."""
 

@@ -93,7 +93,8 @@ Test(args, mistakes_are_said_with_the_way_to_help, .init = cr_redirect_stderr)
 	static const struct {
 		const char *line, *said;
 	} mistakes[] = {
-		{"eat --cooked", "there is no option --cooked"},
+		{"eat --cooked", "there is no option --cooked\n"},
+		{"eat --suace=x", "there is no option --suace=x: did you mean --sauce?"},
 		{"eat --ra", "there is no option --ra"},
 		{"eat -r", "there is no option -r"},
 		{"eat --raw=yes", "--raw takes no value"},
