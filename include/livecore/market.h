@@ -104,7 +104,7 @@ void lc_calendar_day(struct lc_calendar *calendar, enum lc_market market, int32_
 /* The market's zone, borrowed from the calendar. */
 const struct lc_zone *lc_calendar_zone(const struct lc_calendar *calendar, enum lc_market market);
 
-/* --- price limits (China; other markets have none) --- */
+/* --- how far and in which steps a price may move --- */
 
 enum lc_board {
 	LC_BOARD_NONE,
@@ -113,18 +113,33 @@ enum lc_board {
 	LC_BOARD_STAR,
 	LC_BOARD_BSE,
 	LC_BOARD_ETF,
-	LC_BOARD_ETF_WIDE
+	LC_BOARD_ETF_WIDE,
+	/* No limit; more than half a day's previous close is still remarkable: US and HK
+	 * shares. */
+	LC_BOARD_UNLIMITED
 };
 
-/* The board that a code's prefix tells; LC_BOARD_NONE for indices, B shares, bonds, other funds
- * and other markets. */
+/* The board that a code's prefix tells; LC_BOARD_NONE for indices, B shares, bonds, warrants and
+ * other funds. */
 enum lc_board lc_board_of(const struct lc_symbol *symbol);
 
 /* Limit prices computed from the previous close: close x (1 +- rate), rounded half up to 0.01
- * (ETF 0.001). False when the board has no rule or prev_close is not positive. They only ever
- * flag a price: ST state, first listing days and the like cannot be told from a code. */
+ * (ETF 0.001; 50 % of LC_BOARD_UNLIMITED to 10^-6). False when the board has no rule or prev_close
+ * is not positive. They only ever flag a price: ST state, first listing days and the like cannot be
+ * told from a code. */
 bool lc_price_limits(enum lc_board board, struct lc_decimal prev_close, struct lc_decimal *up,
 	struct lc_decimal *down);
+
+/* In which steps a market's prices are, by the code; where no rule is known there is none. */
+enum lc_price_steps {
+	LC_STEPS_NONE,
+	LC_STEPS_CN,     /* shares: 0.01 */
+	LC_STEPS_CN_ETF, /* 0.001 */
+	LC_STEPS_HK,     /* by price: the exchange's spread table for shares */
+	LC_STEPS_US,     /* orders and quotes; trades may print between them */
+};
+enum lc_price_steps lc_price_steps_of(const struct lc_symbol *symbol);
+bool lc_price_on_step(enum lc_price_steps steps, struct lc_decimal price);
 
 /* --- trade conditions (US tapes) --- */
 

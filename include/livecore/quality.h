@@ -1,8 +1,7 @@
 /* Is a tick to be believed? Each tick is passed, dropped with a reason, or held, by rules of
- * time, value, unit, limit and repetition; what passes is completed (flags, amount, effect) and
- * gets
- * its number. Pure; loop thread. It never allocates per tick, never changes a price, and never
- * drops without a reason.
+ * time, value, unit, limit and repetition; what passes is completed (flags, doubts, amount, effect)
+ * and gets its number. Pure; loop thread. It never allocates per tick, never changes a price, and
+ * never drops without a reason.
  *
  * How to use it, for each tick (the caller's own copy):
  * 	switch (lc_quality_judge(quality, &tick, now_ns, &reason)) {
@@ -47,6 +46,24 @@ enum lc_drop {
 };
 
 const char *lc_drop_name(enum lc_drop reason);
+
+/* What is remarkable about a tick that passes: metrics label, log line. The first two are its flags
+ * too. */
+#define LC_DOUBTS(X)                             \
+	X(LC_DOUBT_LATE, "late")                 \
+	X(LC_DOUBT_BEYOND_LIMIT, "beyond_limit") \
+	X(LC_DOUBT_LARGE_MOVE, "large_move")     \
+	X(LC_DOUBT_OFF_STEP, "off_step")         \
+	X(LC_DOUBT_OUT_OF_SESSION, "out_of_session")
+
+enum lc_doubt {
+#define X(name, text) name,
+	LC_DOUBTS(X)
+#undef X
+		LC_DOUBT_REASONS
+};
+
+const char *lc_doubt_name(enum lc_doubt doubt);
 
 enum lc_verdict {
 	LC_PASS,         /* numbered; queue it */
@@ -110,8 +127,6 @@ void lc_quality_source_reset(struct lc_quality *quality, uint8_t source);
  * dropped as repeats. Such a tick is never late or stale and never makes the last price. */
 void lc_quality_edge(struct lc_quality *quality, uint32_t symbol, bool keep);
 
-/* The last number given to a symbol's ticks of a kind (trade, quote, snapshot). */
-uint64_t lc_quality_seq(const struct lc_quality *quality, uint32_t symbol, enum lc_tick_kind kind);
 /* The event time of the newest tick of a kind that passed; INT64_MIN: none. */
 int64_t lc_quality_newest(
 	const struct lc_quality *quality, uint32_t symbol, enum lc_tick_kind kind);

@@ -96,6 +96,7 @@ struct lc_tick {
 	uint8_t traded;           /* enum lc_traded, of a snapshot; by quality */
 	bool delayed;             /* the source delays its data on purpose */
 	bool full_snapshot;       /* every field of the snapshot is fresh, not merged from deltas */
+	uint8_t doubts;           /* 1 << enum lc_doubt, by quality: counted, not published */
 	int64_t event_ns;         /* when the source says it happened */
 	int64_t received_ns;      /* wall time when its last byte reached the process */
 	int64_t received_mono_ns; /* the same instant, monotonic: for latencies */

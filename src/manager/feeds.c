@@ -9,22 +9,50 @@
 #define SORTED_A_STEP 1000
 #define REROUTED_A_STEP 200 /* about 0.2 ms */
 
+static void make_counts(struct lc_metrics *metrics, const char *feeder,
+	struct lc_reason_count *counts, int reasons, const char *name, const char *help)
+{
+	char labels[160], reason[64];
+	for (int i = 0; i < reasons; i++) {
+		if (counts[i].reason) {
+			lc_metrics_label(reason, sizeof reason, "reason", counts[i].reason);
+			snprintf(labels, sizeof labels, "%s,%s", feeder, reason);
+			counts[i].total = lc_metrics_counter(metrics, name, labels, help);
+		}
+	}
+}
+
+static void make_reasons(struct lc_feed *feed, const char *label)
+{
+	struct lc_metrics *metrics = lc_loop_metrics(feed->manager->loop);
+	for (int i = LC_DROP_NONE + 1; i < LC_DROP_REASONS; i++) {
+		feed->dropped[i] = (struct lc_reason_count){.level = LC_LOG_WARN,
+			.event = "dropped",
+			.reason = lc_drop_name((enum lc_drop)i)};
+	}
+	for (int i = 0; i < LC_DOUBT_REASONS; i++) {
+		feed->doubted[i] = (struct lc_reason_count){.level = LC_LOG_INFO,
+			.event = "doubtful",
+			.reason = lc_doubt_name((enum lc_doubt)i)};
+	}
+	make_counts(metrics, label, feed->dropped, LC_DROP_REASONS, "livecore_feeder_dropped_total",
+		"ticks that do not reach Kafka, by reason");
+	make_counts(metrics, label, feed->doubted, LC_DOUBT_REASONS,
+		"livecore_feeder_doubtful_total",
+		"ticks that are published and remarkable, by reason");
+}
+
 static void make_metrics(struct lc_feed *feed)
 {
 	struct lc_metrics *metrics = lc_loop_metrics(feed->manager->loop);
-	char label[64], labels[160], reason[64];
+	char label[64];
 	lc_metrics_label(label, sizeof label, "feeder", feed->impl->name);
 	feed->ticks = lc_metrics_counter(
 		metrics, "livecore_feeder_ticks_total", label, "ticks parsed");
 	lc_bad_input_init(&feed->bad_input, metrics, feed->manager->log, feed->impl->name);
 	feed->reconnects = lc_metrics_counter(metrics, "livecore_feeder_reconnects_total", label,
 		"sessions opened after the first");
-	for (int i = LC_DROP_NONE + 1; i < LC_DROP_REASONS; i++) {
-		lc_metrics_label(reason, sizeof reason, "reason", lc_drop_name((enum lc_drop)i));
-		snprintf(labels, sizeof labels, "%s,%s", label, reason);
-		feed->dropped[i] = lc_metrics_counter(metrics, "livecore_feeder_dropped_total",
-			labels, "ticks that do not reach Kafka, by reason");
-	}
+	make_reasons(feed, label);
 	feed->state = lc_metrics_gauge(metrics, "livecore_feeder_state", label,
 		"0 disconnected, 1 connecting, 2 connected, 3 reconnecting, 4 stopped, "
 		"5 standing by");

@@ -12,39 +12,59 @@ static const char *symbol_text(const struct lc_manager *manager, uint32_t symbol
 }
 
 /* One line a minute and reason, with an example. */
-static void say_drop(struct lc_feed *feed, enum lc_drop reason, int64_t mono_ns)
+static void say(struct lc_feed *feed, struct lc_reason_count *count, int64_t mono_ns)
 {
-	struct lc_drop_note *note = &feed->notes[reason];
-	lc_log(feed->manager->log, LC_LOG_WARN, "quality", "dropped",
-		LC_S("feeder", feed->impl->name), LC_S("reason", lc_drop_name(reason)),
-		LC_U("count", note->unsaid),
-		LC_S("example", symbol_text(feed->manager, note->example)));
-	note->unsaid = 0;
-	note->next_ns = mono_ns + SAY_EVERY_NS;
+	lc_log(feed->manager->log, count->level, "quality", count->event,
+		LC_S("feeder", feed->impl->name), LC_S("reason", count->reason),
+		LC_U("count", count->unsaid),
+		LC_S("example", symbol_text(feed->manager, count->example)));
+	count->unsaid = 0;
+	count->next_ns = mono_ns + SAY_EVERY_NS;
+}
+
+static void add(struct lc_feed *feed, struct lc_reason_count *count, const struct lc_tick *tick)
+{
+	uint64_t ticks = 1 + tick->conflated;
+	*count->total += ticks;
+	count->unsaid += ticks;
+	count->example = tick->symbol;
+	if (tick->received_mono_ns >= count->next_ns) {
+		say(feed, count, tick->received_mono_ns);
+	}
 }
 
 void lc_intake_drop(struct lc_feed *feed, const struct lc_tick *tick, enum lc_drop reason)
 {
-	uint64_t lost = 1 + tick->conflated;
-	*feed->dropped[reason] += lost;
-	feed->notes[reason].unsaid += lost;
-	feed->notes[reason].example = tick->symbol;
-	if (tick->received_mono_ns >= feed->notes[reason].next_ns) {
-		say_drop(feed, reason, tick->received_mono_ns);
+	add(feed, &feed->dropped[reason], tick);
+}
+
+static void add_doubts(struct lc_feed *feed, const struct lc_tick *tick)
+{
+	for (int i = 0; tick->doubts >> i; i++) {
+		if (tick->doubts >> i & 1) {
+			add(feed, &feed->doubted[i], tick);
+		}
 	}
 }
 
-void lc_intake_say_drops(struct lc_manager *manager)
+static void say_due(
+	struct lc_feed *feed, struct lc_reason_count *counts, size_t reasons, int64_t now_ns)
+{
+	for (size_t i = 0; i < reasons; i++) {
+		if (counts[i].unsaid > 0 && now_ns >= counts[i].next_ns) {
+			say(feed, &counts[i], now_ns);
+		}
+	}
+}
+
+void lc_intake_say_counts(struct lc_manager *manager)
 {
 	int64_t now_ns = lc_loop_mono_ns(manager->loop);
 	for (size_t i = 0; i < manager->feed_count; i++) {
-		for (int reason = 0; reason < LC_DROP_REASONS; reason++) {
-			struct lc_drop_note *note = &manager->feeds[i].notes[reason];
-			if (note->unsaid > 0 && now_ns >= note->next_ns) {
-				say_drop(&manager->feeds[i], (enum lc_drop)reason, now_ns);
-			}
-		}
-		lc_bad_input_say(&manager->feeds[i].bad_input, now_ns);
+		struct lc_feed *feed = &manager->feeds[i];
+		say_due(feed, feed->dropped, LC_DROP_REASONS, now_ns);
+		say_due(feed, feed->doubted, LC_DOUBT_REASONS, now_ns);
+		lc_bad_input_say(&feed->bad_input, now_ns);
 	}
 }
 
@@ -116,6 +136,7 @@ static void on_tick(struct lc_feeder *feeder, const struct lc_tick *seen)
 	case LC_HOLD:
 		break;
 	}
+	add_doubts(feed, &tick);
 	lc_feed_gaps_tick(feed, &tick, true);
 }
 
@@ -126,6 +147,7 @@ bool lc_intake_backfilled(struct lc_feed *feed, struct lc_tick *tick)
 		feed->manager->quality, tick, lc_loop_wall_ns(feed->manager->loop), &reason);
 	if (verdict == LC_PASS || verdict == LC_PASS_RELEASE) {
 		push(feed, tick);
+		add_doubts(feed, tick);
 		return true;
 	}
 	if (verdict == LC_DROP) {

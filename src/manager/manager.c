@@ -336,7 +336,7 @@ static enum lc_err create_input(struct lc_manager *manager, struct lc_error *err
 static void on_minute(void *arg)
 {
 	struct lc_manager *manager = arg;
-	lc_intake_say_drops(manager);
+	lc_intake_say_counts(manager);
 	lc_refusals_say(&manager->refusals, lc_loop_mono_ns(manager->loop));
 	lc_feeds_check_limits(manager);
 	lc_calendars_look(manager->calendars);

@@ -30,11 +30,14 @@
 #define LC_FEEDS_MAX 8
 #define LC_NO_FEED UINT8_MAX
 
-/* A reason's count since its last log line. */
-struct lc_drop_note {
-	uint64_t unsaid;
-	int64_t next_ns;  /* monotonic; no line before it */
-	uint32_t example; /* the symbol that was dropped last */
+/* Ticks of one feeder that have one reason in common. */
+struct lc_reason_count {
+	enum lc_log_level level;    /* of its log lines */
+	const char *event, *reason; /* constants: "dropped" or "doubtful", and why */
+	uint64_t *total;            /* counter; NULL: never */
+	uint64_t unsaid;            /* since the last log line */
+	int64_t next_ns;            /* monotonic; no line before it */
+	uint32_t example;           /* the symbol of the last one */
 };
 
 /* One feeder with its session and its queue. */
@@ -45,14 +48,14 @@ struct lc_feed {
 	struct lc_queue *queue;           /* owned */
 	uint8_t index;
 	bool paused;
-	bool enabled;      /* by routing.feeders */
-	bool held;         /* stopped by command: a reload does not start it */
-	bool limit_raised; /* the alert symbol_limit was sent */
-	uint64_t drained;  /* ticks taken out of the queue */
-	uint64_t *ticks, *reconnects, *dropped[LC_DROP_REASONS];                 /* counters */
+	bool enabled;                 /* by routing.feeders */
+	bool held;                    /* stopped by command: a reload does not start it */
+	bool limit_raised;            /* the alert symbol_limit was sent */
+	uint64_t drained;             /* ticks taken out of the queue */
+	uint64_t *ticks, *reconnects; /* counters */
 	double *state, *depth, *wanted, *subscribed, *over_limit, *clock_offset; /* gauges */
 	struct lc_histogram *latency; /* from socket to journal */
-	struct lc_drop_note notes[LC_DROP_REASONS];
+	struct lc_reason_count dropped[LC_DROP_REASONS], doubted[LC_DOUBT_REASONS];
 	struct lc_bad_input bad_input;
 };
 
@@ -148,7 +151,7 @@ void lc_feeds_gauges(struct lc_manager *manager);
 /* intake.c: from a feeder's tick to its queue */
 extern const struct lc_feeder_host lc_intake_host;
 void lc_intake_drop(struct lc_feed *feed, const struct lc_tick *tick, enum lc_drop reason);
-void lc_intake_say_drops(struct lc_manager *manager);
+void lc_intake_say_counts(struct lc_manager *manager);
 /* Judges and queues a tick that was fetched afterwards; false: it is dropped. */
 bool lc_intake_backfilled(struct lc_feed *feed, struct lc_tick *tick);
 extern const struct lc_quality_host lc_intake_quality_host;

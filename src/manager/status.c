@@ -174,7 +174,7 @@ struct lc_manager_totals lc_manager_totals(struct lc_manager *manager)
 		totals.merged += queue.merged;
 		totals.reconnects += lc_supervisor_status(feed->supervisor).reconnects;
 		for (int reason = LC_DROP_NONE + 1; reason < LC_DROP_REASONS; reason++) {
-			totals.dropped += *feed->dropped[reason];
+			totals.dropped += *feed->dropped[reason].total;
 		}
 	}
 	return totals;
@@ -186,10 +186,24 @@ void lc_manager_drops(struct lc_manager *manager,
 	for (int reason = LC_DROP_NONE + 1; reason < LC_DROP_REASONS; reason++) {
 		uint64_t count = 0;
 		for (size_t i = 0; i < manager->feed_count; i++) {
-			count += *manager->feeds[i].dropped[reason];
+			count += *manager->feeds[i].dropped[reason].total;
 		}
 		if (count > 0) {
 			each(arg, lc_drop_name((enum lc_drop)reason), count);
+		}
+	}
+}
+
+static void counts_json(
+	const char *head, const struct lc_reason_count *counts, size_t reasons, struct lc_buf *out)
+{
+	lc_buf_puts(out, head);
+	const char *comma = "";
+	for (size_t i = 0; i < reasons; i++) {
+		if (counts[i].total && *counts[i].total > 0) {
+			lc_buf_printf(out, "%s\"%s\":%llu", comma, counts[i].reason,
+				(unsigned long long)*counts[i].total);
+			comma = ",";
 		}
 	}
 }
@@ -223,16 +237,8 @@ static void feed_json(struct lc_feed *feed, struct lc_buf *out)
 	lc_failover_status(feed, out);
 	lc_watch_status(feed, out);
 	lc_feed_gaps_status(feed, out);
-	lc_buf_puts(out, ",\"dropped\":{");
-	bool first = true;
-	for (int reason = LC_DROP_NONE + 1; reason < LC_DROP_REASONS; reason++) {
-		if (*feed->dropped[reason] > 0) {
-			lc_buf_printf(out, "%s\"%s\":%llu", first ? "" : ",",
-				lc_drop_name((enum lc_drop)reason),
-				(unsigned long long)*feed->dropped[reason]);
-			first = false;
-		}
-	}
+	counts_json(",\"dropped\":{", feed->dropped, LC_DROP_REASONS, out);
+	counts_json("},\"doubtful\":{", feed->doubted, LC_DOUBT_REASONS, out);
 	lc_buf_puts(out, "}}");
 }
 

@@ -39,7 +39,7 @@ static void give_up_queues(struct lc_manager *manager)
 			lc_queue_drop_all(manager->feeds[i].queue, LC_DROP_SHUTDOWN);
 		}
 	}
-	lc_intake_say_drops(manager);
+	lc_intake_say_counts(manager);
 }
 
 static int64_t left_ms(const struct lc_manager *manager)
@@ -121,8 +121,8 @@ static int conclude(const struct lc_manager *manager, const char *reason)
 {
 	uint64_t unsent = 0;
 	for (size_t i = 0; i < manager->feed_count; i++) {
-		unsent += manager->feeds[i].dropped[LC_DROP_SHUTDOWN]
-				  ? *manager->feeds[i].dropped[LC_DROP_SHUTDOWN]
+		unsent += manager->feeds[i].dropped[LC_DROP_SHUTDOWN].total
+				  ? *manager->feeds[i].dropped[LC_DROP_SHUTDOWN].total
 				  : 0;
 	}
 	lc_log(manager->log, reason ? LC_LOG_WARN : LC_LOG_INFO, "manager", "stopped",

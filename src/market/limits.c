@@ -34,6 +34,7 @@ static const struct {
 	[LC_BOARD_BSE] = {30, 2},
 	[LC_BOARD_ETF] = {10, 3},
 	[LC_BOARD_ETF_WIDE] = {20, 3},
+	[LC_BOARD_UNLIMITED] = {50, 6},
 };
 
 static bool has_prefix(const char *prefixes, const char *code)
@@ -74,8 +75,11 @@ static struct lc_decimal percent_of(struct lc_decimal price, int percent, int de
 
 enum lc_board lc_board_of(const struct lc_symbol *symbol)
 {
-	if (symbol->market != LC_MARKET_CN) {
-		return LC_BOARD_NONE;
+	if (symbol->market == LC_MARKET_US) {
+		return LC_BOARD_UNLIMITED;
+	}
+	if (symbol->market == LC_MARKET_HK) { /* from 10000 on: warrants and the like */
+		return symbol->text[0] == '0' ? LC_BOARD_UNLIMITED : LC_BOARD_NONE;
 	}
 	for (size_t i = 0; i < sizeof boards / sizeof *boards; i++) {
 		if (boards[i].venue == symbol->venue &&

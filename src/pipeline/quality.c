@@ -382,6 +382,16 @@ const char *lc_drop_name(enum lc_drop reason)
 	return (unsigned)reason < LC_DROP_REASONS ? names[reason] : "unknown";
 }
 
+const char *lc_doubt_name(enum lc_doubt doubt)
+{
+	static const char *const names[] = {
+#define X(name, text) [name] = text,
+		LC_DOUBTS(X)
+#undef X
+	};
+	return names[doubt];
+}
+
 enum lc_err lc_quality_create(const struct lc_quality_options *options, struct lc_quality **out)
 {
 	struct lc_quality *quality = calloc(1, sizeof *quality);
@@ -441,6 +451,7 @@ enum lc_err lc_quality_follow(struct lc_quality *quality, uint32_t symbol, bool 
 		const struct lc_symbol *known = lc_symbols_get(quality->options.symbols, symbol);
 		state->market = known->market;
 		state->board = (uint8_t)lc_board_of(known);
+		state->steps = (uint8_t)lc_price_steps_of(known);
 		state->followed = true;
 	}
 	return LC_OK;
@@ -480,6 +491,7 @@ enum lc_verdict lc_quality_judge(
 	}
 	remember(state, tick, fingerprint);
 	complete(state, tick, day);
+	lc_check_doubts(state, tick, quality->options.calendar);
 	return number(quality, state, tick, day, reason);
 }
 
@@ -497,6 +509,10 @@ bool lc_quality_reference(struct lc_quality *quality, const struct lc_reference 
 		quality->options.calendar, (enum lc_market)state->market, reference->event_ns);
 	state->has_price = true;
 	state->last_day = day > state->last_day ? day : state->last_day;
+	if (day >= state->day) {
+		start_day(state, day);
+		lc_check_prev_close(state, reference->has, reference->prev_close);
+	}
 	return state->held != NULL;
 }
 
@@ -566,12 +582,6 @@ void lc_quality_edge(struct lc_quality *quality, uint32_t symbol, bool keep)
 			state->edge->before = *state->repeats;
 		}
 	}
-}
-
-uint64_t lc_quality_seq(const struct lc_quality *quality, uint32_t symbol, enum lc_tick_kind kind)
-{
-	bool known = symbol < quality->n_states && (unsigned)kind < NUMBERED_KINDS;
-	return known ? quality->states[symbol].kinds[kind].seq : 0;
 }
 
 int64_t lc_quality_newest(const struct lc_quality *quality, uint32_t symbol, enum lc_tick_kind kind)

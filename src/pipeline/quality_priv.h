@@ -74,7 +74,7 @@ struct kind_state {
  * of symbols each line costs more than all the arithmetic. */
 struct symbol_state {
 	bool followed, has_price, wrong_unit, has_volume, has_computed, has_vendor;
-	uint8_t market, board;
+	uint8_t market, board, steps;
 	uint8_t source;          /* of the newest tick */
 	int32_t day;             /* of volume and limits */
 	int32_t last_day;        /* on which an eligible price was seen last */
@@ -97,5 +97,10 @@ struct symbol_state {
  * that say nothing (a price of 0 for "none"). */
 enum lc_drop lc_check_values(struct lc_tick *tick, uint8_t market);
 enum lc_drop lc_check_snapshot(struct symbol_state *state, struct lc_tick *tick);
-/* Vendor limits drop; computed ones set LC_FLAG_BEYOND_LIMIT. */
+/* Vendor limits drop; computed ones set LC_FLAG_BEYOND_LIMIT or LC_DOUBT_LARGE_MOVE. */
 enum lc_drop lc_check_limits(struct symbol_state *state, struct lc_tick *tick);
+/* From has & LC_HAS_PREV_CLOSE the limits are computed. */
+void lc_check_prev_close(struct symbol_state *state, uint32_t has, struct lc_decimal prev_close);
+/* Sets the other doubts of a tick that passes. */
+void lc_check_doubts(
+	const struct symbol_state *state, struct lc_tick *tick, struct lc_calendar *calendar);

@@ -1,10 +1,20 @@
 #include "quality_priv.h"
 
+#include "livecore/clock.h"
+
 #include <stddef.h>
+#include <string.h>
 
 /* After so many snapshots in a row that agree on a lower volume, the vendor has corrected
  * itself. */
 enum { ACCEPTED_DECREASES = 3 };
+
+#define SESSION_SLACK_NS (60 * LC_NS_PER_S)
+
+static void doubt(struct lc_tick *tick, enum lc_doubt why)
+{
+	tick->doubts |= (uint8_t)(1u << why);
+}
 
 static const struct lc_decimal *field_at(const struct lc_tick *tick, size_t offset)
 {
@@ -93,11 +103,11 @@ static bool sane_limits(const struct lc_tick *tick)
 	       lc_decimal_compare(tick->limit_up, tick->limit_down) > 0;
 }
 
-static void compute_limits(struct symbol_state *state, struct lc_decimal prev_close)
+void lc_check_prev_close(struct symbol_state *state, uint32_t has, struct lc_decimal prev_close)
 {
 	bool same = state->prev_close.mantissa == prev_close.mantissa &&
 		    state->prev_close.exponent == prev_close.exponent;
-	if (!same) {
+	if (has & LC_HAS_PREV_CLOSE && state->board != LC_BOARD_NONE && !same) {
 		state->prev_close = prev_close;
 		state->has_computed = lc_price_limits(
 			(enum lc_board)state->board, prev_close, &state->up, &state->down);
@@ -154,9 +164,7 @@ enum lc_drop lc_check_limits(struct symbol_state *state, struct lc_tick *tick)
 		state->vendor_up = tick->limit_up;
 		state->vendor_down = tick->limit_down;
 	}
-	if (tick->has & LC_HAS_PREV_CLOSE && state->board != LC_BOARD_NONE) {
-		compute_limits(state, tick->prev_close);
-	}
+	lc_check_prev_close(state, tick->has, tick->prev_close);
 	if (!(tick->has & LC_HAS_PRICE)) {
 		return LC_DROP_NONE;
 	}
@@ -166,7 +174,52 @@ enum lc_drop lc_check_limits(struct symbol_state *state, struct lc_tick *tick)
 			       : LC_DROP_NONE;
 	}
 	if (state->has_computed && outside(tick->price, state->down, state->up)) {
-		tick->flags |= LC_FLAG_BEYOND_LIMIT;
+		if (state->board == LC_BOARD_UNLIMITED) {
+			doubt(tick, LC_DOUBT_LARGE_MOVE);
+		} else {
+			tick->flags |= LC_FLAG_BEYOND_LIMIT;
+		}
 	}
 	return LC_DROP_NONE;
+}
+
+/* In the US a trade may print between two steps: at the middle of the spread, or improved. */
+static bool off_step(const struct symbol_state *state, const struct lc_tick *tick)
+{
+	enum lc_price_steps steps = (enum lc_price_steps)state->steps;
+	bool judged = tick->kind != LC_TICK_QUOTE && steps != LC_STEPS_US;
+	return (judged && tick->has & LC_HAS_PRICE && !lc_price_on_step(steps, tick->price)) ||
+	       (tick->has & LC_HAS_BID && !lc_price_on_step(steps, tick->bid)) ||
+	       (tick->has & LC_HAS_ASK && !lc_price_on_step(steps, tick->ask));
+}
+
+/* Was it traded when its market was closed, by more than a minute? Some feeds are of markets that
+ * trade by night. */
+static bool out_of_session(
+	enum lc_market market, const struct lc_tick *tick, struct lc_calendar *calendar)
+{
+	bool is_traded = tick->kind == LC_TICK_TRADE ||
+			 (tick->kind == LC_TICK_SNAPSHOT && tick->traded == LC_TRADED_YES);
+	int64_t at = tick->event_ns;
+	return is_traded && lc_session_at(calendar, market, at) == LC_SESSION_CLOSED &&
+	       lc_session_at(calendar, market, at - SESSION_SLACK_NS) == LC_SESSION_CLOSED &&
+	       lc_session_at(calendar, market, at + SESSION_SLACK_NS) == LC_SESSION_CLOSED &&
+	       strcmp(tick->feed, "boats") != 0 && strcmp(tick->feed, "overnight") != 0;
+}
+
+void lc_check_doubts(
+	const struct symbol_state *state, struct lc_tick *tick, struct lc_calendar *calendar)
+{
+	if (tick->flags & LC_FLAG_LATE) {
+		doubt(tick, LC_DOUBT_LATE);
+	}
+	if (tick->flags & LC_FLAG_BEYOND_LIMIT) {
+		doubt(tick, LC_DOUBT_BEYOND_LIMIT);
+	}
+	if (off_step(state, tick)) {
+		doubt(tick, LC_DOUBT_OFF_STEP);
+	}
+	if (out_of_session((enum lc_market)state->market, tick, calendar)) {
+		doubt(tick, LC_DOUBT_OUT_OF_SESSION);
+	}
 }

@@ -57,9 +57,9 @@ Test(failover, the_next_of_another_origin_takes_over)
 	rig_tick(&rig, TWO, symbols[0]);
 	cr_assert_eq(followed_by(&rig, symbols[0]), TWO);
 	cr_assert_eq(followed_by(&rig, symbols[1]), ONE);
-	uint64_t dropped = *feed(&rig, ONE)->dropped[LC_DROP_STANDBY];
+	uint64_t dropped = *feed(&rig, ONE)->dropped[LC_DROP_STANDBY].total;
 	rig_tick(&rig, ONE, symbols[0]);
-	cr_assert_eq(*feed(&rig, ONE)->dropped[LC_DROP_STANDBY], dropped + 1);
+	cr_assert_eq(*feed(&rig, ONE)->dropped[LC_DROP_STANDBY].total, dropped + 1);
 	cr_assert(lc_failover_watched(&rig.manager, symbols[0]));
 	cr_assert(lc_failover_watched(&rig.manager, symbols[1]), "by the one that is to take over");
 
@@ -153,9 +153,9 @@ Test(failover, delayed_prices_stand_in_only_when_allowed)
 			symbols);
 		struct lc_tick first = rig_trade(&rig, ONE, symbols[0]);
 		first.delayed = true;
-		uint64_t dropped = *feed(&rig, ONE)->dropped[LC_DROP_STANDBY];
+		uint64_t dropped = *feed(&rig, ONE)->dropped[LC_DROP_STANDBY].total;
 		rig_give(ONE, &first);
-		cr_assert_eq(*feed(&rig, ONE)->dropped[LC_DROP_STANDBY], dropped,
+		cr_assert_eq(*feed(&rig, ONE)->dropped[LC_DROP_STANDBY].total, dropped,
 			"the first of a route may be delayed");
 		lc_failover_leave(feed(&rig, ONE), "it is silent");
 		RIG_UNTIL(&rig, vendors[TWO].held == 3);
@@ -353,9 +353,9 @@ Test(failover, a_symbol_that_is_left_is_left_everywhere)
 	lc_feeds_leave(&rig.manager, symbols[1]); /* on its way */
 	RIG_UNTIL(&rig, vendors[TWO].held == 1 && vendors[ONE].held == 1);
 	cr_assert_eq(rig.manager.failover->pending, 1);
-	uint64_t dropped = *feed(&rig, TWO)->dropped[LC_DROP_NOT_FOLLOWED];
+	uint64_t dropped = *feed(&rig, TWO)->dropped[LC_DROP_NOT_FOLLOWED].total;
 	rig_tick(&rig, TWO, symbols[1]);
-	cr_assert_eq(*feed(&rig, TWO)->dropped[LC_DROP_NOT_FOLLOWED], dropped + 1);
+	cr_assert_eq(*feed(&rig, TWO)->dropped[LC_DROP_NOT_FOLLOWED].total, dropped + 1);
 	rig_close(&rig);
 }
 

@@ -74,15 +74,34 @@ Test(intake, drops_are_said_once_a_minute_each_time_with_an_example)
 	}
 	give_bad_price(&rig, symbols[1]);
 	rig_pass(59000);
-	lc_intake_say_drops(&rig.manager);
+	lc_intake_say_counts(&rig.manager);
 	cr_assert_eq(lines_with(&said, "reason=bad_price"), 1, "its minute is not over");
 	rig_pass(1100);
-	lc_intake_say_drops(&rig.manager);
+	lc_intake_say_counts(&rig.manager);
 	cr_assert_eq(lines_with(&said, "reason=bad_price count=6 example=IBM"), 1, "%s", said.text);
 	rig_pass(120000);
-	lc_intake_say_drops(&rig.manager);
+	lc_intake_say_counts(&rig.manager);
 	cr_assert_eq(lines_with(&said, "reason=bad_price"), 2, "there is nothing new to say");
-	cr_assert_eq(*rig.manager.feeds[ONE].dropped[LC_DROP_BAD_PRICE], 7);
+	cr_assert_eq(*rig.manager.feeds[ONE].dropped[LC_DROP_BAD_PRICE].total, 7);
+	said_close(&said, &rig);
+	rig_close(&rig);
+}
+
+Test(intake, what_is_remarkable_is_published_counted_and_said)
+{
+	struct rig rig;
+	struct said said;
+	uint32_t symbols[3];
+	begin(&rig, &said, symbols);
+	for (int i = 0; i < 3; i++) {
+		struct lc_tick late = rig_trade(&rig, ONE, symbols[0]);
+		late.event_ns -= i * LC_NS_PER_S;
+		rig_give(ONE, &late);
+	}
+	cr_assert_eq(*rig.manager.feeds[ONE].doubted[LC_DOUBT_LATE].total, 2);
+	cr_assert_eq(
+		lines_with(&said, "doubtful feeder=eastmoney reason=late"), 1, "%s", said.text);
+	cr_assert_eq(lc_queue_stats(rig.manager.feeds[ONE].queue).length, 3);
 	said_close(&said, &rig);
 	rig_close(&rig);
 }
@@ -115,7 +134,7 @@ Test(intake, what_cannot_be_read_is_counted_and_said_by_its_reason)
 	cr_assert_eq(lines_with(&said, "reason=unknown_type count=1 example=first"), 1,
 		"another reason does not wait for the first one's minute: %s", said.text);
 	rig_pass(61000);
-	lc_intake_say_drops(&rig.manager);
+	lc_intake_say_counts(&rig.manager);
 	cr_assert_eq(
 		lines_with(&said, "reason=unknown_type count=9 example=later"), 1, "%s", said.text);
 	cr_assert_eq(counted(&rig, "malformed"), 1);

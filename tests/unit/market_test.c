@@ -216,7 +216,8 @@ Test(market, boards_come_from_prefixes)
 		{"399001.SZ", LC_BOARD_NONE}, {"900901.SH", LC_BOARD_NONE},
 		{"200011.SZ", LC_BOARD_NONE}, {"110059.SH", LC_BOARD_NONE},
 		{"899050.BJ", LC_BOARD_NONE}, {"302132.SZ", LC_BOARD_NONE},
-		{"00700.HK", LC_BOARD_NONE}, {"AAPL", LC_BOARD_NONE}};
+		{"12345.HK", LC_BOARD_NONE}, {"00700.HK", LC_BOARD_UNLIMITED},
+		{"AAPL", LC_BOARD_UNLIMITED}};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		cr_assert_eq(board(cases[i].symbol), cases[i].board, "%s", cases[i].symbol);
 	}
@@ -245,6 +246,7 @@ Test(market, limits_round_half_up)
 		{LC_BOARD_ETF, "3.905", "4.296", "3.515"},
 		{LC_BOARD_ETF_WIDE, "1.0125", "1.215", "0.810"},
 		{LC_BOARD_MAIN, "1e2", "110", "90"},
+		{LC_BOARD_UNLIMITED, "0.0001", "0.00015", "0.00005"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct lc_decimal up, down;
@@ -259,6 +261,49 @@ Test(market, limits_round_half_up)
 	cr_assert_not(lc_price_limits(LC_BOARD_MAIN, decimal("-1"), &up, &down));
 	cr_assert_not(lc_price_limits(LC_BOARD_MAIN, decimal("1e29"), &up, &down));
 	cr_assert_not(lc_price_limits(LC_BOARD_MAIN, decimal("1e-29"), &up, &down));
+}
+
+static enum lc_price_steps steps(const char *text)
+{
+	struct lc_symbol symbol;
+	cr_assert_eq(lc_symbol_parse(text, strlen(text), &symbol), LC_OK);
+	return lc_price_steps_of(&symbol);
+}
+
+Test(market, prices_are_on_their_markets_steps)
+{
+	static const struct {
+		const char *symbol, *on, *between;
+	} cases[] = {
+		{"600000.SH", "10.01 1e3 10.010000000 0.01", "10.001 10.0100001"},
+		{"920992.BJ", "5.55", "5.555"},
+		{"510300.SH", "3.905 4", "3.9055"},
+		{"00700.HK",
+			"0.249 0.2 0.255 0.505 9.995 10.01 19.99 20.02 49.98 50.05 100.1 200.2 "
+			"500.5 "
+			"1001 2002 5005 1e18",
+			"0.2495 0.251 0.503 9.991 10.005 20.01 49.99 50.02 100.05 200.1 500.2 "
+			"1000.5 "
+			"2001 5002"},
+		{"AAPL", "123.45 123.455 1 0.9999 123.4500", "123.451 1.0001 0.99995"},
+		/* no rule */
+		{"000001.SH", "3000.1234", ""},
+		{"900901.SH", "0.1234", ""},
+		{"02800.HK", "20.01", ""},
+		{"12345.HK", "20.01", ""},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const char *sides[] = {cases[i].between, cases[i].on};
+		for (int on = 0; on < 2; on++) {
+			char prices[128], *rest = prices, *price;
+			strcpy(prices, sides[on]);
+			while ((price = strtok_r(rest, " ", &rest)) != NULL) {
+				cr_assert_eq(
+					lc_price_on_step(steps(cases[i].symbol), decimal(price)),
+					on, "%s %s", cases[i].symbol, price);
+			}
+		}
+	}
 }
 
 static uint8_t effect(const char *codes, char tape)

@@ -167,8 +167,6 @@ Test(quality, numbers_run_per_symbol_and_kind_and_never_start_again)
 	struct lc_tick again = trade(3, "10", now);
 	cr_assert_eq(judge(&again), LC_DROP_NONE);
 	cr_assert_eq(again.seq, 6);
-	cr_assert_eq(lc_quality_seq(quality, US, LC_TICK_TRADE), 6);
-	cr_assert_eq(lc_quality_seq(quality, US, LC_TICK_STATUS), 0);
 }
 
 Test(quality, values_that_cannot_be_are_dropped)
@@ -426,6 +424,77 @@ Test(quality, only_the_vendors_limits_drop)
 	index.prev_close = dec("3000");
 	cr_assert_eq(judge(&index), LC_DROP_NONE);
 	cr_assert_not(index.flags & LC_FLAG_BEYOND_LIMIT);
+}
+
+/* What is remarked about a tick that passes. */
+static uint8_t doubts(struct lc_tick tick)
+{
+	cr_assert_eq(judge(&tick), LC_DROP_NONE);
+	return tick.doubts;
+}
+
+#define DOUBT(name) (1 << LC_DOUBT_##name)
+
+Test(quality, remarks_on_what_passes_flags_among_them)
+{
+	cr_assert_eq(doubts(trade(1, "10", now)), 0);
+	cr_assert_eq(doubts(trade(2, "10", now - S)), DOUBT(LATE));
+	/* At night in Shanghai; its first snapshot tells nothing of when it was traded. */
+	struct lc_tick tick = snapshot(SH, "10", "100", NULL, now);
+	tick.has |= LC_HAS_PREV_CLOSE;
+	tick.prev_close = dec("10");
+	cr_assert_eq(doubts(tick), 0);
+	cr_assert_eq(doubts(snapshot(SH, "11.01", "100", NULL, now + 1)), DOUBT(BEYOND_LIMIT));
+	cr_assert_eq(doubts(snapshot(SH, "10", "101", NULL, now + 2)), DOUBT(OUT_OF_SESSION));
+	cr_assert_eq(doubts(snapshot(INDEX, "3000.1234", "101", NULL, now)), 0);
+}
+
+Test(quality, prices_between_two_steps_are_remarked)
+{
+	cr_assert_eq(doubts(snapshot(SH, "10.005", "100", NULL, now)), DOUBT(OFF_STEP));
+	cr_assert_eq(doubts(snapshot(HK, "60.55", "100", NULL, now)), 0);
+	cr_assert_eq(doubts(snapshot(HK, "60.52", "100", NULL, now + 1)), DOUBT(OFF_STEP));
+	cr_assert_eq(doubts(trade(1, "10.1234", now)), 0, "the middle of a spread");
+	cr_assert_eq(doubts(quote("10.01", "10.015", now)), 0);
+	cr_assert_eq(doubts(quote("10.01", "10.012", now + 1)), DOUBT(OFF_STEP));
+	cr_assert_eq(doubts(quote("10.011", "10.02", now + 2)), DOUBT(OFF_STEP));
+}
+
+Test(quality, moves_of_over_half_a_days_price_are_remarked)
+{
+	struct lc_reference reference = {.symbol = US,
+		.has = LC_HAS_PRICE | LC_HAS_PREV_CLOSE,
+		.event_ns = now,
+		.price = dec("10"),
+		.prev_close = dec("10.01")};
+	cr_assert_not(lc_quality_reference(quality, &reference));
+	cr_assert_eq(doubts(trade(1, "15.015", now + 1)), 0);
+	cr_assert_eq(doubts(trade(2, "15.016", now + 2)), DOUBT(LARGE_MOVE));
+	cr_assert_eq(doubts(trade(3, "5.004", now + 3)), DOUBT(LARGE_MOVE));
+	/* An older one does not take its place, and tomorrow it is not known. */
+	reference.event_ns = now - 24 * 3600 * S;
+	reference.prev_close = dec("5");
+	lc_quality_reference(quality, &reference);
+	cr_assert_eq(doubts(trade(4, "10", now + 4)), 0);
+	now += 3 * 24 * 3600 * S;
+	cr_assert_eq(doubts(trade(5, "50", now)), 0);
+	struct lc_tick hk = snapshot(HK, "300", "100", NULL, now);
+	hk.has |= LC_HAS_PREV_CLOSE;
+	hk.prev_close = dec("190");
+	cr_assert_eq(doubts(hk), DOUBT(LARGE_MOVE));
+}
+
+Test(quality, trades_while_the_market_is_closed_are_remarked)
+{
+	const char *close = "2026-01-10T01:00:00Z"; /* 20:00 in New York */
+	cr_assert_eq(lc_time_parse(close, strlen(close), NULL, &now), LC_OK);
+	cr_assert_eq(doubts(trade(1, "10", now + 59 * S)), 0);
+	now += 62 * S;
+	cr_assert_eq(doubts(trade(2, "10", now)), DOUBT(OUT_OF_SESSION));
+	struct lc_tick night = trade(3, "10", now);
+	strcpy(night.feed, "overnight");
+	cr_assert_eq(doubts(night), 0);
+	cr_assert_eq(doubts(quote("9", "11", now)), 0);
 }
 
 Test(quality, a_volume_in_the_wrong_unit_is_held_back)
