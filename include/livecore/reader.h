@@ -49,8 +49,10 @@ struct lc_reader_options {
 	enum lc_reader_start start; /* for partitions that positions does not name */
 	const struct lc_reader_position *positions; /* copied; may be NULL */
 	size_t position_count;
-	int budget;  /* messages a turn; 0: 200 */
-	bool traces; /* look for a traceparent in each record's headers */
+	int budget; /* messages a turn; 0: 200 */
+	/* Look for a traceparent in each record's headers. librdkafka makes a list of them first, of
+	 * at most 100,000 (18 ms); in a record with more none is found. */
+	bool traces;
 };
 
 /* On the loop, never from inside a call of this header; message() may call pause, commit and

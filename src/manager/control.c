@@ -343,6 +343,8 @@ enum lc_err lc_control_create(
 	const struct lc_reader_options options = {.topic = setup->topic,
 		.group = setup->group,
 		.start = LC_START_COMMITTED_OR_LATEST,
+		.budget =
+			1, /* one may hold the loop for milliseconds: ticks have their turn between */
 		.traces = true};
 	const struct lc_reader_handlers handlers = {.message = on_message};
 	enum lc_err rc = lc_map_create(lc_loop_random(setup->loop), &control->by_id);

@@ -12,7 +12,7 @@ struct scene {
 	uint64_t stop_at; /* messages */
 	bool commit_all, stop_on_caught_up, stopped;
 	int phase;
-	char key[32], value[32], traces[4][64]; /* of each message; "-": none */
+	char key[32], value[32], traces[5][64]; /* of each message; "-": none */
 	int64_t timestamp_ms;
 };
 
@@ -26,7 +26,7 @@ static void on_message(void *arg, const struct lc_reader_message *message)
 	cr_assert_gt(message->offset + 1, scene->last_offset[message->partition],
 		"offset %lld came again", (long long)message->offset);
 	scene->last_offset[message->partition] = message->offset + 1;
-	char *trace = scene->traces[scene->messages % 4];
+	char *trace = scene->traces[scene->messages % 5];
 	bus_copy(trace, sizeof scene->traces[0], message->traceparent ? message->traceparent : "-",
 		message->traceparent ? message->traceparent_len : 1);
 	scene->messages++;
@@ -150,26 +150,40 @@ Test(reader, reads_everything_then_says_so)
 	finish(&scene);
 }
 
-/* One message without headers, one with others, one whose header is there twice, one whose header
- * is NULL. */
+#define TOO_MANY 100001 /* librdkafka reads no headers of a record that has so many */
+
+static rd_kafka_headers_t *headers_of(int number)
+{
+	rd_kafka_headers_t *headers = rd_kafka_headers_new(2);
+	rd_kafka_header_add(headers, number ? "other" : "Traceparent", -1, "o", 1);
+	if (number == 3) {
+		rd_kafka_header_add(headers, "traceparent", -1, NULL, 0);
+	} else if (number > 0) {
+		rd_kafka_header_add(headers, "traceparent", -1, "a\0b", 3);
+	}
+	if (number == 2) {
+		rd_kafka_header_add(headers, "traceparent", -1, "last", 4);
+	}
+	for (int i = 2; number == 4 && i < TOO_MANY; i++) {
+		rd_kafka_header_add(headers, "", 0, "", 0);
+	}
+	return headers;
+}
+
+/* A message without the header, one with it, one that has it twice, one where it is NULL, and one
+ * with too many. */
 static void send_traces(struct scene *scene)
 {
 	char text[200];
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	rd_kafka_conf_set(conf, "bootstrap.servers", scene->bus.address, text, sizeof text);
 	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
-	for (int i = 0; i < 4; i++) {
-		rd_kafka_headers_t *headers = rd_kafka_headers_new(2);
-		rd_kafka_header_add(headers, i ? "other" : "Traceparent", -1, "o", 1);
-		rd_kafka_header_add(headers, i ? "traceparent" : "trace", -1, i < 3 ? "a\0b" : NULL,
-			i < 3 ? 3 : 0);
-		if (i == 2) {
-			rd_kafka_header_add(headers, "traceparent", -1, "last", 4);
-		}
+	strcpy(text, "1");
+	for (int i = 0; i < 5; i++) {
 		cr_assert_eq(
 			rd_kafka_producev(rk, RD_KAFKA_V_TOPIC("control"), RD_KAFKA_V_PARTITION(0),
 				RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_VALUE(text, 1),
-				RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END),
+				RD_KAFKA_V_HEADERS(headers_of(i)), RD_KAFKA_V_END),
 			RD_KAFKA_RESP_ERR_NO_ERROR);
 	}
 	cr_assert_eq(rd_kafka_flush(rk, 20000), RD_KAFKA_RESP_ERR_NO_ERROR);
@@ -186,11 +200,12 @@ Test(reader, gives_the_traceparent_to_who_wants_it)
 		open_reader(&scene,
 			&(struct lc_reader_options){.topic = "control", .traces = traces == 1});
 		bus_run(&scene.bus, "not caught up");
-		cr_assert_eq(scene.messages, 4);
+		cr_assert_eq(scene.messages, 5);
 		cr_assert_str_eq(scene.traces[0], "-");
 		cr_assert_str_eq(scene.traces[1], traces ? "a" : "-");
 		cr_assert_str_eq(scene.traces[2], traces ? "last" : "-");
 		cr_assert_str_eq(scene.traces[3], "-");
+		cr_assert_str_eq(scene.traces[4], "-");
 		finish(&scene);
 	}
 }
