@@ -89,8 +89,8 @@ struct lc_text lc_eastmoney_unwrap(const char *data, size_t len);
 bool lc_eastmoney_row_apply(
 	struct lc_eastmoney_row *cache, const struct lc_eastmoney_row *update, bool full);
 
-/* Parts a code of the WebSocket stand-in, "600000", "600000.SH" or "1.600000", into the row's market
- * and code: a market in the code wins over the field. False when it is none. */
+/* Parts a code of the WebSocket stand-in, "600000", "600000.SH" or "1.600000", into the row's
+ * market and code: a market in the code wins over the field. False when it is none. */
 bool lc_eastmoney_split_code(struct lc_eastmoney_row *row);
 /* The canonical symbol from market and code; 0 is Shenzhen or Beijing by the code. LC_ERR_INVALID
  * when either is missing (never guessed: 000001 is a stock in Shenzhen and an index in Shanghai)
@@ -122,7 +122,7 @@ bool lc_eastmoney_tick(const struct lc_eastmoney_row *row, unsigned units, struc
 
 /* Reads one message of the WebSocket stand-in: {"code","market","price","volume","amount",
  * "timestamp"}; code is bare, a secid or suffixed, and goes before `market` where it says a market.
- * Prices are not scaled; volume is in the unit it was
- * sent. LC_ERR_PROTOCOL when code or price is missing. */
+ * Prices are not scaled; volume is in the unit it was sent. LC_ERR_PROTOCOL when code or price is
+ * missing. */
 enum lc_err lc_eastmoney_ws_parse(struct lc_json_parser *json, const char *data, size_t len,
 	struct lc_eastmoney_row *out, struct lc_error *err);

@@ -6,6 +6,5 @@
 #include <stddef.h>
 
 /* Writes asterisks over every place of text (len bytes, no NUL needed) where secret stands. A
- * secret of fewer than
- * 4 bytes is none, and NULL is passed over. */
+ * secret of fewer than 4 bytes is none, and NULL is passed over. */
 void lc_feeder_mask(char *text, size_t len, const char *secret);

@@ -109,7 +109,7 @@ void lc_poller_configure(struct lc_feeder *feeder, const void *config);
 void lc_poller_signs(const struct lc_feeder *feeder, struct lc_feeder_signs *out);
 /* For max_change and symbol_limit: there is none. */
 size_t lc_poller_no_limit(const struct lc_feeder *feeder);
-/* One line of `livecore check`. name: the section's. url: the address, to which name_bytes are added
- * for a symbol, at most. */
+/* One line of `livecore check`. name: the section's. url: the address, to which name_bytes are
+ * added for a symbol, at most. */
 void lc_poller_explain(const char *name, const struct lc_poller_settings *settings, const char *url,
 	size_t name_bytes, size_t n_symbols, struct lc_buf *out);

@@ -1,5 +1,5 @@
-/* What Alpaca's stream said, or would have said to a listener, served as its history: pages of trades
- * and of minute bars, sorted by symbol and then by time. */
+/* What Alpaca's stream said, or would have said to a listener, served as its history: pages of
+ * trades and of minute bars, sorted by symbol and then by time. */
 #include "alpaca_priv.h"
 
 #include "livecore/zone.h"

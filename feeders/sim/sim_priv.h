@@ -172,7 +172,7 @@ struct sim {
  * asked. */
 bool sim_options_parse(int argc, char **argv, struct sim_options *out, struct lc_buf *message);
 
-/* faults.c: "mute:5,close:1000@2". LC_ERR_INVALID also for a fault that the vendor does not play. */
+/* faults.c: "mute:5,close:1000@2". LC_ERR_INVALID: also a fault that the vendor does not play. */
 enum lc_err sim_faults_add(
 	struct sim *sim, const char *spec, int64_t mono_ns, struct lc_error *err);
 /* Appends the names of those that it plays, each with what VALUE and COUNT are when not given. */
@@ -200,12 +200,14 @@ void sim_tape_destroy(struct sim_tape *tape);
 const struct sim_tape_row *sim_tape_next(struct sim_tape *tape, double speed, int64_t mono_ns);
 /* Of tapes of snapshots: the next row, when one is due, becomes the state of the tape's symbol. */
 bool sim_tape_advance(struct sim *sim, struct sim_symbol *symbol, int64_t mono_ns);
-/* At start: a tape that the vendor does not play is refused; the first row becomes the state, so that
- * nothing of the present is seen. */
+/* At start: a tape that the vendor does not play is refused; the first row becomes the state, so
+ * that nothing of the present is seen. */
 enum lc_err sim_tape_begin(struct sim *sim, struct lc_error *err);
 
 /* sent.c: a line a tick, columns separated by a blank:
- * time symbol kind id price volume amount number vendor bid ask bid-size ask-size mark
+ *
+ *   time symbol kind id price volume amount number vendor bid ask bid-size ask-size mark
+ *
  * Times in ns; prices and amounts as they are said, "-" what is not; the id of a trade, the total
  * volume of a snapshot; numbers rise by one. The mark is "-", or why this one is not like others:
  * "mute", "half-open" (a fault kept it back), "again" (sent before), "zero", "early". */

@@ -107,8 +107,8 @@ size_t lc_bars_save(
  * damaged), LC_ERR_NOT_FOUND (a row of another day than key 0's: pass over it), LC_ERR_NOMEM. */
 enum lc_err lc_bars_restore(
 	struct lc_bars *bars, uint32_t symbol, int32_t key, const void *data, size_t len);
-/* When all of that was saved. A bar that ended a moment later may have been said by the process that
- * was killed then, so it is said as revision 1. */
+/* When all of that was saved. A bar that ended a moment later may have been said by the process
+ * that was killed then, so it is said as revision 1. */
 void lc_bars_saved_at(struct lc_bars *bars, int64_t saved_ns);
 
 struct lc_bars_stats {

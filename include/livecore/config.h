@@ -106,16 +106,16 @@ enum lc_err lc_config_find(
 
 /* Reads and checks. All errors are appended to errors (one a line: `file:line:column: message`, a
  * variable's name or --set in place of the file for what came from there), and *out stays NULL when
- * there is any: LC_ERR_INVALID (see lenient), or LC_ERR_NOMEM. An error never quotes a secret. errors should have
- * room for about 64 KB; what does not fit is left out. sections is borrowed for the life of the
- * configuration. */
+ * there is any: LC_ERR_INVALID (see lenient), or LC_ERR_NOMEM. An error never quotes a secret.
+ * errors should have room for about 64 KB; what does not fit is left out. sections is borrowed for
+ * the life of the configuration. */
 enum lc_err lc_config_load(const struct lc_section *const *sections, size_t count,
 	const struct lc_config_sources *sources, struct lc_config **out, struct lc_buf *errors);
 void lc_config_destroy(struct lc_config *config);
 
 /* For what one setting needs of another (both as section.key): appends "place: a: message" to
- * errors. The place is a's, or b's when a has its default. Says nothing when one of the two is wrong
- * by itself, which the load has said. */
+ * errors. The place is a's, or b's when a has its default. Says nothing when one of the two is
+ * wrong by itself, which the load has said. */
 void lc_config_disagree(const struct lc_config *config, const char *a, const char *b,
 	const char *message, struct lc_buf *errors);
 

@@ -50,8 +50,8 @@ typedef void (*lc_interest_saved_cb)(void *arg, const struct lc_error *err); /* 
 
 /* Opens (and makes) DIR/interest.db, with the directory (mode 0700), and loads it. loaded is called
  * exactly once, later; err when the file cannot be used (it says what to do); a damaged file is set
- * aside as interest.db.damaged-TIME, said in the log, and counts as empty: the topic has everything.
- * That one process alone uses the directory is its owner's care (lc_file_lock()). */
+ * aside as interest.db.damaged-TIME, said in the log, and counts as empty: the topic has
+ * everything. That one process alone uses the directory is its owner's care (lc_file_lock()). */
 enum lc_err lc_interest_store_open(struct lc_loop *loop, const char *dir,
 	lc_interest_loaded_cb loaded, void *arg, struct lc_interest_store **out);
 

@@ -21,7 +21,7 @@ struct lc_kafka_config {
 	int64_t retention_ms;
 	bool create_topics;
 	bool per_market;
-	struct lc_pairs properties; /* passed to librdkafka as they are; the table has checked them */
+	struct lc_pairs properties; /* as librdkafka takes them; the table has checked them */
 };
 
 struct lc_topics_config {
@@ -35,8 +35,8 @@ extern const struct lc_section lc_topics_section; /* struct lc_topics_config */
 /* The name of a topic that the journal's records go to. */
 const char *lc_kafka_topic_name(const struct lc_topics_config *topics, enum lc_topic topic);
 
-/* What a person can do about an error of Kafka's, as a question; "" when the error says it all. Static
- * storage. */
+/* What a person can do about an error of Kafka's, as a question; "" when the error says it all.
+ * Static storage. */
 const char *lc_kafka_advice(enum lc_err code);
 
 /* The version of librdkafka that runs, as text; static storage. */

@@ -29,7 +29,7 @@ struct lc_liveness_config {
 	int64_t symbol_silence;   /* no shorter silence of one symbol is ever one */
 	int64_t grace;            /* after an open, a connection, a subscription */
 	int64_t probe_wait;       /* for the answer to a probe */
-	int64_t resubscribe_wait; /* for data after subscribing anew; it doubles with each failure */
+	int64_t resubscribe_wait; /* for data after subscribing anew; doubles with each failure */
 	int64_t reconnect_wait;   /* for a connection, and for data on it; doubles too, to 10 min */
 };
 
@@ -123,8 +123,8 @@ enum lc_live_part {
 	LC_PART_BACK,      /* it was one of these, and spoke, or nothing is expected of it now */
 };
 
-/* One market's turn, after lc_liveness_feed() of the same feed. While it is not fine its symbols are
- * not judged one by one, and it counts neither for nor against the feed. */
+/* One market's turn, after lc_liveness_feed() of the same feed. While it is not fine its symbols
+ * are not judged one by one, and it counts neither for nor against the feed. */
 enum lc_live_part lc_liveness_part(struct lc_liveness *live, uint8_t feed, enum lc_market market,
 	const struct lc_live_link *link, struct lc_live_step *step);
 

@@ -74,8 +74,8 @@ bool lc_log_enabled(const struct lc_log *log, enum lc_log_level level, const cha
 void lc_log_write(struct lc_log *log, enum lc_log_level level, const char *module,
 	const char *event, const struct lc_field *fields);
 
-/* For what is tried and fails again and again: true when text is not what was said last, or a minute
- * ago. Zero: nothing was said; set it to zero again when what failed is well. */
+/* For what is tried and fails again and again: true when text is not what was said last, or a
+ * minute ago. Zero: nothing was said; set it to zero again when what failed is well. */
 struct lc_log_said {
 	uint64_t hash;
 	int64_t at_ns;

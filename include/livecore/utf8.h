@@ -29,9 +29,9 @@ static inline size_t lc_utf8_length(const char *text, size_t len)
 	return n;
 }
 
-/* Bytes of the character at text when a terminal obeys it and does not show it, else 0: the controls
- * (C0, DEL, and C1, which are two bytes), and the marks that turn the direction of what is shown
- * behind them (U+202A-202E, U+2066-2069: three). len, at least 1, is what is left of the text. */
+/* Bytes of the character at text when a terminal obeys it and does not show it, else 0: the
+ * controls (C0, DEL, and C1, which are two bytes), and the marks that turn the direction of what is
+ * shown behind them (U+202A-202E, U+2066-2069: three). len, at least 1: what is left of text. */
 static inline size_t lc_utf8_steers(const char *text, size_t len)
 {
 	const unsigned char *p = (const unsigned char *)text;

@@ -15,8 +15,8 @@
 
 struct check;
 
-/* One vendor being tried: its feeder opens a session (a vendor that is
- * polled: with one request) and closes it again. */
+/* One vendor being tried: its feeder opens a session (a vendor that is polled: with one request)
+ * and closes it again. */
 struct trial {
 	struct check *check; /* borrowed */
 	const struct lc_feeder_impl *impl;

@@ -1,6 +1,5 @@
 /* The commands of the program, each in a file of its own. Each takes its own argv (argv[0] is its
- * name) and returns the exit code:
- * 0, 1 failed, 2 usage or settings. */
+ * name) and returns the exit code: 0, 1 failed, 2 usage or settings. */
 #pragma once
 
 int lc_command_run(int argc, char **argv);

@@ -89,7 +89,7 @@ static void format_decimal(char *out, size_t size, bool known, struct lc_decimal
 		known ? text : "-");
 }
 
-/* Text at *x, which moves behind it. What does not fit is cut: curses would go on in the next line. */
+/* Text at *x, which moves behind it. Cut where it does not fit: curses would go on below. */
 __attribute__((format(printf, 4, 5))) static void put(
 	int row, int *x, int attributes, const char *format, ...)
 {

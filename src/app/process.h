@@ -37,7 +37,7 @@ struct lc_process {
 int lc_process_load(struct lc_process *process);
 /* Reads them again, for a reload: arg is the process. */
 struct lc_config *lc_process_reload(void *arg, struct lc_buf *errors);
-/* Makes log, metrics and loop by the settings. Returns -1, or the exit code after having said why. */
+/* Makes log, metrics and loop by the settings. Returns -1, or the exit code when it said why. */
 int lc_process_start(struct lc_process *process);
 /* Lets go of all of it; a loop whose pool hangs is left behind. */
 void lc_process_finish(struct lc_process *process);

@@ -116,7 +116,8 @@ static void on_stop_signal(void *arg, int signo)
 	lc_log(service->process->log, LC_LOG_INFO, "app", "signal",
 		LC_S("name", signo == SIGTERM ? "SIGTERM" : "SIGINT"));
 	if (!service->manager && !service->timer.timer) {
-		leave(service, again ? service->exit_code : 128 + signo); /* it stopped, or never began */
+		/* It stopped, or never began. */
+		leave(service, again ? service->exit_code : 128 + signo);
 	}
 	service->signal_ns = now_ns;
 	lc_service_stop(service);

@@ -25,8 +25,8 @@ struct lc_service {
 	/* The process ends when this returns, with whatever still runs; may be NULL. */
 	void (*left)(void *arg);
 	void *arg;
-	/* So long after it was stopped what still runs is left, soon when it is stopped once more; 0:
-	 * never. For what a person waits for, and keeps nothing for the next start. */
+	/* So long after it was stopped what still runs is left, soon when it is stopped once more;
+	 * 0: never. For what a person waits for, and keeps nothing for the next start. */
 	int64_t leave_ms;
 	struct lc_timer *leave_timer; /* owned; made when it is stopped */
 	int64_t signal_ns;            /* monotonic: when it was told to stop; 0: not yet */
@@ -36,9 +36,9 @@ struct lc_service {
  * or -1 when it runs. brokers: see struct lc_manager_options. */
 int lc_service_start(
 	struct lc_service *service, struct lc_process *process, const char *brokers, bool tape);
-/* SIGTERM, SIGINT: stop; once more: at once. SIGHUP: reload (see hangup_stops). May be called before
- * lc_service_start(), when process, left and arg are set: until there is something to stop, a signal
- * ends the process. */
+/* SIGTERM, SIGINT: stop; once more: at once. SIGHUP: reload (see hangup_stops). May be called
+ * before lc_service_start(), when process, left and arg are set: until there is something to stop,
+ * a signal ends the process. */
 int lc_service_on_signals(struct lc_service *service);
 void lc_service_stop(struct lc_service *service);
 /* The same without waiting for anything to be acknowledged. */

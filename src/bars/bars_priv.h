@@ -98,7 +98,7 @@ struct session_values {
 	struct lc_decimal open, high, low, price, prev_close;
 };
 
-/* Prices of snapshots that are in no minute, because theirs cannot be told: the day's all the same. */
+/* Prices of snapshots whose minute cannot be told: in none, and in the day all the same. */
 struct apart_prices {
 	bool known;
 	int64_t first_ns; /* when the first of them was seen */
@@ -275,7 +275,7 @@ struct lc_decimal lc_day_unplaced(const struct day_state *d);
 /* What one kind of tick does. */
 void lc_bars_trade(struct lc_bars *bars, uint32_t index, const struct lc_tick *tick);
 void lc_bars_snapshot(struct lc_bars *bars, uint32_t index, const struct lc_tick *tick);
-/* A trade that is not in its minute but in the day alone; one that is in the minute of this slot. */
+/* A trade that is in the day alone and not in its minute; one that is in this slot's minute. */
 void lc_bars_closing_print(struct lc_bars *bars, struct symbol_bars *s, const struct day_plan *plan,
 	const struct lc_tick *tick);
 void lc_bars_place_trade(struct lc_bars *bars, struct symbol_bars *s, const struct day_plan *plan,

@@ -18,7 +18,7 @@ struct event_port {
 	void (*on_ready)(void *arg);
 	void *arg;
 	int fd;
-	int holders; /* the poll handle, and a client that is left behind: librdkafka writes to fd */
+	int holders; /* the poll handle, and a client left behind: librdkafka writes to fd */
 };
 
 /* A client on its way out. */

@@ -70,8 +70,8 @@ static enum lc_err check_topic(const char *text, struct lc_error *err)
 	return LC_OK;
 }
 
-/* One of the list: HOST, HOST:PORT or PROTOCOL://HOST:PORT, as librdkafka reads it. It skips what it
- * cannot read, so a misspelled broker would be missed only when the others are away. */
+/* One of the list: HOST, HOST:PORT or PROTOCOL://HOST:PORT, as librdkafka reads it. It skips what
+ * it cannot read, so a misspelled broker would be missed only when the others are away. */
 static bool is_broker(const char *text, size_t len)
 {
 	const char *scheme = memmem(text, len, "://", 3);

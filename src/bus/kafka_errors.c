@@ -42,8 +42,8 @@ enum lc_err kafka_err(rd_kafka_resp_err_t code)
 	}
 }
 
-/* "… failed: Connection refused (after 3ms in state CONNECT, 2 identical error(s) suppressed)": what
- * is in brackets is other each time, so that equal lines would never be seen to be equal. */
+/* "… failed: Connection refused (after 3ms in state CONNECT, 2 identical error(s) suppressed)":
+ * what is in brackets is other each time, so that equal lines would never be seen to be equal. */
 void kafka_error_text(rd_kafka_event_t *event, char out[KAFKA_TEXT_MAX])
 {
 	snprintf(out, KAFKA_TEXT_MAX, "%s", rd_kafka_event_error_string(event));

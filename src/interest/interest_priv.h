@@ -35,7 +35,7 @@ struct entry *lc_portfolio_find(const struct portfolio *portfolio, uint32_t symb
 /* A new entry without decisions; the symbol has none yet. LC_ERR_NOMEM. */
 enum lc_err lc_portfolio_add(struct portfolio *portfolio, uint32_t symbol, struct entry **out);
 /* Makes room for so many entries more, at most max of those there a call. True: it is there, or
- * memory is short and lc_portfolio_add() is to say so. No entry is added or dropped before it is. */
+ * memory is short and lc_portfolio_add() is to say so. Before, no entry is added or dropped. */
 bool lc_portfolio_reserve(struct portfolio *portfolio, size_t more, size_t max);
 /* Takes an entry out; the last one moves to its place. */
 void lc_portfolio_drop(struct portfolio *portfolio, size_t index);

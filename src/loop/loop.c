@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-/* The longest lc_loop_destroy() waits for a thread of the pool: a name look-up cannot be broken off,
- * and a client of Kafka's takes its time on a busy machine. */
+/* The longest lc_loop_destroy() waits for a thread of the pool: a name look-up cannot be broken
+ * off, and a client of Kafka's takes its time on a busy machine. */
 #define DESTROY_WAIT_MS 2000
 
 struct signal_watch {

@@ -1,5 +1,5 @@
-/* What a vendor sent and nobody could read: counted by the feeder's reason, and said once a minute and
- * reason with an example. Loop thread. It never judges, and never ends a session. */
+/* What a vendor sent and nobody could read: counted by the feeder's reason, and said once a minute
+ * and reason with an example. Loop thread. It never judges, and never ends a session. */
 #pragma once
 
 #include "livecore/log.h"

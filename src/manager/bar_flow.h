@@ -67,8 +67,8 @@ void lc_bar_flow_reference(struct lc_bar_flow *flow, const struct lc_reference *
 /* Before the stop: takes no more ticks, and says what is due, in slices. True when all is said;
  * until then call it again. Of NULL true. */
 bool lc_bar_flow_end(struct lc_bar_flow *flow);
-/* Stores all, and frees; done is called once, later; of NULL at once. What lc_bar_flow_end() did not
- * come to is said after the next start. */
+/* Stores all, and frees; done is called once, later; of NULL at once. What lc_bar_flow_end() did
+ * not come to is said after the next start. */
 void lc_bar_flow_stop(struct lc_bar_flow *flow, void (*done)(void *arg), void *arg);
 
 /* NULL when there are none. */

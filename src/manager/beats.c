@@ -1,5 +1,5 @@
-/* What the manager's heartbeat says of it, and what it says when it has a twin: another live process
- * under its name, seen in Redis or by its events. */
+/* What the manager's heartbeat says of it, and what it says when it has a twin: another live
+ * process under its name, seen in Redis or by its events. */
 #include "manager/manager_priv.h"
 
 #include <inttypes.h>

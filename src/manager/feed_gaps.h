@@ -1,7 +1,7 @@
 /* The gaps of the feeds: opened when a session ends that gave ticks (or when a feed falls silent),
  * for the symbols in session and not halted; closed when the vendor gives them again; then handed
- * to the backfill. Each step is an event that names the gap's id. Loop thread; many symbols are told
- * in pieces. It never judges a feed itself: the supervisor and the feed's liveness do. */
+ * to the backfill. Each step is an event that names the gap's id. Loop thread; many symbols are
+ * told in pieces. It never judges a feed itself: the supervisor and the feed's liveness do. */
 #pragma once
 
 #include "livecore/buf.h"

@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 
-/* A vendor's times are not quite in order: what happened shortly before the last event in the log of
- * a process that was killed may not have come yet. */
+/* A vendor's times are not quite in order: what happened shortly before the last event in the log
+ * of a process that was killed may not have come yet. */
 #define BEFORE_LAST_NS LC_NS_PER_S
 
 void lc_feed_gaps_before(

@@ -43,9 +43,10 @@ enum lc_err lc_gaps_create(
 void lc_gaps_destroy(struct lc_gaps *gaps);
 
 /* Records (0: nobody knows how many) of one symbol will never be in Kafka: key is their symbol (one
- * that is not is counted and not named), from and until the times of the first and last, why what was seen (cut at 200 bytes).
- * Calls of the same cause and feeder (NULL: not known) within a second become one gap; the first
- * one's why is its evidence. Cheap, but for the first call of a symbol in that second. */
+ * that is not is counted and not named), from and until the times of the first and last, why what
+ * was seen (cut at 200 bytes). Calls of the same cause and feeder (NULL: not known) within a second
+ * become one gap; the first one's why is its evidence. Cheap, but for the first call of a symbol in
+ * that second. */
 void lc_gaps_missing(struct lc_gaps *gaps, enum lc_gap_cause cause, const char *feeder,
 	const char *key, size_t len, int64_t from_ns, int64_t until_ns, uint64_t records,
 	const char *why);

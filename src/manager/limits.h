@@ -1,8 +1,7 @@
 /* What cannot be followed, told to those who want it: symbols over a vendor's limit, refused by it,
- * or without a feeder. What comes within
- * 200 ms is collected, and each portfolio gets one event a feeder and reason with the list of its
- * symbols, so that 5,000 refusals are a
- * handful of messages. Loop thread; the portfolios are gone through in slices. */
+ * or without a feeder. What comes within 200 ms is collected, and each portfolio gets one event a
+ * feeder and reason with the list of its symbols, so that 5,000 refusals are a handful of messages.
+ * Loop thread; the portfolios are gone through in slices. */
 #pragma once
 
 #include "livecore/interest.h"

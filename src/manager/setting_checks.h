@@ -1,6 +1,6 @@
-/* What a setting's value must be beyond its type, for `livecore check`: found before a start, not at
- * it. Any thread; nothing is opened and no name is looked up. Each returns LC_OK, or LC_ERR_INVALID
- * with what is wrong and what to write instead. */
+/* What a setting's value must be beyond its type, for `livecore check`: found before a start, not
+ * at it. Any thread; nothing is opened and no name is looked up. Each returns LC_OK, or
+ * LC_ERR_INVALID with what is wrong and what to write instead. */
 #pragma once
 
 #include "livecore/config.h"

@@ -81,8 +81,8 @@ enum lc_err lc_supervisor_follow(struct lc_supervisor *feed, uint32_t symbol);
 void lc_supervisor_leave(struct lc_supervisor *feed, uint32_t symbol);
 void lc_supervisor_pause(struct lc_supervisor *feed, bool paused);
 
-/* For liveness; each does nothing when no session is up.
- * Asks the vendor for a sign of life, if it offers one. */
+/* For liveness; each does nothing when no session is up. Asks the vendor for a sign of life, if it
+ * offers one. */
 void lc_supervisor_probe(struct lc_supervisor *feed);
 /* Leaves and follows anew, LC_SYMBOL_NONE: all that the vendor has. False: nothing to renew. */
 bool lc_supervisor_resubscribe(struct lc_supervisor *feed, uint32_t symbol);

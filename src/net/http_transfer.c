@@ -7,8 +7,8 @@
  * server that sends chunks of one byte held the loop for 60 ms. */
 #define READ_BYTES 1024L
 #define STAMP_BYTES 16384
-/* What a stream may bring in a turn. Only what is compressed can be more than curl reads in one, and
- * so much of it is a bomb. */
+/* What a stream may bring in a turn. Only what is compressed can be more than curl reads in one,
+ * and so much of it is a bomb. */
 #define STREAM_TURN_BYTES ((size_t)1 << 20)
 
 /* Reads the clock for what has come: once a turn, and again for each 16 KB. */

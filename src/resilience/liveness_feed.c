@@ -378,8 +378,8 @@ static void on_failed(struct lc_liveness *live, struct live_feed *feed,
 	const struct lc_live_link *link, enum lc_live_subscription verdict,
 	struct lc_live_step *step)
 {
-	/* One whose symbols were moved has nothing to be silent about, and may need a new session to
-	 * get well. */
+	/* One whose symbols were moved has nothing to be silent about, and may need a new session
+	 * to get well. */
 	bool left = link->moved && any_open(live);
 	bool mute = link->connected && (verdict >= LC_LIVE_MUTE || left);
 	if (mute && waited(live, feed, live->config->reconnect_wait, feed->attempt)) {

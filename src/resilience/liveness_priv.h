@@ -96,7 +96,7 @@ struct live_feed {
 	int64_t silent_ns;
 	int64_t worst_ns; /* the longest silence of late that was no chance, and ended by itself */
 	int64_t ordinary_ns; /* the longest silence that is taken for ordinary now */
-	int64_t broken_ns; /* the same when the stages began: without a session nothing is expected */
+	int64_t broken_ns; /* the same when the stages began: none is expected without a session */
 	double rate;
 	enum lc_live_stage stage;
 	int64_t stage_ns, healthy_ns;

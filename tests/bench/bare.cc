@@ -1,7 +1,10 @@
-// The bare four steps, as the yardstick of tools/bench: receive (libwebsockets), parse (simdjson), format, produce (librdkafka). It shares
-// no code with livecore, judges nothing, keeps nothing and forgets what fails; its messages have livecore's size, key and headers.
+// The bare four steps, as the yardstick of tools/bench: receive (libwebsockets), parse (simdjson),
+// format, produce (librdkafka). It shares no code with livecore, judges nothing, keeps nothing and
+// forgets what fails; its messages have livecore's size, key and headers.
 //
-// usage: bench_bare HOST PORT BROKERS TOPIC TICKS SYMBOL,SYMBOL…    prints one JSON line when TICKS are acknowledged
+//   bench_bare HOST PORT BROKERS TOPIC TICKS SYMBOL,SYMBOL…
+//
+// prints one JSON line when TICKS are acknowledged.
 #include <libwebsockets.h>
 #include <librdkafka/rdkafka.h>
 #include <simdjson.h>
@@ -16,7 +19,8 @@
 #include <string>
 #include <vector>
 
-namespace {
+namespace
+{
 
 struct State {
 	std::string symbols;
@@ -43,7 +47,8 @@ void on_report(rd_kafka_t *, const rd_kafka_message_t *message, void *)
 	int64_t received_ns = reinterpret_cast<intptr_t>(message->_private);
 	state.acknowledged += message->err == RD_KAFKA_RESP_ERR_NO_ERROR;
 	if ((state.acknowledged & 15) == 0) {
-		state.to_ack_us.push_back(static_cast<uint32_t>((now_ns(CLOCK_MONOTONIC) - received_ns) / 1000));
+		state.to_ack_us.push_back(
+			static_cast<uint32_t>((now_ns(CLOCK_MONOTONIC) - received_ns) / 1000));
 	}
 }
 
@@ -82,12 +87,14 @@ char *put_time(char *to, int64_t wall_ns)
 	time_t seconds = wall_ns / 1000000000;
 	tm t;
 	gmtime_r(&seconds, &t);
-	return to + sprintf(to, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour,
-			    t.tm_min, t.tm_sec, static_cast<int>(wall_ns % 1000000000 / 1000));
+	return to + sprintf(to, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", t.tm_year + 1900,
+			    t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec,
+			    static_cast<int>(wall_ns % 1000000000 / 1000));
 }
 
 struct Tick {
-	std::string_view kind, symbol, price, size, time, exchange, bid, ask, bid_size, ask_size, id;
+	std::string_view kind, symbol, price, size, time, exchange, bid, ask, bid_size, ask_size,
+		id;
 };
 
 std::string_view trimmed(std::string_view text)
@@ -119,7 +126,8 @@ char *format(const Tick &tick, int64_t received_wall_ns, char *to)
 	to = put(to, trade ? std::string_view("null") : tick.bid_size);
 	to = put(to, ",\"ask_volume\":");
 	to = put(to, trade ? std::string_view("null") : tick.ask_size);
-	to = put(to, ",\"open_price\":186.25,\"high_price\":188.75,\"low_price\":185.55,\"source\":\"alpaca\",\"trace_id\":null,"
+	to = put(to, ",\"open_price\":186.25,\"high_price\":188.75,\"low_price\":185.55,\"source\":"
+		     "\"alpaca\",\"trace_id\":null,"
 		     "\"span_id\":null,\"kind\":\"");
 	to = put(to, trade ? std::string_view("trade") : std::string_view("quote"));
 	to = put(to, "\",\"market\":\"us\",\"received_at\":\"");
@@ -144,18 +152,24 @@ void produce(const Tick &tick, int64_t received_ns, int64_t received_wall_ns)
 	rd_kafka_headers_t *headers = rd_kafka_headers_new(1);
 	rd_kafka_header_add(headers, "schema", 6, "price_update/1", 14);
 	while (true) {
-		rd_kafka_resp_err_t err = rd_kafka_producev(state.kafka, RD_KAFKA_V_RKT(state.topic),
+		rd_kafka_resp_err_t err = rd_kafka_producev(state.kafka,
+			RD_KAFKA_V_RKT(state.topic),
 			RD_KAFKA_V_KEY(tick.symbol.data(), tick.symbol.size()),
-			RD_KAFKA_V_VALUE(value, static_cast<size_t>(end - value)), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-			RD_KAFKA_V_TIMESTAMP(received_wall_ns / 1000000), RD_KAFKA_V_HEADERS(headers),
-			RD_KAFKA_V_OPAQUE(reinterpret_cast<void *>(static_cast<intptr_t>(received_ns))), RD_KAFKA_V_END);
+			RD_KAFKA_V_VALUE(value, static_cast<size_t>(end - value)),
+			RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+			RD_KAFKA_V_TIMESTAMP(received_wall_ns / 1000000),
+			RD_KAFKA_V_HEADERS(headers),
+			RD_KAFKA_V_OPAQUE(
+				reinterpret_cast<void *>(static_cast<intptr_t>(received_ns))),
+			RD_KAFKA_V_END);
 		if (err != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
 			break;
 		}
 		rd_kafka_poll(state.kafka, 1);
 	}
 	if ((state.received++ & 15) == 0) {
-		state.to_produce_us.push_back(static_cast<uint32_t>((now_ns(CLOCK_MONOTONIC) - received_ns) / 1000));
+		state.to_produce_us.push_back(
+			static_cast<uint32_t>((now_ns(CLOCK_MONOTONIC) - received_ns) / 1000));
 	}
 }
 
@@ -195,7 +209,8 @@ void on_ticks()
 	}
 	state.frame.reserve(state.frame.size() + simdjson::SIMDJSON_PADDING);
 	simdjson::ondemand::document document;
-	if (state.parser.iterate(state.frame.data(), state.frame.size(), state.frame.capacity()).get(document)) {
+	if (state.parser.iterate(state.frame.data(), state.frame.size(), state.frame.capacity())
+			.get(document)) {
 		return;
 	}
 	for (auto item : document.get_array()) {
@@ -215,9 +230,12 @@ int on_event(lws *connection, lws_callback_reasons reason, void *, void *in, siz
 	switch (reason) {
 	case LWS_CALLBACK_CLIENT_WRITEABLE: {
 		std::string text(LWS_PRE, ' ');
-		text += state.step == 1 ? "{\"action\":\"auth\",\"key\":\"demo-key\",\"secret\":\"demo-secret\"}"
-					: "{\"action\":\"subscribe\",\"trades\":[" + state.symbols + "],\"quotes\":[" + state.symbols + "]}";
-		lws_write(connection, reinterpret_cast<unsigned char *>(&text[LWS_PRE]), text.size() - LWS_PRE, LWS_WRITE_TEXT);
+		text += state.step == 1 ? "{\"action\":\"auth\",\"key\":\"demo-key\",\"secret\":"
+					  "\"demo-secret\"}"
+					: "{\"action\":\"subscribe\",\"trades\":[" + state.symbols +
+						  "],\"quotes\":[" + state.symbols + "]}";
+		lws_write(connection, reinterpret_cast<unsigned char *>(&text[LWS_PRE]),
+			text.size() - LWS_PRE, LWS_WRITE_TEXT);
 		return 0;
 	}
 	case LWS_CALLBACK_CLIENT_RECEIVE:
@@ -248,15 +266,16 @@ int on_event(lws *connection, lws_callback_reasons reason, void *, void *in, siz
 
 void start_kafka(const char *brokers, const char *topic)
 {
-	static const char *const settings[][2] = { { "enable.idempotence", "true" }, { "acks", "all" },
-		{ "partitioner", "murmur2_random" }, { "message.timeout.ms", "0" }, { "queue.buffering.max.messages", "1000000" } };
+	static const char *const settings[][2] = {{"enable.idempotence", "true"}, {"acks", "all"},
+		{"partitioner", "murmur2_random"}, {"message.timeout.ms", "0"},
+		{"queue.buffering.max.messages", "1000000"}};
 	char text[512];
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	for (auto &setting : settings) {
 		rd_kafka_conf_set(conf, setting[0], setting[1], text, sizeof text);
 	}
 	rd_kafka_conf_set(conf, "bootstrap.servers", brokers, text, sizeof text);
-	for (const char *name : { "linger.ms", "batch.size", "compression.type" }) {
+	for (const char *name : {"linger.ms", "batch.size", "compression.type"}) {
 		const char *value = getenv(name); // tools/bench gives both programs the same
 		if (value != nullptr) {
 			rd_kafka_conf_set(conf, name, value, text, sizeof text);
@@ -288,10 +307,12 @@ void report()
 	double seconds = static_cast<double>(now_ns(CLOCK_MONOTONIC) - state.first_ns) / 1e9;
 	double cpu = static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
 		     static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-	printf("{\"ticks\":%ld,\"seconds\":%.4f,\"cpu_seconds\":%.4f,\"produce_p50_us\":%u,\"produce_p99_us\":%u,"
+	printf("{\"ticks\":%ld,\"seconds\":%.4f,\"cpu_seconds\":%.4f,\"produce_p50_us\":%u,"
+	       "\"produce_p99_us\":%u,"
 	       "\"ack_p50_us\":%u,\"ack_p99_us\":%u}\n",
-		state.acknowledged, seconds, cpu, quantile(state.to_produce_us, 0.5), quantile(state.to_produce_us, 0.99),
-		quantile(state.to_ack_us, 0.5), quantile(state.to_ack_us, 0.99));
+		state.acknowledged, seconds, cpu, quantile(state.to_produce_us, 0.5),
+		quantile(state.to_produce_us, 0.99), quantile(state.to_ack_us, 0.5),
+		quantile(state.to_ack_us, 0.99));
 }
 
 } // namespace
@@ -311,7 +332,7 @@ int main(int argc, char **argv)
 	start_kafka(argv[3], argv[4]);
 
 	lws_set_log_level(LLL_ERR, nullptr);
-	static lws_protocols protocols[] = { { "bare", on_event, 0, 65536, 0, nullptr, 0 }, {} };
+	static lws_protocols protocols[] = {{"bare", on_event, 0, 65536, 0, nullptr, 0}, {}};
 	lws_context_creation_info info = {};
 	info.port = CONTEXT_PORT_NO_LISTEN;
 	info.protocols = protocols;

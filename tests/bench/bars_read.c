@@ -1,7 +1,9 @@
 /* How long 60 daily bars take to read from a store of 500 days of 1,000 symbols, 500,000 bars: from
  * the call to the rows, each of another symbol. SQLite in a folder of its own, or ClickHouse.
- * usage: bench_bars_read [URL of ClickHouse [DATABASE]]
- * with DATABASE: one that has these symbols' bars, and whatever else, is only read (tools/bench). */
+ *
+ *   bench_bars_read [URL of ClickHouse [DATABASE]]
+ *
+ * A DATABASE has these symbols' bars, and whatever else, and is only read (tools/bench). */
 #include "livecore/bar_store.h"
 #include "livecore/clock.h"
 

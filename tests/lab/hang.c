@@ -1,5 +1,5 @@
-/* A disk that hangs, by LD_PRELOAD: while the file HANG_WHILE exists, writing, syncing, allocating and opening in the
- * folder HANG_DIR do not come back. The lab compiles it (cc -shared). */
+/* A disk that hangs, by LD_PRELOAD: while the file HANG_WHILE exists, writing, syncing, allocating
+ * and opening in the folder HANG_DIR do not come back. The lab compiles it (cc -shared). */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
-/* A wall clock that is set, by LD_PRELOAD: what the executable itself reads of CLOCK_REALTIME is off by the seconds that
- * stand as an int64 in the file JUMP_FILE, which may change at any time. Libraries, which wait for absolute times, read
- * the kernel's. The lab compiles it (cc -shared). */
+/* A wall clock that is set, by LD_PRELOAD: what the executable itself reads of CLOCK_REALTIME is
+ * off by the seconds that stand as an int64 in the file JUMP_FILE, which may change at any time.
+ * Libraries, which wait for absolute times, read the kernel's. The lab compiles it (cc -shared). */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -18,7 +18,8 @@ static int64_t seconds_off(void)
 	if (off == NULL) {
 		const char *path = getenv("JUMP_FILE");
 		int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-		void *map = fd >= 0 ? mmap(NULL, sizeof(none), PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+		void *map = fd >= 0 ? mmap(NULL, sizeof(none), PROT_READ, MAP_SHARED, fd, 0)
+				    : MAP_FAILED;
 		off = map != MAP_FAILED ? map : &none;
 	}
 	return __atomic_load_n(off, __ATOMIC_RELAXED);
@@ -27,8 +28,8 @@ static int64_t seconds_off(void)
 static bool is_of_executable(const void *caller)
 {
 	Dl_info executable, called;
-	return dladdr((const void *)getauxval(AT_ENTRY), &executable) != 0 && dladdr(caller, &called) != 0 &&
-	       called.dli_fbase == executable.dli_fbase;
+	return dladdr((const void *)getauxval(AT_ENTRY), &executable) != 0 &&
+	       dladdr(caller, &called) != 0 && called.dli_fbase == executable.dli_fbase;
 }
 
 int clock_gettime(clockid_t clock, struct timespec *time)

@@ -354,8 +354,8 @@ Test(bars_days, goog_20151224_closes_early)
 	finish(&f, from + 13 * 60 * MINUTE + 3 * SECOND);
 	struct lc_bar day;
 	/* The day row has 517,084, 1,512 more: prints after the close, which no regular minute has;
-	 * and
-	 * 751.30 and 746.56 as high and low, since it leaves out prints that its minutes have. */
+	 * and 751.30 and 746.56 as high and low, since it leaves out prints that its minutes
+	 * have. */
 	assert_day(&f, from + 14 * 60 * MINUTE, "515572", &day);
 	assert_prices(&day, "749.55", "751.35", "746.34", "748.4");
 	cr_assert(day.final);
@@ -417,9 +417,9 @@ Test(bars_days, ibm_20131011_trades)
 	 * opening print, which came after trades elsewhere at 185.25: ours is the first eligible
 	 * trade. */
 	assert_prices(&day, "185.25", "186.23", "184.12", "186.16");
-	/* The minutes have 2,965,182 (the recording's 2,965,482 but for two official opens, 300) and
-	 * the closing print 181,242. The day row has 6,073 more: 4,300 and 1,633 at 16:01:14 and
-	 * 140 at 16:03:14, which were reported out of hours and make no bars. */
+	/* The minutes have 2,965,182 (the recording's 2,965,482 but for two official opens, 300)
+	 * and the closing print 181,242. The day row has 6,073 more: 4,300 and 1,633 at 16:01:14
+	 * and 140 at 16:03:14, which were reported out of hours and make no bars. */
 	assert_equal(day.volume, "3146424", "volume");
 	cr_assert_eq(after_close, 4300 + 1633 + 140);
 	cr_assert_eq(3146424 + after_close, 3152497);

@@ -89,7 +89,7 @@ Test(bars_hk, an_open_survives_a_restart)
 	fixture_close(&f);
 }
 
-/* Killed a second after a minute had been said, three after the save: Kafka has it as revision 0. */
+/* Killed a second after a minute was said, three after the save: Kafka has it as revision 0. */
 Test(bars_hk, what_a_killed_process_may_have_said_is_a_revision)
 {
 	struct bars_fixture f;

@@ -420,7 +420,8 @@ static inline void rig_tick(struct rig *rig, int source, uint32_t symbol)
 	rig_give(source, &tick);
 }
 
-/* The next record of this type, or with this alert_type, and of this topic; false: there is none. */
+/* The next record of this type, or with this alert_type, and of this topic; false: there is
+ * none. */
 static inline bool rig_next(struct rig *rig, enum lc_topic topic, const char *type)
 {
 	while (out_next(&rig->out)) {

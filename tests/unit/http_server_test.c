@@ -342,7 +342,8 @@ static void pipeline_script(void *arg)
 	hear(fd, got, sizeof(got), NULL);
 	char *first = strstr(got, "hello first"), *second = strstr(got, "late"),
 	     *third = strstr(got, "hello third");
-	/* libwebsockets 4.3 hangs up on who does not wait for an answer: that is fine, a part is not. */
+	/* libwebsockets 4.3 hangs up on who does not wait for an answer: that is fine, a part is
+	 * not. */
 	bool none = got[0] == '\0';
 	cr_assert(none || (first != NULL && second > first && third > second), "%s", got);
 	close(fd);
