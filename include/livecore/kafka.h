@@ -38,6 +38,8 @@ const char *lc_kafka_topic_name(const struct lc_topics_config *topics, enum lc_t
 /* What a person can do about an error of Kafka's, as a question; "" when the error says it all.
  * Static storage. */
 const char *lc_kafka_advice(enum lc_err code);
+/* "text: advice", or the text alone; returns out. */
+const char *lc_kafka_explain(enum lc_err code, const char *text, char *out, size_t size);
 
 /* The version of librdkafka that runs, as text; static storage. */
 const char *lc_kafka_library_version(void);

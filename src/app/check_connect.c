@@ -34,10 +34,8 @@ static void on_topics(void *arg, const struct lc_topics_result *result)
 	size_t missing = 0;
 	check->kafka_waits = false;
 	if (result->err.code != LC_OK) {
-		const char *advice = lc_kafka_advice(result->err.code);
-		snprintf(
-			text, sizeof text, "%s%s%s", result->err.text, *advice ? ": " : "", advice);
-		lc_check_report(check, "kafka", false, started_ns, text);
+		lc_check_report(check, "kafka", false, started_ns,
+			lc_kafka_explain(result->err.code, result->err.text, text, sizeof text));
 	} else {
 		for (size_t i = 0; i < result->count; i++) {
 			missing += result->states[i].existing == 0;

@@ -219,8 +219,9 @@ enum lc_err lc_tool_publish(struct lc_tool *tool, const struct lc_message *messa
 
 int lc_tool_failed(const struct lc_error *err)
 {
-	const char *advice = lc_kafka_advice(err->code);
-	fprintf(stderr, "livecore: %s%s%s\n", err->text, *advice ? ": " : "", advice);
+	char text[512];
+	fprintf(stderr, "livecore: %s\n",
+		lc_kafka_explain(err->code, err->text, text, sizeof text));
 	return LC_EXIT_FAILED;
 }
 

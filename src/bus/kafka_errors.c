@@ -126,3 +126,10 @@ const char *lc_kafka_advice(enum lc_err code)
 		return "";
 	}
 }
+
+const char *lc_kafka_explain(enum lc_err code, const char *text, char *out, size_t size)
+{
+	const char *advice = lc_kafka_advice(code);
+	snprintf(out, size, "%s%s%s", text, advice[0] ? ": " : "", advice);
+	return out;
+}

@@ -59,9 +59,9 @@ void lc_refusals_trouble(const struct lc_refusals *refusals, int64_t now_ns, cha
 	for (size_t i = 0; i < LC_TOPICS_OUT && out[0] == '\0'; i++) {
 		const struct lc_refused_topic *refused = &refusals->of[i];
 		if (refused->last_ns != 0 && now_ns - refused->last_ns < TROUBLE_NS) {
-			const char *advice = lc_kafka_advice(refused->code);
-			snprintf(out, size, "%s refuses records: %s%s%s", topic_name(refusals, i),
-				refused->reason, advice[0] ? ": " : "", advice);
+			char why[512];
+			lc_kafka_explain(refused->code, refused->reason, why, sizeof why);
+			snprintf(out, size, "%s refuses records: %s", topic_name(refusals, i), why);
 		}
 	}
 }
