@@ -240,13 +240,11 @@ Test(bars_us, half_day_and_daylight_saving)
 	struct bars_fixture f;
 	fixture_open(&f, "IBM", ONLY_1M_1D, false);
 	follow(&f, "2026-03-06 08:00:00");
-	static const struct {
-		const char *utc;
-	} opens[] = {{"2026-03-06 14:30:00"}, {"2026-03-09 13:30:00"}, {"2026-10-30 13:30:00"},
-		{"2026-11-02 14:30:00"}};
+	static const char *const opens[] = {"2026-03-06 14:30:00", "2026-03-09 13:30:00",
+		"2026-10-30 13:30:00", "2026-11-02 14:30:00"};
 	for (size_t i = 0; i < sizeof opens / sizeof *opens; i++) {
 		int64_t open_ns;
-		cr_assert_eq(lc_time_parse(opens[i].utc, 19, NULL, &open_ns), LC_OK);
+		cr_assert_eq(lc_time_parse(opens[i], 19, NULL, &open_ns), LC_OK);
 		struct lc_tick tick = trade_tick(&f, "2026-03-04 09:30:00", "100", "10", "@");
 		tick.event_ns = open_ns - 1;
 		lc_bars_tick(f.bars, &tick);

@@ -135,6 +135,14 @@ static const char *const sse_settings[] = {"eastmoney.url=http://127.0.0.1:%d",
 	"eastmoney.poll_interval=10ms", "eastmoney.max_secids=2", "eastmoney.max_connections=1",
 	"eastmoney.timeout=2s", NULL};
 
+/* A session that is up, with this answer to each poll. */
+static void open_up(struct feeder_test *t, const char *const *settings, const char *answer)
+{
+	begin(answer);
+	feeder_test_open(t, &lc_feeder_eastmoney, script, settings);
+	feeder_test_up(t);
+}
+
 static void secids_are(const char *request, const char *want)
 {
 	const char *at = strstr(request, "&secids=");
@@ -176,9 +184,8 @@ Test(eastmoney_session, a_poll_makes_snapshots)
 {
 	struct feeder_test t;
 	/* rows in another order than asked, one not asked for, one unknown left out */
-	begin(LIST(INDEX(384219) "," PINGAN(1058) ",{\"f2\":1,\"f12\":\"600519\",\"f13\":1}"));
-	feeder_test_open(&t, &lc_feeder_eastmoney, script, poll_settings);
-	feeder_test_up(&t);
+	open_up(&t, poll_settings,
+		LIST(INDEX(384219) "," PINGAN(1058) ",{\"f2\":1,\"f12\":\"600519\",\"f13\":1}"));
 	secids_are(t.last_request, "1.000001");
 	follow(&t, "000001.SZ,000001.SH", "");
 	wait_ticks(&t, 2);
@@ -217,9 +224,7 @@ Test(eastmoney_session, a_poll_makes_snapshots)
 Test(eastmoney_session, requests_go_round_and_new_symbols_first)
 {
 	struct feeder_test t;
-	begin(NOTHING);
-	feeder_test_open(&t, &lc_feeder_eastmoney, script, poll_settings);
-	feeder_test_up(&t);
+	open_up(&t, poll_settings, NOTHING);
 	follow(&t, "600000.SH,600001.SH,600002.SH,600003.SH,920047.BJ", "");
 	wait_requests(&t, 2);
 	secids_are(t.last_request, "1.600000,1.600001,1.600002");
@@ -247,9 +252,7 @@ static int64_t change_ns(const char *mode)
 {
 	const char *sets[] = {mode, "eastmoney.url=http://127.0.0.1:%d", NULL};
 	struct feeder_test t;
-	begin(NOTHING);
-	feeder_test_open(&t, &lc_feeder_eastmoney, script, sets);
-	feeder_test_up(&t);
+	open_up(&t, sets, NOTHING);
 	int64_t start_ns = lc_clock_mono_ns();
 	follow(&t, "600000.SH", "");
 	wait_requests(&t, 2);
@@ -285,9 +288,7 @@ Test(eastmoney_session, a_url_stays_within_its_limit)
 	struct feeder_test t;
 	char list[2048];
 	size_t len = 0;
-	begin(NOTHING);
-	feeder_test_open(&t, &lc_feeder_eastmoney, script, sets);
-	feeder_test_up(&t);
+	open_up(&t, sets, NOTHING);
 	for (unsigned i = 0; i < 100; i++) {
 		len += (size_t)snprintf(
 			list + len, sizeof(list) - len, "%s6%05u.SH", i ? "," : "", i);
@@ -307,9 +308,8 @@ Test(eastmoney_session, a_url_stays_within_its_limit)
 Test(eastmoney_session, the_prefix_of_a_us_symbol_is_found_once)
 {
 	struct feeder_test t;
-	begin(LIST("{\"f1\":3,\"f2\":508130,\"f5\":7,\"f12\":\"BRK_B\",\"f13\":106}"));
-	feeder_test_open(&t, &lc_feeder_eastmoney, script, poll_settings);
-	feeder_test_up(&t);
+	open_up(&t, poll_settings,
+		LIST("{\"f1\":3,\"f2\":508130,\"f5\":7,\"f12\":\"BRK_B\",\"f13\":106}"));
 	follow(&t, "BRK.B", "");
 	wait_requests(&t, 2);
 	secids_are(t.last_request, "105.BRK_B,106.BRK_B,107.BRK_B");
@@ -332,9 +332,7 @@ Test(eastmoney_session, halts_are_told_once_and_over_sessions)
 {
 #define STATE(state) LIST("{\"f1\":2,\"f2\":100,\"f12\":\"600000\",\"f13\":1,\"f107\":" #state "}")
 	struct feeder_test t;
-	begin(STATE(2));
-	feeder_test_open(&t, &lc_feeder_eastmoney, script, poll_settings);
-	feeder_test_up(&t);
+	open_up(&t, poll_settings, STATE(2));
 	follow(&t, "600000.SH", "");
 	wait_ticks(&t, 1);
 	cr_assert_eq(t.ticks[0].kind, LC_TICK_SNAPSHOT);
@@ -388,9 +386,7 @@ Test(eastmoney_session, recorded_headers_and_a_wrapper)
 Test(eastmoney_session, pause_stops_polls)
 {
 	struct feeder_test t;
-	begin(NOTHING);
-	feeder_test_open(&t, &lc_feeder_eastmoney, script, poll_settings);
-	feeder_test_up(&t);
+	open_up(&t, poll_settings, NOTHING);
 	follow(&t, "600000.SH", "");
 	wait_requests(&t, 3);
 	t.impl->pause(t.feeder, true);
@@ -460,9 +456,7 @@ Test(eastmoney_session, pages_statuses_and_redirects_are_a_ban)
 Test(eastmoney_session, a_failed_poll_costs_a_poll_and_three_the_session)
 {
 	struct feeder_test t;
-	begin(LIST(PINGAN(1058)));
-	feeder_test_open(&t, &lc_feeder_eastmoney, script, poll_settings);
-	feeder_test_up(&t);
+	open_up(&t, poll_settings, LIST(PINGAN(1058)));
 	follow(&t, "000001.SZ", "");
 	wait_ticks(&t, 1);
 	t.mode = STATUS_500;
@@ -511,12 +505,20 @@ static void wait_streams(struct feeder_test *t, unsigned n)
 #define EVENT(full, diff) \
 	"data: {\"rc\":0,\"rt\":5,\"full\":" #full ",\"data\":{\"diff\":{" diff "}}}\n\n"
 
+/* A session whose stream has given 000001.SZ at 10.58. */
+static void open_stream(struct feeder_test *t)
+{
+	open_up(t, sse_settings, NOTHING);
+	follow(t, "000001.SZ", "");
+	wait_streams(t, 1);
+	conn_puts(stream_conns[0], EVENT(1, "\"0\":" PINGAN(1058)));
+	wait_ticks(t, 1);
+}
+
 Test(eastmoney_session, a_stream_and_its_deltas)
 {
 	struct feeder_test t;
-	begin(NOTHING);
-	feeder_test_open(&t, &lc_feeder_eastmoney, script, sse_settings);
-	feeder_test_up(&t);
+	open_up(&t, sse_settings, NOTHING);
 	follow(&t, "000001.SZ,600000.SH", "");
 	wait_streams(&t, 1);
 	cr_assert(strstr(streams[0], "mpi=1000"));
@@ -552,13 +554,7 @@ Test(eastmoney_session, a_stream_and_its_deltas)
 Test(eastmoney_session, a_lost_stream_is_opened_again_and_starts_anew)
 {
 	struct feeder_test t;
-	begin(NOTHING);
-	feeder_test_open(&t, &lc_feeder_eastmoney, script, sse_settings);
-	feeder_test_up(&t);
-	follow(&t, "000001.SZ", "");
-	wait_streams(&t, 1);
-	conn_puts(stream_conns[0], EVENT(1, "\"0\":" PINGAN(1058)));
-	wait_ticks(&t, 1);
+	open_stream(&t);
 	conn_finish(stream_conns[0]);
 	wait_streams(&t, 2);
 	cr_assert(!t.down);
@@ -582,9 +578,7 @@ Test(eastmoney_session, a_lost_stream_is_opened_again_and_starts_anew)
 Test(eastmoney_session, streams_that_end_without_a_word_are_a_ban)
 {
 	struct feeder_test t;
-	begin(NOTHING);
-	feeder_test_open(&t, &lc_feeder_eastmoney, script, sse_settings);
-	feeder_test_up(&t);
+	open_up(&t, sse_settings, NOTHING);
 	end_streams = true;
 	follow(&t, "000001.SZ", "");
 	run_until(&t.f, &t.down);
@@ -596,9 +590,7 @@ Test(eastmoney_session, streams_that_end_without_a_word_are_a_ban)
 Test(eastmoney_session, what_does_not_fit_into_streams_is_polled)
 {
 	struct feeder_test t;
-	begin(LIST("{\"f1\":2,\"f2\":300,\"f12\":\"600003\",\"f13\":1}"));
-	feeder_test_open(&t, &lc_feeder_eastmoney, script, sse_settings);
-	feeder_test_up(&t);
+	open_up(&t, sse_settings, LIST("{\"f1\":2,\"f2\":300,\"f12\":\"600003\",\"f13\":1}"));
 	follow(&t, "600001.SH,600002.SH,600003.SH", "");
 	wait_ticks(&t, 1);
 	cr_assert_eq(t.ticks[0].symbol, symbol_of(&t, "600003.SH"));
@@ -625,13 +617,7 @@ Test(eastmoney_session, what_does_not_fit_into_streams_is_polled)
 Test(eastmoney_session, pause_holds_streams)
 {
 	struct feeder_test t;
-	begin(NOTHING);
-	feeder_test_open(&t, &lc_feeder_eastmoney, script, sse_settings);
-	feeder_test_up(&t);
-	follow(&t, "000001.SZ", "");
-	wait_streams(&t, 1);
-	conn_puts(stream_conns[0], EVENT(1, "\"0\":" PINGAN(1058)));
-	wait_ticks(&t, 1);
+	open_stream(&t);
 	t.impl->pause(t.feeder, true);
 	conn_puts(stream_conns[0], EVENT(0, "\"0\":{\"f2\":1059}"));
 	pass_ms(&t, 50);
