@@ -175,15 +175,6 @@ static uint64_t fingerprint_of(const struct lc_quality *quality, const struct sy
 	return fingerprint;
 }
 
-/* After the hole's end the stream gives everything: of a history that reaches further than what was
- * remembered of it, the rest is known by its time. */
-static bool is_streamed(const struct edge *edge, const struct lc_tick *tick)
-{
-	return tick->flags & LC_FLAG_BACKFILLED &&
-	       (tick->event_ns > edge->sure_ns ||
-		       (tick->event_ns > edge->was_sure_ns && tick->event_ns < edge->was_until_ns));
-}
-
 /* Trades without an id may be alike: only what is not newer than the session can be one that was told
  * before it. */
 static bool is_told_again(
@@ -207,52 +198,10 @@ static bool is_repeat(const struct lc_quality *quality, struct symbol_state *sta
 	if (!(tick->has & LC_HAS_TRADE_ID) && !is_told_again(quality, state, tick)) {
 		return false;
 	}
-	/* Of a trade at the hole's end it is not known whether the stream or the history gives it
-	 * first. */
-	if (state->edge && (is_streamed(state->edge, tick) ||
-				   lc_repeats_contain(&state->edge->before, fingerprint) ||
-				   lc_repeats_contain(&state->edge->after, fingerprint))) {
+	if (state->edge && lc_edge_knows(state->edge, tick, fingerprint)) {
 		return true;
 	}
 	return state->repeats && lc_repeats_contain(state->repeats, fingerprint);
-}
-
-/* What is asked for again must not push out what the stream may repeat, and what the stream gave
- * at the hole's edges must be known when it comes by the other way. */
-static bool remember_edge(
-	struct symbol_state *state, const struct lc_tick *tick, uint64_t fingerprint)
-{
-	struct edge *edge = state->edge;
-	if (!edge) {
-		return false;
-	}
-	if (tick->flags & LC_FLAG_BACKFILLED) {
-		lc_repeats_add(&edge->before, fingerprint);
-		return true;
-	}
-	if (tick->event_ns <= edge->sure_ns) {
-		edge->live++;
-		lc_repeats_add(&edge->after, fingerprint);
-		edge->newest_ns = tick->event_ns > edge->newest_ns ? tick->event_ns
-								   : edge->newest_ns;
-	}
-	if (edge->live >= EDGE_TRADES && edge->sure_ns == INT64_MAX) {
-		edge->sure_ns = edge->newest_ns + EDGE_SLACK_NS;
-	}
-	return false;
-}
-
-/* Made once a symbol. Without memory (NULL) a repeat may pass, which its seq cannot tell, but its
- * trade id can. */
-static struct repeats *repeats_of(struct symbol_state *state)
-{
-	if (!state->repeats) {
-		state->repeats = aligned_alloc(_Alignof(struct repeats), sizeof *state->repeats);
-		if (state->repeats) {
-			memset(state->repeats, 0, sizeof *state->repeats);
-		}
-	}
-	return state->repeats;
 }
 
 static void remember(struct symbol_state *state, const struct lc_tick *tick, uint64_t fingerprint)
@@ -264,10 +213,10 @@ static void remember(struct symbol_state *state, const struct lc_tick *tick, uin
 		state->kinds[tick->kind].content = fingerprint;
 		return;
 	}
-	if (remember_edge(state, tick, fingerprint)) {
+	if (state->edge && lc_edge_remember(state->edge, tick, fingerprint)) {
 		return;
 	}
-	struct repeats *repeats = repeats_of(state);
+	struct repeats *repeats = lc_repeats_of(state);
 	if (repeats) {
 		lc_repeats_add(repeats, fingerprint);
 	}
@@ -544,43 +493,10 @@ void lc_quality_source_reset(struct lc_quality *quality, uint8_t source)
 	quality->sessions[source]++;
 }
 
-/* The stream may be behind the history: what that gave last may still come. */
-static void drop_edge(struct symbol_state *state)
-{
-	struct repeats *repeats = state->edge ? repeats_of(state) : NULL;
-	if (repeats) {
-		lc_repeats_merge(repeats, &state->edge->before);
-	}
-	free(state->edge);
-	state->edge = NULL;
-}
-
 void lc_quality_edge(struct lc_quality *quality, uint32_t symbol, bool keep)
 {
-	if (symbol >= quality->n_states || (keep && !quality->states[symbol].followed)) {
-		return;
-	}
-	struct symbol_state *state = &quality->states[symbol];
-	int64_t was_sure_ns = state->edge ? state->edge->sure_ns : INT64_MAX;
-	drop_edge(state);
-	if (!keep) {
-		return;
-	}
-	/* Once a gap. Without memory only the latest trades are known again. */
-	state->edge = aligned_alloc(_Alignof(struct edge), sizeof *state->edge);
-	if (state->edge) {
-		memset(state->edge, 0, sizeof *state->edge);
-		state->edge->newest_ns = INT64_MIN;
-		state->edge->sure_ns = INT64_MAX;
-		state->edge->was_sure_ns = was_sure_ns;
-		state->edge->was_until_ns = was_sure_ns; /* nothing is between them */
-		if (was_sure_ns != INT64_MAX) {
-			state->edge->was_until_ns = state->kinds[LC_TICK_TRADE].event_ns -
-						    EDGE_SLACK_NS;
-		}
-		if (state->repeats) {
-			state->edge->before = *state->repeats;
-		}
+	if (symbol < quality->n_states && (!keep || quality->states[symbol].followed)) {
+		lc_edge_change(&quality->states[symbol], keep);
 	}
 }
 

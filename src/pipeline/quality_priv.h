@@ -93,6 +93,17 @@ struct symbol_state {
 	int64_t rows_before_ns;
 } __attribute__((aligned(64)));
 
+/* Those of a symbol, made with its first. Without memory (NULL) a repeat may pass, which its seq
+ * cannot tell, but its trade id can. */
+struct repeats *lc_repeats_of(struct symbol_state *state);
+
+/* Was this trade published, of the stream or of the history? */
+bool lc_edge_knows(const struct edge *edge, const struct lc_tick *tick, uint64_t fingerprint);
+/* True when this is the only place in which it is to be remembered. */
+bool lc_edge_remember(struct edge *edge, const struct lc_tick *tick, uint64_t fingerprint);
+/* A hole begins, also behind one that is still being filled, or (keep false) is done with. */
+void lc_edge_change(struct symbol_state *state, bool keep);
+
 /* The rules that look at one tick and its symbol; LC_DROP_NONE when it passes. They clear fields
  * that say nothing (a price of 0 for "none"). */
 enum lc_drop lc_check_values(struct lc_tick *tick, uint8_t market);

@@ -1,5 +1,6 @@
 #include "quality_priv.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define K0 UINT64_C(0x9e3779b97f4a7c15)
@@ -24,6 +25,17 @@ static inline uint64_t mix_decimal(
 static size_t set_of(uint64_t fingerprint)
 {
 	return fingerprint >> 32 & (REPEAT_SETS - 1);
+}
+
+struct repeats *lc_repeats_of(struct symbol_state *state)
+{
+	if (!state->repeats) {
+		state->repeats = aligned_alloc(_Alignof(struct repeats), sizeof *state->repeats);
+		if (state->repeats) {
+			memset(state->repeats, 0, sizeof *state->repeats);
+		}
+	}
+	return state->repeats;
 }
 
 bool lc_repeats_contain(const struct repeats *repeats, uint64_t fingerprint)
