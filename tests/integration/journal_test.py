@@ -328,17 +328,27 @@ class Disks(Journal):
         env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
         return env, flag
 
-    def test_hung_at_the_start(self):
-        env, flag = self.hanging("/0")
-        _, live = self.without_kafka(1000, 2000)
-        self.kill(live)
-        flag.touch()
+    def start_that_hangs(self, env):
+        """A process that cannot read the log it finds, and the address at which it says so."""
         where = {"kafka.brokers": self.broker, "state.dir": self.state, "routing.feeders": "fushu"}
         settings = livecore.SETTINGS | self.topics() | where
         live = livecore.Process([livecore.LIVECORE, "run", *livecore.words(settings)], env=env, cwd="/")
         self.addCleanup(live.stop, signal.SIGKILL)
         url = "http://127.0.0.1:" + live.expect(r"http listening .*port=(\d+)")[1]
         self.assertEqual(livecore.get(url + "/livez")[0], 200)
+        return live, url
+
+    def test_hung_at_the_start(self):
+        env, flag = self.hanging("/0")
+        _, live = self.without_kafka(1000, 2000)
+        self.kill(live)
+        flag.touch()
+        live, url = self.start_that_hangs(env)
+        live.process.send_signal(signal.SIGHUP)
+        live.process.send_signal(signal.SIGTERM)
+        self.assertEqual(live.process.wait(livecore.LONG_S), 128 + signal.SIGTERM, "it never began")
+        live, url = self.start_that_hangs(env)
+        live.process.send_signal(signal.SIGHUP)
         code, body = livecore.get(url + "/readyz")
         self.assertEqual(code, 503)
         self.assertRegex(json.loads(body)["checks"]["journal"]["reason"], r"reading .*: 0 of [1-9]\d* files")
