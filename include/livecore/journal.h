@@ -48,8 +48,8 @@ struct lc_record {
 	int64_t event_ns;         /* of a tick, when it happened; else 0 */
 	const char *source;       /* of a tick, its feeder: a constant; else NULL. Not given back */
 	const char *key, *value;  /* borrowed from the log until the record is reported */
-	/* As long, LC_TRACEPARENT_LEN characters: of the command that it follows from. NULL: no
-	 * trace is known. */
+	/* Borrowed too: LC_TRACEPARENT_LEN characters, of the command that it follows from. NULL:
+	 * no trace is known. */
 	const char *traceparent;
 	uint32_t key_len, value_len;
 	uint8_t topic;  /* enum lc_topic */

@@ -1,4 +1,5 @@
-/* The W3C trace context of a command, as a Kafka header carries it (https://www.w3.org/TR/trace-context):
+/* The W3C trace context of a command, as a Kafka header carries it
+ * (https://www.w3.org/TR/trace-context):
  *
  *   00-<32 hex digits: trace>-<16 hex digits: span>-<2 hex digits: flags>
  *
@@ -22,6 +23,6 @@
 bool lc_traceparent_compose(
 	struct lc_text trace_id, struct lc_text span_id, char out[LC_TRACEPARENT_LEN + 1]);
 
-/* A header as it came (data may be NULL), in our version: a later one may be longer,
- * and flags that are not known are left out. False: it is no trace, out is "". */
+/* A header as it came (data may be NULL), in our version: a later one may be longer, and flags that
+ * are not known are left out. False: it is no trace, out is "". */
 bool lc_traceparent_parse(const char *data, size_t len, char out[LC_TRACEPARENT_LEN + 1]);
