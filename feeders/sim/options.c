@@ -137,7 +137,10 @@ static bool check(const struct sim_options *out, struct lc_buf *message)
 		return false;
 	}
 	if (out->port > 65535 || !shape || out->per_frame < 1 || out->per_frame > 10000) {
-		lc_buf_puts(message, "sim: --port, --shape or --per-frame is out of range\n");
+		lc_buf_printf(message, "sim: %s\n",
+			out->port > 65535 ? "--port has to be 0 to 65535"
+			: !shape          ? "--shape has to be spec or code"
+					  : "--per-frame has to be 1 to 10000");
 		return false;
 	}
 	return true;

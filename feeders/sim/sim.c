@@ -341,9 +341,11 @@ static enum lc_err start(struct sim *sim, struct lc_error *err)
 		lc_loop_on_signal(sim->loop, SIGTERM, on_signal, sim);
 		lc_loop_on_signal(sim->loop, SIGINT, on_signal, sim);
 		lc_timer_start(sim->turn, 1, sim->options.rate >= 200 ? 1 : 5);
-		printf("listening vendor=%s url=%s%s://%s:%d%s\n", sim->vendor->name,
+		bool bare6 = strchr(sim->options.bind, ':') && sim->options.bind[0] != '[';
+		printf("listening vendor=%s url=%s%s://%s%s%s:%d%s\n", sim->vendor->name,
 			sim->vendor->scheme, sim->options.tls_cert != NULL ? "s" : "",
-			sim->options.bind, lc_http_server_port(sim->server), sim->vendor->path);
+			bare6 ? "[" : "", sim->options.bind, bare6 ? "]" : "",
+			lc_http_server_port(sim->server), sim->vendor->path);
 		fflush(stdout);
 	}
 	return rc;

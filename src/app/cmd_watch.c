@@ -34,7 +34,7 @@ struct watch {
 	struct lc_watch_view view;
 	char **symbols;
 	size_t symbol_count;
-	int64_t for_ms;
+	int64_t for_ms; /* below 0: until it is told to */
 	const char *count_text;
 	uint64_t count; /* 0: no end */
 	uint64_t shown, unreadable;
@@ -237,7 +237,7 @@ static int run(struct watch *watch)
 {
 	int rc = start(watch);
 	if (rc < 0) {
-		lc_tool_wait(&watch->tool, watch->for_ms > 0 ? watch->for_ms : -1);
+		lc_tool_wait(&watch->tool, watch->for_ms);
 	}
 	for (size_t i = 0; i < watch->reader_count; i++) {
 		lc_tool_stop_reader(&watch->tool, watch->readers[i]);
@@ -263,7 +263,7 @@ static int check(struct watch *watch)
 
 int lc_command_watch(int argc, char **argv)
 {
-	struct watch watch = {.why = LC_ERR_TIMEOUT};
+	struct watch watch = {.why = LC_ERR_TIMEOUT, .for_ms = -1};
 	const struct lc_option options[] = {
 		{"for", LC_OPTION_DURATION, &watch.for_ms, "TIME", "end after 10s, 2m, …"},
 		{"count", LC_OPTION_TEXT, &watch.count_text, "N", "end after N updates"},

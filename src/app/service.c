@@ -201,7 +201,10 @@ int lc_service_start(
 	}
 	process->config = NULL; /* the manager's now */
 	if (open_api(service, http, &err) != LC_OK) {
-		fprintf(stderr, "livecore: http.address: %s\n", err.text);
+		fprintf(stderr,
+			"livecore: http.address: %s: name another, or 127.0.0.1:0 for any free "
+			"port\n",
+			err.text);
 		service->exit_code = LC_EXIT_FAILED;
 		return LC_EXIT_FAILED;
 	}

@@ -363,6 +363,7 @@ class Running(WithLivecore):
         self.wait_followed(0)
 
     def test_watch_that_misses_its_count_fails(self):
+        self.assertEqual(tool("watch", "--for", "0s", *self.kafka).returncode, 1, "it ended, and saw nothing")
         done = tool("watch", "ZZZZ", "--count", "1", "--for", "2s", *self.kafka)
         self.assertEqual(done.returncode, 1)
         self.assertIn("only 0 of 1 updates came", done.stderr)
