@@ -154,6 +154,21 @@ static void judge_status(struct lc_poller *poller, const struct lc_http_answer *
 	}
 }
 
+/* No symbols were asked for, so any JSON will do, or nothing. A page is another server: a proxy, or the
+ * network's login. */
+static bool judge_probe(struct lc_poller *poller, const struct lc_http_answer *answer)
+{
+	const struct lc_value *root;
+	if (answer->body_len == 0 ||
+		lc_json_parse(fushu_of(poller)->json, answer->body, answer->body_len,
+			answer->body_len, &root, NULL) == LC_OK) {
+		return true;
+	}
+	end_session(poller, LC_DOWN_RETRY, 0, LC_ERR_PROTOCOL,
+		"what answers is no FuShu server: its answer is not JSON");
+	return false;
+}
+
 static bool on_answer(struct lc_poller *poller, const struct lc_http_answer *answer, bool probe)
 {
 	struct fushu *self = fushu_of(poller);
@@ -169,7 +184,7 @@ static bool on_answer(struct lc_poller *poller, const struct lc_http_answer *ans
 		return false;
 	}
 	if (probe) {
-		return true; /* whatever it says: no symbols were asked for */
+		return judge_probe(poller, answer);
 	}
 	enum lc_err code = lc_fushu_parse(self->json, answer->body, answer->body_len, self->zone,
 		on_row, poller, &bad_rows, &err);

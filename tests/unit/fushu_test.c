@@ -114,7 +114,7 @@ Test(fushu, rows_and_answers_that_are_refused)
 
 /* --- session --- */
 
-enum { PLAIN, CUT, STATUS_401, STATUS_429, STATUS_500, GARBAGE };
+enum { PLAIN, CUT, STATUS_401, STATUS_429, STATUS_500, GARBAGE, PAGE };
 
 static void script(struct tcp_conn *conn)
 {
@@ -134,6 +134,9 @@ static void script(struct tcp_conn *conn)
 			continue;
 		case STATUS_500:
 			answer_with(conn, "500 Oops", "text/plain", "oops");
+			continue;
+		case PAGE:
+			answer_with(conn, "200 OK", "text/html", "<html>log in</html>");
 			continue;
 		case GARBAGE:
 			answer_json(conn, probe ? "{}" : "{\"data\":[{\"code\":1}]}");
@@ -196,7 +199,7 @@ Test(fushu, refusals)
 		enum lc_down_kind kind;
 		int64_t wait_ms;
 	} cases[] = {{STATUS_401, LC_DOWN_STOP, 0}, {STATUS_429, LC_DOWN_WAIT, 7000},
-		{STATUS_500, LC_DOWN_RETRY, 0}, {CUT, LC_DOWN_RETRY, 0}};
+		{STATUS_500, LC_DOWN_RETRY, 0}, {PAGE, LC_DOWN_RETRY, 0}, {CUT, LC_DOWN_RETRY, 0}};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct feeder_test t;
 		feeder_test_open(&t, &lc_feeder_fushu, script, settings);
