@@ -193,8 +193,8 @@ static void on_timer(void *arg)
 	bool waits = self->state == LC_ALPACA_STATE_UP && lc_alpaca_subs_in_flight(self->subs);
 	if (self->paused && (waits || self->state == LC_ALPACA_STATE_WELCOME ||
 				    self->state == LC_ALPACA_STATE_AUTH)) {
-		lc_alpaca_arm(
-			self, self->settings->reply_ms); /* the answer may be what we do not read */
+		/* The answer may be what we do not read. */
+		lc_alpaca_arm(self, self->settings->reply_ms);
 		return;
 	}
 	switch (self->state) {

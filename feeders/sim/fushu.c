@@ -55,19 +55,19 @@ static void put_row(struct sim *sim, struct lc_buf *out, const struct sim_symbol
 	sim->stats.ticks++;
 	sim->stats.snapshots++;
 	bool spec = strcmp(sim->options.shape, "spec") == 0;
-	sim_sent_add(
-		sim, &(struct sim_sent){.time_ns = spec ? 0 : symbol->time_ns, /* it says no time */
-			     .symbol = symbol->text,
-			     .kind = "snapshot",
-			     .id = symbol->volume,
-			     .price = price,
-			     .volume = symbol->volume,
-			     .amount = spec ? symbol->value : -1,
-			     .bid = spec ? 0 : symbol->bid[0],
-			     .ask = spec ? 0 : symbol->ask[0],
-			     .bid_size = spec ? 0 : symbol->bid_size[0],
-			     .ask_size = spec ? 0 : symbol->ask_size[0],
-			     .mark = zero ? "zero" : NULL});
+	/* The shape "spec" says no time. */
+	sim_sent_add(sim, &(struct sim_sent){.time_ns = spec ? 0 : symbol->time_ns,
+				  .symbol = symbol->text,
+				  .kind = "snapshot",
+				  .id = symbol->volume,
+				  .price = price,
+				  .volume = symbol->volume,
+				  .amount = spec ? symbol->value : -1,
+				  .bid = spec ? 0 : symbol->bid[0],
+				  .ask = spec ? 0 : symbol->ask[0],
+				  .bid_size = spec ? 0 : symbol->bid_size[0],
+				  .ask_size = spec ? 0 : symbol->ask_size[0],
+				  .mark = zero ? "zero" : NULL});
 }
 
 /* Hong Kong symbols alone; others and refused ones are left out of the answer. */

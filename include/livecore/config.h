@@ -90,8 +90,8 @@ struct lc_config_sources {
 	 * file's sibling `secrets.yaml` when that exists. The file must be ours or root's and
 	 * closed to all others. */
 	const char *secrets;
-	const char *const
-		*sets; /* NULL-terminated "section.key=value" from the command line; may be NULL */
+	/* NULL-terminated "section.key=value" from the command line; may be NULL. */
+	const char *const *sets;
 	const char *const *environ; /* NULL-terminated "NAME=value"; NULL: no environment */
 	/* What is right is kept although something is wrong: *out is set all the same, with the
 	 * default in place of each value that is wrong. For who only looks. */

@@ -20,8 +20,8 @@ enum lc_interest_reject {
 	LC_REJECT_LIMIT,   /* symbols.max is reached, or the portfolio names too many */
 	LC_REJECT_MEMORY,
 };
-const char *lc_interest_reject_name(
-	enum lc_interest_reject reason); /* "invalid_symbol", "symbol_limit", "memory" */
+/* "invalid_symbol", "symbol_limit", "memory" */
+const char *lc_interest_reject_name(enum lc_interest_reject reason);
 
 struct lc_interest;
 

@@ -22,8 +22,8 @@ struct lc_json_limits {
 
 struct lc_json_parser;
 
-enum lc_err lc_json_parser_create(
-	const struct lc_json_limits *limits, struct lc_json_parser **out); /* limits may be NULL */
+/* limits may be NULL. */
+enum lc_err lc_json_parser_create(const struct lc_json_limits *limits, struct lc_json_parser **out);
 void lc_json_parser_destroy(struct lc_json_parser *parser);
 
 /* Parses one JSON array or object (a bare scalar is an error) that fills data[0..len). capacity is

@@ -50,8 +50,8 @@ uint64_t lc_loop_random(struct lc_loop *loop);
 struct lc_timer;
 typedef void (*lc_timer_cb)(void *arg);
 enum lc_err lc_timer_create(struct lc_loop *loop, lc_timer_cb cb, void *arg, struct lc_timer **out);
-void lc_timer_start(
-	struct lc_timer *timer, int64_t delay_ms, int64_t repeat_ms); /* repeat 0: once; restarts */
+/* repeat_ms 0: once. One that runs begins anew. */
+void lc_timer_start(struct lc_timer *timer, int64_t delay_ms, int64_t repeat_ms);
 void lc_timer_stop(struct lc_timer *timer);
 bool lc_timer_active(const struct lc_timer *timer);
 void lc_timer_destroy(struct lc_timer *timer);

@@ -12,8 +12,8 @@ enum lc_queue_policy {
 	LC_QUEUE_DROP_NEWEST,
 	LC_QUEUE_BLOCK, /* the feeder stops reading */
 };
-extern const char
-	*const lc_queue_policy_names[]; /* "conflate", "drop_oldest", …; NULL-terminated */
+/* "conflate", "drop_oldest", …; NULL-terminated */
+extern const char *const lc_queue_policy_names[];
 
 struct lc_queue_options {
 	size_t capacity; /* ticks; 0: 10,000 */

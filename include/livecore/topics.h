@@ -27,8 +27,8 @@ struct lc_topic_state {
 };
 
 struct lc_topics_result {
-	struct lc_error
-		err; /* Kafka could not be asked at all (states are then meaningless), or LC_OK */
+	/* Kafka could not be asked at all (states are then meaningless), or LC_OK. */
+	struct lc_error err;
 	struct lc_topic_state states[LC_TOPICS_MAX];
 	size_t count;
 	int32_t brokers;  /* of the cluster */

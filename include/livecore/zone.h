@@ -40,8 +40,8 @@ enum lc_err lc_civil_to_ns(
 
 /* Days since 1970-01-01 of a proleptic Gregorian date, and back. */
 int32_t lc_days_from_civil(int32_t year, unsigned month, unsigned day);
-void lc_civil_from_days(
-	int32_t days, struct lc_civil *out); /* sets year, month, day, weekday only */
+/* Sets year, month, day, weekday only. */
+void lc_civil_from_days(int32_t days, struct lc_civil *out);
 
 enum lc_time_format { LC_TIME_UTC, LC_TIME_OFFSET, LC_TIME_NAIVE };
 #define LC_TIME_TEXT_MAX 40

@@ -33,8 +33,8 @@ static const char *const walk_symbols[] = {"AAPL", "MSFT", "NVDA", "TSLA", "AMZN
 static const char *const tape_symbols[] = {"IBM", "688293.SH", "00700.HK"};
 
 struct demo {
-	struct lc_process
-		process; /* its sets: the demo's own, then those of the command line, which win */
+	/* Its sets: the demo's own, then those of the command line, which win. */
+	struct lc_process process;
 	struct lc_texts user_sets;
 	struct lc_service service;
 	struct lc_demo_sims sims;
@@ -147,9 +147,8 @@ static int prepare(struct demo *demo)
 	set(demo, "kafka.fetch_wait=20ms");
 	set(demo, isatty(STDOUT_FILENO) && !demo->json ? "log.level=off" : "log.level=warn");
 	if (demo->brokers) {
-		set(demo,
-			/* the embedded broker has them from the start */
-			"kafka.create_topics=true");
+		/* The embedded broker has them from the start. */
+		set(demo, "kafka.create_topics=true");
 	}
 	if (!demo->tape) {
 		set(demo, "calendar.always_open=true");

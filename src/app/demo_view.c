@@ -187,8 +187,8 @@ static void draw_foot(const struct lc_demo_view *view, size_t shown)
 
 static void draw_screen(struct lc_demo_view *view)
 {
-	static struct lc_quote_view
-		quotes[ROWS_MAX]; /* too large for the stack; used by this function alone */
+	/* Too large for the stack; used by this function alone. */
+	static struct lc_quote_view quotes[ROWS_MAX];
 	struct lc_feed_view feeds[FEEDS_MAX];
 	size_t feed_count = look(view, feeds);
 	int x = 0;

@@ -15,8 +15,8 @@ struct lc_api {
 	struct lc_loop *loop;
 	struct lc_manager *manager; /* borrowed; NULL before it is made and once it is gone */
 	bool began;                 /* there was a manager */
-	enum lc_ready (*ready)(
-		void *arg, struct lc_buf *out); /* of a role without a manager; may be NULL */
+	/* Of a role without a manager; may be NULL. */
+	enum lc_ready (*ready)(void *arg, struct lc_buf *out);
 	void *ready_arg;
 	struct lc_http_server *server;
 	double *cpu, *resident, *started, *open_fds, *max_fds; /* process figures */

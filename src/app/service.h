@@ -17,8 +17,8 @@ struct lc_service {
 	bool stopping;
 	bool hangup_stops; /* SIGHUP ends it, as for what a person looks at; else it reloads */
 	struct lc_manager_totals totals; /* the last ones, once it has stopped */
-	void (*stopped)(
-		void *arg); /* the manager has stopped and can still be asked; may be NULL */
+	/* The manager has stopped and can still be asked; may be NULL. */
+	void (*stopped)(void *arg);
 	/* Called once when all is down, before the loop ends; may be NULL. It then stops the loop
 	 * itself. */
 	void (*ended)(void *arg);

@@ -242,8 +242,8 @@ static int by_name(const void *a, const void *b)
 {
 	const struct row *left = a, *right = b;
 	int order = strcmp(left->name, right->name);
-	return order ? order
-		     : (int)right->beats - (int)left->beats; /* the beat first: it is kept */
+	/* The beat first: it is kept. */
+	return order ? order : (int)right->beats - (int)left->beats;
 }
 
 /* One row a component. SCAN may give a key twice, too. */

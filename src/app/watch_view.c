@@ -6,8 +6,8 @@
 #include <string.h>
 
 #define HEADING_EVERY 40
-#define LATENCY_MAX_NS \
-	(INT64_C(24) * 3600 * LC_NS_PER_S) /* beyond it the message is old, not slow */
+/* Beyond it the message is old, not slow. */
+#define LATENCY_MAX_NS (INT64_C(24) * 3600 * LC_NS_PER_S)
 
 /* A number for the eye, or "-". */
 static void number(const struct lc_price_view *price, unsigned has, struct lc_decimal value,

@@ -486,8 +486,8 @@ struct lc_decimal lc_decimal_add(struct lc_decimal a, struct lc_decimal b)
 
 struct lc_decimal lc_decimal_sub(struct lc_decimal a, struct lc_decimal b)
 {
-	if (b.mantissa ==
-		INT64_MIN) { /* its negative is no int64; one digit less is within the rounding */
+	if (b.mantissa == INT64_MIN) {
+		/* Its negative is no int64; one digit less is within the rounding. */
 		b = fit_value(b, b.exponent);
 	}
 	b.mantissa = -b.mantissa;

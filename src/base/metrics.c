@@ -309,8 +309,8 @@ const char *lc_metrics_label(char *out, size_t size, const char *name, const cha
 		char piece[4];
 		size_t used;
 		size_t n = label_char(value, left, piece, &used);
-		if (len + n + 2 >
-			size) { /* cut between characters, so that the label stays valid */
+		if (len + n + 2 > size) {
+			/* Cut between characters, so that the label stays valid. */
 			break;
 		}
 		memcpy(out + len, piece, n);

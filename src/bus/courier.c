@@ -21,8 +21,8 @@ struct lc_courier {
 	rd_kafka_t *rk; /* NULL: it could not be made again yet */
 	rd_kafka_topic_t *handle;
 	struct event_port *port;
-	struct lc_timer
-		*timer; /* for the nearest deadline, or for a client that could not be made */
+	/* For the nearest deadline, or for a client that could not be made. */
+	struct lc_timer *timer;
 	struct lc_list parcels; /* in order of arrival */
 	uintptr_t last_id;
 	size_t waiting;

@@ -37,9 +37,9 @@ struct lc_json_parser {
 	size_t copy_capacity = 0;
 	uint8_t *strings = nullptr; /* owned: texts that had escapes */
 	size_t strings_capacity = 0;
-	uint8_t *strings_end =
-		nullptr; /* where the next one goes; NULL: this message had none yet */
-	size_t len = 0;  /* of this message */
+	/* Where the next one goes; NULL: this message had none yet. */
+	uint8_t *strings_end = nullptr;
+	size_t len = 0; /* of this message */
 
 	explicit lc_json_parser(size_t bytes) noexcept : simd(bytes), max_bytes(bytes)
 	{

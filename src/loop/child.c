@@ -116,8 +116,8 @@ static int spawn(struct lc_loop *loop, struct lc_child *child, const char *const
 		.stdio = stdio,
 		.stdio_count = 3,
 		.flags = UV_PROCESS_DETACHED};
-	memcpy(&options.args, &args,
-		sizeof args); /* libuv does not write to them, but does not say const */
+	/* libuv does not write to them, but does not say const. */
+	memcpy(&options.args, &args, sizeof args);
 	return uv_spawn(lc_loop_uv(loop), &child->process, &options);
 }
 

@@ -5,8 +5,8 @@
 #include "livecore/log.h"
 #include "livecore/metrics.h"
 
-#define LC_BAD_REASONS \
-	12 /* kinds of bad input that one feeder tells apart; more count as the last */
+/* Kinds of bad input that one feeder tells apart; more count as the last. */
+#define LC_BAD_REASONS 12
 #define LC_BAD_EXAMPLE 160
 
 struct lc_bad_reason {

@@ -231,9 +231,10 @@ bool lc_failover_takes(struct lc_feed *feed, const struct lc_tick *tick)
 {
 	struct lc_failover *failover = feed->manager->failover;
 	uint8_t active = feed->manager->feed_of[tick->symbol];
+	/* While the active one's own switch is not through, another would make an order of three
+	 * queues: it comes after it. */
 	if (failover->next_of[tick->symbol] != feed->index || !says_something(tick) ||
-		lc_failover_gate_is_open(
-			failover, active) || /* an order of three queues: after it */
+		lc_failover_gate_is_open(failover, active) ||
 		lc_failover_refuses(failover, feed, tick) ||
 		is_behind(failover, feed, tick, active)) {
 		return false;

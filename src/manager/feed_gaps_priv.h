@@ -18,8 +18,8 @@ struct lc_gap_side {
 	char id[LC_GAP_ID_MAX + 1];
 	char evidence[256];
 	enum lc_gap_cause cause;
-	char filling_id[LC_GAP_ID_MAX +
-			1]; /* of what is handed on: a new gap may begin meanwhile */
+	/* Of what is handed on: a new gap may begin meanwhile. */
+	char filling_id[LC_GAP_ID_MAX + 1];
 	enum lc_gap_cause filling_cause;
 	bool open;                     /* there are holes that were not told as ended */
 	bool lost;                     /* it gives nothing now */

@@ -396,8 +396,8 @@ static void on_expire_done(void *arg)
 	lc_event(sync->setup.outbox, "interest_applied", LC_B("expired", true),
 		LC_U("left", sync->update.left), LC_U("total", lc_interest_count(sync->registry)));
 	lc_timer_start(sync->save_timer, SAVE_AFTER_MS, 0);
-	lc_timer_start(
-		sync->housekeeping, 100, sync->setup.housekeeping_ms); /* there may be another */
+	/* There may be another portfolio to forget. */
+	lc_timer_start(sync->housekeeping, 100, sync->setup.housekeeping_ms);
 	lc_reader_resume(sync->reader);
 }
 
@@ -422,8 +422,8 @@ static void on_housekeeping(void *arg)
 		return;
 	}
 	lc_interest_prune(sync->registry, now_ns - REMEMBER_REMOVALS_NS, SWEEP_A_STEP);
-	lc_timer_start(sync->save_timer, SAVE_AFTER_MS,
-		0); /* what was pruned, and what a full disk refused before */
+	/* What was pruned, and what a full disk refused before. */
+	lc_timer_start(sync->save_timer, SAVE_AFTER_MS, 0);
 	if (sync->setup.ttl_ms > 0 &&
 		lc_interest_expire(sync->registry, now_ns - sync->setup.ttl_ms * LC_NS_PER_MS)) {
 		expire(sync);

@@ -167,8 +167,8 @@ void lc_publish_refresh(struct lc_manager *manager, uint32_t symbol);
 extern const struct lc_control_actions lc_manager_actions;
 
 /* stop.c */
-enum lc_err lc_stop_prepare(
-	struct lc_manager *manager); /* first of all: stopping allocates nothing */
+/* Called first of all, so that stopping allocates nothing. */
+enum lc_err lc_stop_prepare(struct lc_manager *manager);
 /* While stopping, something that was waited for has come: looks again, but not from inside this
  * call. */
 void lc_stop_soon(struct lc_manager *manager);

@@ -25,10 +25,10 @@ struct lc_subscriptions {
 	size_t max;
 	/* wanted ones in follow order; those left since are passed over and swept out later */
 	struct symbols order;
-	struct symbols
-		removals; /* to be given to the vendor, in the order in which they were left */
-	size_t next;      /* the additions to be looked at start here in order */
-	size_t stale;     /* entries of order that are no longer wanted */
+	/* To be given to the vendor, in the order in which they were left. */
+	struct symbols removals;
+	size_t next;             /* the additions to be looked at start here in order */
+	size_t stale;            /* entries of order that are no longer wanted */
 	struct symbols changing; /* the change under way */
 	bool under_way;
 	struct lc_subscription_counts counts;
@@ -154,8 +154,8 @@ void lc_subscriptions_leave(struct lc_subscriptions *subs, uint32_t symbol)
 	subs->counts.wanted--;
 	subs->stale++;
 	if (!(*state & (HELD | CHANGING | REJECTED | LIMITED))) {
-		retry_limited(
-			subs, 1); /* the place that it was about to ask for is the next one's */
+		/* The place that it was about to ask for is the next one's. */
+		retry_limited(subs, 1);
 	}
 	forget_refusal(subs, symbol);
 	if ((*state & (HELD | CHANGING)) && push(&subs->removals, symbol) != LC_OK) {

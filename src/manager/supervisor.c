@@ -178,8 +178,8 @@ static void retry(struct lc_supervisor *feed, const struct lc_down *why)
 	}
 	int64_t delay_ms = why->wait_ms;
 	bool now = why->kind == LC_DOWN_RETRY_NOW && feed->failures == 0;
-	count_failure(
-		feed, why->error.text); /* also one that we wait for: nothing comes meanwhile */
+	/* Also one that we wait for: nothing comes meanwhile. */
+	count_failure(feed, why->error.text);
 	if (why->kind != LC_DOWN_WAIT) {
 		int64_t wait_ns = lc_backoff_down(
 			&feed->backoff, lc_loop_random(feed->loop), lc_loop_mono_ns(feed->loop));

@@ -53,8 +53,8 @@ struct lc_supervisor_events {
 struct lc_supervisor_setup {
 	const struct lc_feeder_impl *impl;
 	struct lc_feeder_env env;
-	const struct lc_supervisor_config
-		*config; /* borrowed; lc_supervisor_configure() gives another */
+	/* Borrowed; lc_supervisor_configure() gives another. */
+	const struct lc_supervisor_config *config;
 	size_t max_symbols;
 	const struct lc_supervisor_events *events;
 	void *owner;

@@ -143,8 +143,8 @@ static enum lc_err end_line(struct lc_sse *sse, const char *piece, size_t len)
 		sse->blank_event = false;
 		sse->first_line = false;
 	} else if (sse->line.len == 0) {
-		err = take_line(sse, piece,
-			len); /* usual: the whole line lies in this chunk, nothing is copied */
+		/* Usual: the whole line lies in this chunk, nothing is copied. */
+		err = take_line(sse, piece, len);
 	} else {
 		err = store_append(&sse->line, piece, len, sse->max_bytes);
 		if (err == LC_OK) {

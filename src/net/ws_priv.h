@@ -54,8 +54,8 @@ struct lc_ws {
 	enum ws_state state;
 
 	struct lc_url url;
-	char host[LC_URL_HOST_MAX +
-		  8]; /* with its port when it is not the scheme's own: the Host header */
+	/* With its port when it is not the scheme's own: the Host header. */
+	char host[LC_URL_HOST_MAX + 8];
 	char header_block[WS_HEADER_BLOCK_MAX];
 	size_t header_block_len;
 	char subprotocol[128];

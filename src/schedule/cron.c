@@ -96,8 +96,8 @@ static bool find_local(const struct lc_cron *cron, int64_t *local_s)
  * local_s: that is what makes the search below right. */
 static bool instant_of(const struct lc_zone *zone, int64_t local_s, int64_t *ns)
 {
-	const struct lc_civil civil = lc_civil_from_ns(
-		NULL, local_s * LC_NS_PER_S); /* UTC: only the fields */
+	/* UTC: only the fields. */
+	const struct lc_civil civil = lc_civil_from_ns(NULL, local_s * LC_NS_PER_S);
 	return lc_civil_to_ns(zone, &civil, ns, NULL) == LC_OK;
 }
 

@@ -128,8 +128,8 @@ static void on_read(void *arg, const struct lc_redis_reply *reply, const struct 
 		on_written(heartbeat, NULL, err);
 		return;
 	}
-	bool found = !err &&
-		     find_twin(heartbeat, reply, &twin); /* a key of another kind is overwritten */
+	/* A key of another kind is overwritten. */
+	bool found = !err && find_twin(heartbeat, reply, &twin);
 	if (found) {
 		report(heartbeat, &twin);
 	}

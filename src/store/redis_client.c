@@ -312,8 +312,8 @@ static void on_disconnected(const redisAsyncContext *ac, int status)
 
 static void connect_to(struct lc_redis *redis, const char *address)
 {
-	redisAsyncContext *ac = redisAsyncConnect(
-		address, redis->port); /* a numeric address: no look-up */
+	/* A numeric address: no look-up. */
+	redisAsyncContext *ac = redisAsyncConnect(address, redis->port);
 	if (!ac || ac->err ||
 		redis_poll_attach(ac, lc_loop_uv(redis->loop), LC_REDIS_REPLY_MAX,
 			LC_REDIS_ITEMS_MAX) != REDIS_OK) {

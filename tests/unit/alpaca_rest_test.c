@@ -325,8 +325,8 @@ Test(alpaca_rest, snapshot_before_the_open_has_yesterdays_bar)
 			&bad),
 		LC_OK);
 	expect_decimal(found.price, "10.5");
-	expect_decimal(
-		found.prev_close, "10.4"); /* yesterday's close, not that of the day before */
+	/* Yesterday's close, not that of the day before. */
+	expect_decimal(found.prev_close, "10.4");
 	cr_assert_eq(found.has, LC_HAS_PRICE | LC_HAS_PREV_CLOSE);
 }
 

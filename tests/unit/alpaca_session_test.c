@@ -19,8 +19,8 @@ static const char frame[] =
 static void check_frame(void)
 {
 	cr_assert_eq(h.n_ticks, 3u);
-	cr_assert_eq(
-		h.n_bad, 2u); /* an unknown type, and a trade without its fields: the rest counts */
+	/* An unknown type, and a trade without its fields: the rest counts. */
+	cr_assert_eq(h.n_bad, 2u);
 	const struct lc_tick *tick = &h.ticks[0];
 	cr_assert_eq(tick->symbol, h.ko);
 	cr_assert_eq(tick->kind, LC_TICK_TRADE);

@@ -368,8 +368,8 @@ Test(interest_store, damage_found_by_a_save_is_set_aside)
 	add_portfolio(saved, "p", 300);
 	save(&b, saved);
 	reopen(&b);
-	run_sql(&b,
-		"CREATE TABLE foreign_hand(x)"); /* so that the store's cached pages do not count */
+	/* So that the store's cached pages do not count. */
+	run_sql(&b, "CREATE TABLE foreign_hand(x)");
 	snprintf(path, sizeof path, "%s/interest.db", b.dir);
 	write_file(path, noise, sizeof noise, 0);
 	saved = make_saved(1, 2);

@@ -49,8 +49,8 @@ Test(kafka_errors, what_a_person_can_do)
 	cr_assert_not_null(strstr(lc_kafka_advice(LC_ERR_PROTOCOL), "ssl.ca.location"));
 	cr_assert_str_eq(lc_kafka_advice(LC_ERR_EXISTS), "");
 	char text[256];
-	cr_assert_str_eq(lc_kafka_explain(LC_ERR_EXISTS, "it is there", text, sizeof text),
-		"it is there");
+	cr_assert_str_eq(
+		lc_kafka_explain(LC_ERR_EXISTS, "it is there", text, sizeof text), "it is there");
 	lc_kafka_explain(LC_ERR_AUTH, "refused", text, sizeof text);
 	cr_assert_eq(strncmp(text, "refused: are kafka.username", 27), 0, "%s", text);
 }

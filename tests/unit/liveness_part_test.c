@@ -138,8 +138,8 @@ Test(liveness_part, a_dead_market_does_not_hide_that_the_feed_dies_nor_kills_it)
 Test(liveness_part, lunch_ends_it_and_is_no_silence)
 {
 	struct parts p;
-	open_parts(&p, 1, 1,
-		at(2026, 3, 4, 3, 40)); /* Hong Kong trades to 12:00, the mainland to 11:30 */
+	/* Hong Kong trades to 12:00, the mainland to 11:30. */
+	open_parts(&p, 1, 1, at(2026, 3, 4, 3, 40));
 	drop_hk(&p, false);
 	go(&p, 10 * MINUTE);
 	for (size_t i = 0; i < EACH; i++) {

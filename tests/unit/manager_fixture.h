@@ -31,8 +31,8 @@ struct rig {
 	struct lc_config *own; /* for our own clients */
 	struct lc_kafka_config kafka;
 	struct lc_reader *prices, *events, *notes;
-	struct lc_buf seen, said,
-		alerts; /* every value read, one a line; keys before market data */
+	/* Every value read, one a line; keys before market data. */
+	struct lc_buf seen, said, alerts;
 	char dir[64], sets[SETS_MAX][160], address[64];
 	const char *set[SETS_MAX + 1];
 	size_t n_sets;

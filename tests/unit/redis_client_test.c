@@ -12,8 +12,8 @@ struct rig {
 	int downs, answers;
 	char why[256], text[64];
 	enum lc_err code;
-	const char *replies
-		[8]; /* what the server says to the nth command of a connection; NULL: nothing */
+	/* What the server says to the nth command of a connection; NULL: nothing. */
+	const char *replies[8];
 };
 
 static void on_state(void *arg, bool up, const char *why)

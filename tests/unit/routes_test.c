@@ -33,8 +33,8 @@ Test(routes, several_sources_in_their_order)
 	expect(&routing, "600000.SH", false, "tencent,eastmoney");
 	expect(&routing, "000001.SZ", false, "");
 	expect(&routing, "000002.SZ", false, "eastmoney");
-	expect(&routing, "00700.HK", false,
-		"fushu"); /* it was written down: it says what is missing */
+	/* It was written down: it says what is missing. */
+	expect(&routing, "00700.HK", false, "fushu");
 	expect(&routing, "AAPL", true, "");
 }
 

@@ -453,8 +453,8 @@ Test(ws_client, big_and_fragmented_messages_come_whole)
 				server_frame(t.conn, (p == pieces - 1 ? FIN : 0) | (p ? 0 : BINARY),
 					data + at, len);
 				if (p == 0 && pieces > 1) {
-					server_frame(t.conn, FIN | PING, "mid",
-						3); /* allowed between fragments */
+					/* Allowed between fragments. */
+					server_frame(t.conn, FIN | PING, "mid", 3);
 				}
 				at += len;
 			}
@@ -593,8 +593,8 @@ Test(ws_client, pausing_keeps_messages_back)
 	for (int i = 0; i < 5; i++) {
 		server_frame(t.conn, FIN | TEXT, "tick", 4);
 	}
-	int64_t until = lc_clock_mono_ns() +
-			150 * LC_NS_PER_MS; /* longer than pong_ms: it must not count now */
+	/* Longer than pong_ms: it must not count now. */
+	int64_t until = lc_clock_mono_ns() + 150 * LC_NS_PER_MS;
 	while (lc_clock_mono_ns() < until) {
 		uv_run(lc_loop_uv(t.f.loop), UV_RUN_ONCE);
 	}
