@@ -139,8 +139,7 @@ static void why_refused(struct lc_alpaca *self, const struct lc_ws_closed *close
 	if (closed->err.code == LC_ERR_AUTH) {
 		lc_alpaca_set_why(self, LC_DOWN_STOP, 0, LC_ERR_AUTH,
 			"the upgrade was answered HTTP %d: check alpaca.key and alpaca.secret, "
-			"then "
-			"reload or feeder_start",
+			"then reload or feeder_start",
 			status);
 	} else if (status == 429 || (status == 503 && after > 0)) {
 		int64_t seconds = after > MAX_WAIT_S ? MAX_WAIT_S : after;
@@ -340,17 +339,6 @@ static enum lc_err alpaca_usable(const struct lc_feeder *feeder, struct lc_error
 	return lc_alpaca_settings_check(const_alpaca_of(feeder)->settings, err);
 }
 
-static size_t alpaca_max_change(const struct lc_feeder *feeder)
-{
-	(void)feeder;
-	return 0;
-}
-
-static size_t alpaca_symbol_limit(const struct lc_feeder *feeder)
-{
-	return (size_t)const_alpaca_of(feeder)->settings->symbol_limit;
-}
-
 static void alpaca_start(struct lc_feeder *feeder)
 {
 	struct lc_alpaca *self = alpaca_of(feeder);
@@ -458,11 +446,6 @@ static enum lc_err alpaca_backfill(struct lc_feeder *feeder, const struct lc_bac
 		self->backfill, self->settings, self->feed, self->delayed, request);
 }
 
-static void alpaca_backfill_cancel(struct lc_feeder *feeder)
-{
-	lc_alpaca_backfill_cancel(alpaca_of(feeder)->backfill);
-}
-
 static void alpaca_explain(const void *config, size_t n_symbols, struct lc_buf *out)
 {
 	const struct lc_alpaca_settings *settings = config;
@@ -498,8 +481,6 @@ const struct lc_feeder_impl lc_feeder_alpaca = {
 	.name = "alpaca",
 	.origin = "alpaca",
 	.config = &lc_alpaca_section,
-	.max_change = alpaca_max_change,
-	.symbol_limit = alpaca_symbol_limit,
 	.create = alpaca_create,
 	.destroy = alpaca_destroy,
 	.usable = alpaca_usable,
@@ -513,5 +494,4 @@ const struct lc_feeder_impl lc_feeder_alpaca = {
 	.signs = alpaca_signs,
 	.backfill_most = alpaca_backfill_most,
 	.backfill = alpaca_backfill,
-	.backfill_cancel = alpaca_backfill_cancel,
 };

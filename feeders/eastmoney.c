@@ -246,12 +246,6 @@ static enum lc_err eastmoney_usable(const struct lc_feeder *feeder, struct lc_er
 	return LC_OK;
 }
 
-static size_t eastmoney_no_limit(const struct lc_feeder *feeder)
-{
-	(void)feeder;
-	return 0;
-}
-
 /* Over the WebSocket nothing is acknowledged: only the supervisor's limit paces what we send. */
 static size_t eastmoney_max_change(const struct lc_feeder *feeder)
 {
@@ -374,7 +368,6 @@ const struct lc_feeder_impl lc_feeder_eastmoney = {
 	.origin = "eastmoney",
 	.config = &lc_eastmoney_section,
 	.max_change = eastmoney_max_change,
-	.symbol_limit = eastmoney_no_limit,
 	.snapshots = true,
 	.create = eastmoney_create,
 	.destroy = eastmoney_destroy,
@@ -389,5 +382,4 @@ const struct lc_feeder_impl lc_feeder_eastmoney = {
 	.signs = eastmoney_signs,
 	.backfill_most = lc_eastmoney_backfill_most,
 	.backfill = lc_eastmoney_backfill,
-	.backfill_cancel = lc_eastmoney_backfill_cancel,
 };

@@ -235,8 +235,3 @@ void lc_eastmoney_backfill_stop(struct lc_eastmoney *self)
 	}
 	fill->active = fill->waits = false;
 }
-
-void lc_eastmoney_backfill_cancel(struct lc_feeder *feeder)
-{
-	lc_eastmoney_backfill_stop((struct lc_eastmoney *)feeder);
-}

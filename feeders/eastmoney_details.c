@@ -22,16 +22,17 @@ static bool next_decimal(struct lc_text *row, struct lc_decimal *out)
 	return lc_decimal_parse(column.data, column.len, out) == LC_OK;
 }
 
-/* Exactly n digits at text. */
-static bool digits(const char *text, size_t n, int32_t *out)
+static bool is_digit(char c)
 {
-	*out = 0;
-	for (size_t i = 0; i < n; i++) {
-		if (text[i] < '0' || text[i] > '9') {
-			return false;
-		}
-		*out = *out * 10 + (text[i] - '0');
+	return c >= '0' && c <= '9';
+}
+
+static bool two_digits(const char *text, int32_t *out)
+{
+	if (!is_digit(text[0]) || !is_digit(text[1])) {
+		return false;
 	}
+	*out = 10 * (text[0] - '0') + (text[1] - '0');
 	return true;
 }
 
@@ -39,7 +40,7 @@ static bool whole(struct lc_text column, int64_t max, int64_t *out)
 {
 	*out = 0;
 	for (size_t i = 0; i < column.len; i++) {
-		if (column.data[i] < '0' || column.data[i] > '9' || *out > max / 10) {
+		if (!is_digit(column.data[i]) || *out > max / 10) {
 			return false;
 		}
 		*out = *out * 10 + (column.data[i] - '0');
@@ -53,8 +54,8 @@ enum lc_err lc_eastmoney_detail_parse(struct lc_text row, struct lc_eastmoney_de
 	int64_t side;
 	struct lc_text time = next_column(&row);
 	if (time.len != 8 || time.data[2] != ':' || time.data[5] != ':' ||
-		!digits(time.data, 2, &hour) || !digits(time.data + 3, 2, &minute) ||
-		!digits(time.data + 6, 2, &second) || hour > 23 || minute > 59 || second > 59) {
+		!two_digits(time.data, &hour) || !two_digits(time.data + 3, &minute) ||
+		!two_digits(time.data + 6, &second) || hour > 23 || minute > 59 || second > 59) {
 		return LC_ERR_INVALID;
 	}
 	out->second = hour * 3600 + minute * 60 + second;

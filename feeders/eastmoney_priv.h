@@ -227,7 +227,6 @@ enum lc_err lc_eastmoney_backfill_create(struct lc_eastmoney *self);
 size_t lc_eastmoney_backfill_most(
 	const struct lc_feeder *feeder, enum lc_backfill_kind what, uint32_t symbol);
 enum lc_err lc_eastmoney_backfill(struct lc_feeder *feeder, const struct lc_backfill *request);
-void lc_eastmoney_backfill_cancel(struct lc_feeder *feeder);
 /* Sends its request, when one waits. */
 bool lc_eastmoney_backfill_send(struct lc_eastmoney *self);
 /* The session ends. */

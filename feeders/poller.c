@@ -396,12 +396,6 @@ void lc_poller_signs(const struct lc_feeder *feeder, struct lc_feeder_signs *out
 		.cadence_ns = poller->settings->poll_ms * LC_NS_PER_MS};
 }
 
-size_t lc_poller_no_limit(const struct lc_feeder *feeder)
-{
-	(void)feeder;
-	return 0;
-}
-
 void lc_poller_explain(const char *name, const struct lc_poller_settings *settings, const char *url,
 	size_t name_bytes, size_t n_symbols, struct lc_buf *out)
 {

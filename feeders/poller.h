@@ -107,8 +107,6 @@ void lc_poller_pause(struct lc_feeder *feeder, bool paused);
 void lc_poller_configure(struct lc_feeder *feeder, const void *config);
 /* An answer that was usable is a sign of life. */
 void lc_poller_signs(const struct lc_feeder *feeder, struct lc_feeder_signs *out);
-/* For max_change and symbol_limit: there is none. */
-size_t lc_poller_no_limit(const struct lc_feeder *feeder);
 /* One line of `livecore check`. name: the section's. url: the address, to which name_bytes are
  * added for a symbol, at most. */
 void lc_poller_explain(const char *name, const struct lc_poller_settings *settings, const char *url,

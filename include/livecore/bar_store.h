@@ -124,25 +124,24 @@ void lc_bar_store_close(struct lc_bar_store *store, void (*done)(void *arg), voi
 
 struct lc_bar_store_status {
 	enum lc_bar_store_state state;
-	const char *backend;    /* "sqlite" */
-	int schema;             /* the version of its tables; 0: no store */
-	char server[64];        /* its version, "" while unknown */
-	char why[256];          /* DOWN: what is wrong and what to do; else "" */
-	uint64_t written;       /* bars that the store has confirmed */
-	uint64_t spooled;       /* bars put into the spool since the start */
-	uint64_t given_up;      /* bars lost: the spool was full, or damaged, or memory was */
-	uint64_t refused;       /* bars that lc_bar_store_write() did not take */
-	size_t waiting;         /* bars in memory */
-	uint64_t spool_rows;    /* bars in the spool */
-	uint64_t spool_bytes;   /* on disk */
-	int64_t state_since_ns; /* wall time */
+	const char *backend;  /* "sqlite" */
+	int schema;           /* the version of its tables; 0: no store */
+	char server[64];      /* its version, "" while unknown */
+	char why[256];        /* DOWN: what is wrong and what to do; else "" */
+	uint64_t written;     /* bars that the store has confirmed */
+	uint64_t spooled;     /* bars put into the spool since the start */
+	uint64_t given_up;    /* bars lost: the spool was full, or damaged, or memory was */
+	uint64_t refused;     /* bars that lc_bar_store_write() did not take */
+	size_t waiting;       /* bars in memory */
+	uint64_t spool_rows;  /* bars in the spool */
+	uint64_t spool_bytes; /* on disk */
 };
 /* SQLite's, as loaded. Static storage. */
 const char *lc_bar_store_library_version(void);
 
 struct lc_bar_store_status lc_bar_store_status(const struct lc_bar_store *store);
 
-/* --- a backend: one file and one line in lc_bar_backends --- */
+/* --- a backend: one file and one line in the table of bar_store.c --- */
 
 struct lc_bar_backend {
 	const struct lc_bar_backend_impl *impl;

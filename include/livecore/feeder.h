@@ -131,11 +131,9 @@ struct lc_feeder_impl {
 	const char *name;   /* "alpaca": its section, its label, the message's `source` */
 	const char *origin; /* the vendor behind it: failover never stays within one origin */
 	const struct lc_section *config;
-	/* At most this many symbols in one change(); 0: any number. Removals and additions count
-	 * together. */
+	/* At most this many symbols in one change(); 0: any number, as when it is NULL. Removals
+	 * and additions count together. */
 	size_t (*max_change)(const struct lc_feeder *feeder);
-	/* The most symbols the vendor's plan allows by configuration; 0: no limit known. */
-	size_t (*symbol_limit)(const struct lc_feeder *feeder);
 
 	enum lc_err (*create)(
 		const struct lc_feeder_env *env, struct lc_feeder **out, struct lc_error *err);
@@ -180,7 +178,6 @@ struct lc_feeder_impl {
 	 * one at a time; the request is read during the call. Answers with the host's slots, never
 	 * from inside this call. Errors: LC_ERR_NOMEM. */
 	enum lc_err (*backfill)(struct lc_feeder *feeder, const struct lc_backfill *request);
-	void (*backfill_cancel)(struct lc_feeder *feeder);
 };
 
 struct lc_feeder {

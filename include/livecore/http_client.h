@@ -67,11 +67,8 @@ struct lc_http_answer {
 			     NULL */
 	size_t body_len;  /* 0 for a stream */
 	int64_t received_wall_ns; /* when its last bytes were read, by the loop's clock */
-	int64_t total_ns;         /* from the call to the end */
-	/* Since the start; 0 where it did not happen. */
-	int64_t name_ns, connect_ns, tls_ns, first_byte_ns;
-	bool reused;      /* over a connection that was open already */
-	char address[46]; /* the peer's, "" when not connected */
+	bool reused;              /* over a connection that was open already */
+	char address[46];         /* the peer's, "" when not connected */
 };
 
 /* Called exactly once for each request that returned LC_OK, unless it is cancelled. The request is

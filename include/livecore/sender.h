@@ -56,8 +56,6 @@ struct lc_sender_stats {
 	size_t in_flight_messages, in_flight_bytes;
 	uint64_t queued; /* records in the journal that wait to be handed over */
 	bool reachable;
-	/* From produce to report, upper bounds of histogram buckets. */
-	int64_t ack_p50_ns, ack_p99_ns;
 };
 struct lc_sender_stats lc_sender_stats(const struct lc_sender *sender);
 

@@ -23,7 +23,6 @@ struct lc_source {
 	enum lc_source_state state;
 	bool usable;           /* it may be used at all: enabled, configured, not stopped */
 	bool ready;            /* its session is open: using it takes no time */
-	int64_t left_ns;       /* when it failed */
 	int64_t healthy_ns;    /* in quarantine: healthy since */
 	int64_t good_ns;       /* when its last quarantine ended */
 	int64_t quarantine_ns; /* how long this one or the last one is; 0: it never failed */

@@ -231,8 +231,7 @@ static const struct lc_setting kafka_settings[] = {
 		.max = 64e9,
 		.apply = LC_APPLY_RESTART,
 		.help = "memory of the log between encoder and Kafka; what does not fit waits on "
-			"disk, "
-			"and without journal.enabled each feeder's queue policy applies"},
+			"disk, and without journal.enabled each feeder's queue policy applies"},
 	{.key = "fetch_wait",
 		.type = LC_SET_DURATION,
 		.offset = KAFKA(fetch_wait_ms),

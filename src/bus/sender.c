@@ -467,8 +467,6 @@ struct lc_sender_stats lc_sender_stats(const struct lc_sender *sender)
 {
 	struct lc_sender_stats stats = sender->stats;
 	stats.queued = lc_journal_stats(sender->journal).unsent + (sender->has_held ? 1 : 0);
-	stats.ack_p50_ns = lc_histogram_quantile_ns(sender->metrics.ack, 0.5);
-	stats.ack_p99_ns = lc_histogram_quantile_ns(sender->metrics.ack, 0.99);
 	return stats;
 }
 

@@ -61,7 +61,6 @@ static struct lc_http_request *new_request(struct lc_http *http,
 	request->arg = arg;
 	request->stream = handler->on_data != NULL;
 	request->answer.retry_after_s = -1;
-	request->started_ns = lc_loop_mono_ns(http->loop);
 	request->received_wall_ns = lc_loop_wall_ns(http->loop);
 	size_t limit = max_body_bytes ? max_body_bytes : DEFAULT_MAX_BODY_BYTES;
 	lc_buf_init(&request->body, limit + 1);

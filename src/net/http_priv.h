@@ -44,7 +44,7 @@ struct lc_http_request {
 	void *arg;
 	struct lc_buf body;
 	size_t header_bytes;
-	int64_t started_ns, received_wall_ns;
+	int64_t received_wall_ns;
 	uint64_t stamp_turn;    /* of the loop, when the clock was read last */
 	size_t unstamped_bytes; /* since then */
 	size_t turn_bytes;      /* of the body, in that turn */

@@ -212,13 +212,6 @@ static enum lc_err error_of(const struct lc_http_request *request, CURLcode resu
 	}
 }
 
-static int64_t time_of(CURL *easy, CURLINFO info)
-{
-	curl_off_t us = 0;
-	curl_easy_getinfo(easy, info, &us);
-	return (int64_t)us * LC_NS_PER_US;
-}
-
 static enum lc_err set_body(CURL *easy, const struct lc_http_options *options)
 {
 	if (!options->body) {
@@ -369,9 +362,4 @@ void lc_http_transfer_finish(struct lc_http_request *request, CURLcode result)
 	strncpy(answer->address, address ? address : "", sizeof answer->address - 1);
 	answer->reused = connects == 0 && answer->address[0];
 	answer->received_wall_ns = request->received_wall_ns;
-	answer->total_ns = lc_loop_mono_ns(request->http->loop) - request->started_ns;
-	answer->name_ns = time_of(easy, CURLINFO_NAMELOOKUP_TIME_T);
-	answer->connect_ns = time_of(easy, CURLINFO_CONNECT_TIME_T);
-	answer->tls_ns = time_of(easy, CURLINFO_APPCONNECT_TIME_T);
-	answer->first_byte_ns = time_of(easy, CURLINFO_STARTTRANSFER_TIME_T);
 }

@@ -51,7 +51,6 @@ bool lc_sources_leave(struct lc_sources *sources, uint8_t index, int64_t now_ns)
 	}
 	if (source->state == LC_SOURCE_GOOD) {
 		source->quarantine_ns = next_quarantine(sources, source, now_ns);
-		source->left_ns = now_ns;
 		source->times_left++;
 	}
 	source->state = LC_SOURCE_LEFT;

@@ -80,7 +80,6 @@ enum lc_err lc_bar_store_open(
 	bool spools = store->backend && !options->read_only && !options->no_spool;
 	store->spool_state = spools ? SPOOL_UNTRIED : SPOOL_NONE;
 	store->status.state = store->backend ? LC_BAR_STORE_OPENING : LC_BAR_STORE_UP;
-	store->status.state_since_ns = lc_loop_wall_ns(store->loop);
 	store->want_open = store->backend != NULL;
 	bar_store_step(store);
 	*out = store;

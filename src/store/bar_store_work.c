@@ -20,9 +20,6 @@ static void set_state(struct lc_bar_store *store, enum lc_bar_store_state state,
 	if (same) {
 		return;
 	}
-	if (store->status.state != state) {
-		store->status.state_since_ns = lc_loop_wall_ns(store->loop);
-	}
 	store->status.state = state;
 	*store->up_gauge = state == LC_BAR_STORE_UP;
 	if (state == LC_BAR_STORE_UP) {

@@ -20,18 +20,17 @@
  * together. */
 static const char settings_sql[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;";
 
-static const char schema_sql[] = "BEGIN IMMEDIATE;"
-				 "CREATE TABLE portfolios(id TEXT PRIMARY KEY, replace_ns INTEGER "
-				 "NOT NULL, latest_ns INTEGER NOT NULL) WITHOUT ROWID;"
-				 "CREATE TABLE entries(portfolio TEXT NOT NULL, symbol TEXT NOT "
-				 "NULL, follow_ns INTEGER NOT NULL,"
-				 " remove_ns INTEGER NOT NULL, since_ns INTEGER NOT NULL, PRIMARY "
-				 "KEY(portfolio, symbol)) WITHOUT ROWID;"
-				 "CREATE TABLE offsets(topic TEXT NOT NULL, partition INTEGER NOT "
-				 "NULL, next INTEGER NOT NULL,"
-				 " PRIMARY KEY(topic, partition)) WITHOUT ROWID;"
-				 "PRAGMA user_version=1;"
-				 "COMMIT;";
+static const char schema_sql[] =
+	"BEGIN IMMEDIATE;"
+	"CREATE TABLE portfolios(id TEXT PRIMARY KEY, replace_ns INTEGER NOT NULL,"
+	" latest_ns INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE entries(portfolio TEXT NOT NULL, symbol TEXT NOT NULL,"
+	" follow_ns INTEGER NOT NULL, remove_ns INTEGER NOT NULL, since_ns INTEGER NOT NULL,"
+	" PRIMARY KEY(portfolio, symbol)) WITHOUT ROWID;"
+	"CREATE TABLE offsets(topic TEXT NOT NULL, partition INTEGER NOT NULL,"
+	" next INTEGER NOT NULL, PRIMARY KEY(topic, partition)) WITHOUT ROWID;"
+	"PRAGMA user_version=1;"
+	"COMMIT;";
 
 /* --- the directory --- */
 
@@ -142,11 +141,10 @@ static int load_entries(sqlite3_stmt *query, struct lc_saved_portfolio *portfoli
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static int load_portfolios(struct interest_db *db, sqlite3_stmt *query, sqlite3_stmt *entries,
-	struct lc_saved_interest *out)
+static int load_portfolios(
+	sqlite3_stmt *query, sqlite3_stmt *entries, struct lc_saved_interest *out)
 {
 	int rc;
-	(void)db;
 	while ((rc = sqlite3_step(query)) == SQLITE_ROW) {
 		void *items = out->portfolios;
 		struct lc_saved_portfolio *portfolio = interest_grow(
@@ -203,7 +201,7 @@ static int load(struct interest_db *db, struct lc_saved_interest *out)
 	rc = rc ? rc
 		: sqlite3_prepare_v2(db->sqlite, "SELECT topic, partition, next FROM offsets", -1,
 			  &offsets, NULL);
-	rc = rc ? rc : load_portfolios(db, portfolios, entries, out);
+	rc = rc ? rc : load_portfolios(portfolios, entries, out);
 	rc = rc ? rc : load_offsets(offsets, out);
 	sqlite3_finalize(portfolios);
 	sqlite3_finalize(entries);
