@@ -12,6 +12,7 @@
 #include "livecore/ws_client.h"
 
 #define LC_CHECK_FEEDERS_MAX 16
+#define LC_CHECK_ANSWER_S 15 /* longer nothing is waited for */
 
 struct check;
 

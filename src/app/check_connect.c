@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ANSWER_MS 15000
 #define KAFKA_ANSWER_MS 5000 /* one that lives answers in a fraction of it */
 
 void lc_check_report(
@@ -138,11 +137,11 @@ int lc_check_connect(struct check *check)
 		return LC_EXIT_FAILED;
 	}
 	check->waiting++; /* held until all were started */
-	lc_timer_start(check->deadline, ANSWER_MS, 0);
+	lc_timer_start(check->deadline, LC_CHECK_ANSWER_S * 1000, 0);
 	check->started_ns = lc_clock_mono_ns();
 	if (isatty(STDERR_FILENO)) {
 		lc_timer_start(check->progress, 1000, 1000);
-		fprintf(stderr, "trying what the settings name, %d s at most\n", ANSWER_MS / 1000);
+		fprintf(stderr, "trying what the settings name, %d s at most\n", LC_CHECK_ANSWER_S);
 	}
 	try_kafka(check);
 	lc_check_vendors(check);

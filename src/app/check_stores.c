@@ -51,10 +51,9 @@ static bool take_state_dir(struct check *check, const char *dir)
 {
 	struct lc_error err;
 	enum lc_err rc = lc_file_lock(dir, "state directory", &check->state_lock, &err);
-	if (rc == LC_ERR_EXISTS) {
-		lc_check_report(check, "store", true, check->store_started_ns, err.text);
-	} else if (rc != LC_OK) {
-		lc_check_report(check, "store", false, check->store_started_ns, err.text);
+	if (rc != LC_OK) {
+		bool in_use = rc == LC_ERR_EXISTS;
+		lc_check_report(check, "store", in_use, check->store_started_ns, err.text);
 	}
 	return rc == LC_OK;
 }

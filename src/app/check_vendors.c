@@ -144,9 +144,12 @@ void lc_check_vendors_late(struct check *check)
 	for (size_t i = 0; i < check->trial_count; i++) {
 		struct trial *trial = &check->trials[i];
 		if (trial->open && !trial->answered) {
-			settle(trial, false,
-				"did not answer within 15 s: is the URL right, is there a "
-				"firewall?");
+			char text[100];
+			snprintf(text, sizeof text,
+				"did not answer within %d s: is the URL right, is there a "
+				"firewall?",
+				LC_CHECK_ANSWER_S);
+			settle(trial, false, text);
 			trial->impl->stop(trial->feeder);
 		}
 	}

@@ -10,11 +10,9 @@
 
 static const struct lc_usage usage = {"calendar", "MARKET [DATE]",
 	"Shows a day (YYYY-MM-DD; today) of a market (cn, hk, us): its sessions in local time, and "
-	"how "
-	"long its calendar lasts.\n"
+	"how long its calendar lasts.\n"
 	"--close, --early and --open write into calendar.dir, which must be set; a running "
-	"livecore "
-	"reads it when it starts\n"
+	"livecore reads it when it starts\n"
 	"and on reload."};
 
 struct writing {

@@ -123,7 +123,7 @@ static int load(struct demo *demo)
 	return demo->process.config ? -1 : LC_EXIT_USAGE;
 }
 
-static int prepare(struct demo *demo)
+static int make_state_dir(struct demo *demo)
 {
 	const char *where = getenv("TMPDIR");
 	where = where && *where ? where : "/tmp";
@@ -133,6 +133,11 @@ static int prepare(struct demo *demo)
 			strerror(errno));
 		return LC_EXIT_FAILED;
 	}
+	return -1;
+}
+
+static int configure(struct demo *demo)
+{
 	snprintf(demo->state_set, sizeof demo->state_set, "state.dir=%s", demo->state_dir);
 	demo->process.environ = demo_environ;
 	set(demo, demo->state_set);
@@ -363,7 +368,8 @@ int lc_command_demo(int argc, char **argv)
 	if (argc > 1) {
 		return lc_args_wrong(&usage, "demo takes no arguments, not \"%s\"", argv[1]);
 	}
-	rc = prepare(&demo);
+	rc = make_state_dir(&demo);
+	rc = rc >= 0 ? rc : configure(&demo);
 	rc = rc >= 0 ? rc : lc_process_start(&demo.process);
 	rc = rc >= 0 ? rc : serve(&demo);
 	lc_embedded_broker_destroy(demo.broker);

@@ -12,11 +12,9 @@ static const struct lc_usage usage = {"journal", "DIR",
 	"Shows the log on disk in DIR (the folder journal in state.dir, when journal.dir is not "
 	"set): its files, its records by\n"
 	"topic, which of them Kafka has not acknowledged, and how many stand in its memory and in "
-	"no "
-	"file yet. It changes nothing,\n"
+	"no file yet. It changes nothing,\n"
 	"and may be used while livecore runs, by the same user. Exit code 1 when something in it "
-	"is "
-	"damaged, or there is no log."};
+	"is damaged, or there is no log."};
 
 static const char *time_of(int64_t ns, char out[LC_TIME_TEXT_MAX + 1])
 {

@@ -7,8 +7,7 @@
 
 static const struct lc_usage usage = {"store", "[init]",
 	"Says which bar store these settings name and whether it answers. With init, tables that "
-	"are "
-	"missing are made (livecore\n"
+	"are missing are made (livecore\n"
 	"run does so too); what exists is never changed. Exit code 1 when it does not answer."};
 
 static int show(struct lc_store_tool *tool)

@@ -19,8 +19,7 @@
 
 static const struct lc_usage usage = {"timer", "",
 	"Sends the commands of the rules file (timer.rules) at their times. SIGHUP and the reload "
-	"command "
-	"read the rules again, SIGTERM\n"
+	"command read the rules again, SIGTERM\n"
 	"stops. --list only shows the rules and their next times; --run sends one command now."};
 
 /* --- --list --- */
@@ -133,8 +132,7 @@ static int load_rules(const struct lc_process *process, struct timer_rules **out
 	lc_timer_rules_path(process, process->config, path, sizeof path);
 	if (path[0] == '\0') {
 		fputs("livecore: timer.rules is not set: name the rules file in the settings file, "
-		      "with --rules "
-		      "FILE, or in LIVECORE_TIMER_RULES\n",
+		      "with --rules FILE, or in LIVECORE_TIMER_RULES\n",
 			stderr);
 		return LC_EXIT_USAGE;
 	}

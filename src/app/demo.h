@@ -5,6 +5,7 @@
 #include "livecore/child.h"
 
 #define LC_DEMO_SIMS 4
+#define LC_DEMO_SETTINGS 5
 
 /* One simulator, a process of its own. */
 struct lc_demo_sim {
@@ -25,6 +26,7 @@ struct lc_demo_sims {
 	struct lc_timer *patience;
 	void (*ready)(void *arg);
 	void *arg;
+	char settings[LC_DEMO_SETTINGS][512]; /* once they listen: what points at them */
 };
 
 /* Starts the simulators; ready is called once, when all of them listen, one failed, or time is

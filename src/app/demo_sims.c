@@ -136,26 +136,26 @@ static void add(struct lc_texts *sets, const char *text)
 	}
 }
 
-/* scheme://host:port of a URL. */
-static void origin_of(const char *url, const char *scheme, char *out, size_t size)
+/* http://host:port of a URL, whatever its own scheme is. */
+static void http_origin_of(const char *url, char *out, size_t size)
 {
 	const char *host = strstr(url, "://");
 	host = host ? host + 3 : url;
-	snprintf(out, size, "%s://%.*s", scheme, (int)strcspn(host, "/"), host);
+	snprintf(out, size, "http://%.*s", (int)strcspn(host, "/"), host);
 }
 
 void lc_demo_sims_settings(struct lc_demo_sims *sims, struct lc_texts *sets)
 {
-	static char texts[5][512]; /* live as long as the process: the demo runs once */
+	const size_t size = sizeof sims->settings[0];
 	char origin[300];
-	origin_of(sims->sim[0].url, "http", origin, sizeof origin);
-	snprintf(texts[0], sizeof texts[0], "alpaca.url=%s", sims->sim[0].url);
-	snprintf(texts[1], sizeof texts[1], "alpaca.data_url=%s", origin);
-	origin_of(sims->sim[1].url, "http", origin, sizeof origin);
-	snprintf(texts[2], sizeof texts[2], "eastmoney.url=%s", origin);
-	snprintf(texts[3], sizeof texts[3], "fushu.url=%s", sims->sim[2].url);
-	snprintf(texts[4], sizeof texts[4], "tencent.url=%s", sims->sim[3].url);
-	for (size_t i = 0; i < 5; i++) {
-		add(sets, texts[i]);
+	http_origin_of(sims->sim[0].url, origin, sizeof origin);
+	snprintf(sims->settings[0], size, "alpaca.url=%s", sims->sim[0].url);
+	snprintf(sims->settings[1], size, "alpaca.data_url=%s", origin);
+	http_origin_of(sims->sim[1].url, origin, sizeof origin);
+	snprintf(sims->settings[2], size, "eastmoney.url=%s", origin);
+	snprintf(sims->settings[3], size, "fushu.url=%s", sims->sim[2].url);
+	snprintf(sims->settings[4], size, "tencent.url=%s", sims->sim[3].url);
+	for (size_t i = 0; i < LC_DEMO_SETTINGS; i++) {
+		add(sets, sims->settings[i]);
 	}
 }

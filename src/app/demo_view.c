@@ -68,8 +68,7 @@ static void print_line(struct lc_demo_view *view)
 	size_t count = look(view, feeds);
 	struct lc_manager_totals totals = view->totals;
 	printf("followed=%llu ticks=%llu published=%llu acknowledged=%llu unacknowledged=%llu "
-	       "queued=%zu dropped=%llu "
-	       "reconnects=%llu",
+	       "queued=%zu dropped=%llu reconnects=%llu",
 		(unsigned long long)totals.followed, (unsigned long long)totals.ticks,
 		(unsigned long long)totals.published, (unsigned long long)totals.acknowledged,
 		(unsigned long long)totals.unacknowledged, totals.queued,

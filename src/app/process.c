@@ -111,8 +111,7 @@ int lc_process_need_kafka(const struct lc_process *process)
 		return -1;
 	}
 	fputs("livecore: kafka.brokers is not set: name a broker in the settings file, with --set "
-	      "kafka.brokers=HOST:PORT, or in "
-	      "LIVECORE_KAFKA_BROKERS\n",
+	      "kafka.brokers=HOST:PORT, or in LIVECORE_KAFKA_BROKERS\n",
 		stderr);
 	return LC_EXIT_USAGE;
 }

@@ -87,8 +87,7 @@ void lc_watch_view_print(
 	if (!view->columns) {
 		fprintf(view->out,
 			"time=%s symbol=%s kind=%s price=%s change=%s bid=%s ask=%s volume=%s "
-			"source=%s latency_ms=%s seq=%llu "
-			"conflated=%llu\n",
+			"source=%s latency_ms=%s seq=%llu conflated=%llu\n",
 			line.time, line.symbol, line.kind, line.price, line.change, line.bid,
 			line.ask, line.volume, line.source, line.latency,
 			(unsigned long long)price->seq, (unsigned long long)price->conflated);

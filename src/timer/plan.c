@@ -38,17 +38,17 @@ static void begin_at(struct timer_plan *plan, struct timer_plan_rule *item, int6
 	item->next_ns = scheduled_after(plan->rules, item->rule, ns);
 }
 
-/* How many scheduled times lie in (after_ns, now_ns]; more than max is max + 1. */
-static size_t count_due(const struct timer_plan *plan, const struct timer_rule *rule,
-	int64_t after_ns, int64_t now_ns, size_t max)
+/* Do more than MISSED_MAX scheduled times lie in (after_ns, now_ns]? */
+static bool too_many_missed(const struct timer_plan *plan, const struct timer_rule *rule,
+	int64_t after_ns, int64_t now_ns)
 {
 	size_t count = 0;
 	int64_t at_ns = scheduled_after(plan->rules, rule, after_ns);
-	while (at_ns <= now_ns && count <= max) {
+	while (at_ns <= now_ns && count <= MISSED_MAX) {
 		count++;
 		at_ns = scheduled_after(plan->rules, rule, at_ns);
 	}
-	return count;
+	return count > MISSED_MAX;
 }
 
 /* Where to begin in a long time missed, so that at most MISSED_MAX times are left. */
@@ -56,12 +56,12 @@ static int64_t begin_of_missed(
 	const struct timer_plan *plan, const struct timer_plan_rule *item, int64_t now_ns)
 {
 	int64_t low = item->decided_ns, high = now_ns;
-	if (count_due(plan, item->rule, low, now_ns, MISSED_MAX) <= MISSED_MAX) {
+	if (!too_many_missed(plan, item->rule, low, now_ns)) {
 		return low;
 	}
 	while (high - low > LC_NS_PER_S) {
 		int64_t middle = low + (high - low) / 2;
-		if (count_due(plan, item->rule, middle, now_ns, MISSED_MAX) > MISSED_MAX) {
+		if (too_many_missed(plan, item->rule, middle, now_ns)) {
 			low = middle;
 		} else {
 			high = middle;
