@@ -397,8 +397,7 @@ static enum lc_err parse_levels(const char *spec, struct levels *levels, struct 
 		if (!apply_word(levels, word, len)) {
 			return lc_error_set(err, LC_ERR_INVALID,
 				"log level '%.*s': expected trace, debug, info, warn, error or "
-				"off, or "
-				"module=level",
+				"off, or module=level",
 				(int)(len < 64 ? len : 64), word);
 		}
 		word += len;

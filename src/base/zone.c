@@ -277,8 +277,7 @@ enum lc_err lc_zone_load(const char *name, struct lc_zone **out, struct lc_error
 	if (code == LC_ERR_NOT_FOUND) {
 		return lc_error_set(err, code,
 			"time zone '%s' is not in %s: check the name, or install the package "
-			"tzdata (old names: "
-			"tzdata-legacy)",
+			"tzdata (old names: tzdata-legacy)",
 			name, folder);
 	}
 	if (code != LC_OK) {

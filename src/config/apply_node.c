@@ -28,8 +28,7 @@ static const char *resolve(struct lc_config_loader *loader, const struct lc_conf
 		at.value->wrong = true;
 		lc_config_complain(&loader->report, at.place,
 			"%s.%s: a secret must not stand in this file: move it to %s (chmod 600), "
-			"or write "
-			"${VARIABLE}, or set %s",
+			"or write ${VARIABLE}, or set %s",
 			at.section->name, at.setting->key,
 			loader->secrets_name ? loader->secrets_name : "secrets.yaml", variable);
 		return NULL;

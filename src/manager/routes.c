@@ -216,8 +216,7 @@ static void explain_sources(const struct lc_routing_config *routing, const char 
 	if (count > 1 && !other) {
 		lc_buf_printf(out,
 			"warning: all sources of route %s are of the origin %s: none can stand in "
-			"for "
-			"another\n",
+			"for another\n",
 			pattern, lc_feeders[sources[0]]->origin);
 	}
 }

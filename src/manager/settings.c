@@ -128,8 +128,7 @@ static const struct lc_setting queue_settings[] = {
 	{"policy", LC_SET_ENUM, offsetof(struct lc_queue_config, policy), .fallback = "conflate",
 		.choices = policies, .apply = LC_APPLY_LIVE,
 		.help = "when the queue is full: conflate (merge into the newest of the symbol), "
-			"drop_oldest, drop_newest, block "
-			"(stop reading)"},
+			"drop_oldest, drop_newest, block (stop reading)"},
 };
 static const char *const interest_stores[] = {"embedded", "redis", NULL};
 static const struct lc_setting interest_settings[] = {
@@ -166,8 +165,7 @@ static const struct lc_setting calendar_settings[] = {
 	{"dir", LC_SET_STRING, offsetof(struct lc_calendar_config, dir), .fallback = "",
 		.apply = LC_APPLY_LIVE,
 		.help = "folder of cn.csv, hk.csv and us.csv, which add days to the built-in "
-			"calendars (livecore calendar); empty: "
-			"none"},
+			"calendars (livecore calendar); empty: none"},
 };
 static const struct lc_setting backfill_settings[] = {
 	{"enabled", LC_SET_BOOL, offsetof(struct lc_backfill_config, enabled), .fallback = "true",
@@ -200,8 +198,8 @@ static const struct lc_setting timer_settings[] = {
 	{"rules", LC_SET_STRING, offsetof(struct lc_timer_config, rules), .fallback = "",
 		.apply = LC_APPLY_LIVE,
 		.help = "file of what is sent when; a relative path is looked for beside the "
-			"settings file first; empty: run has no "
-			"timer (whether it has one is decided at start)"},
+			"settings file first; empty: run has no timer (whether it has one is "
+			"decided at start)"},
 };
 
 #define SUPERVISOR(field) offsetof(struct lc_supervisor_config, field)

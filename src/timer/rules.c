@@ -48,9 +48,7 @@ const char *timer_rules_numbering(const struct timer_rules *rules)
 {
 	return rules->numbering == LC_CRON_MONDAY_RULES
 		       ? "weekdays 0 = Monday … 6 = Sunday; day of month and weekday must both "
-			 "match "
-			 "(scheduled_tasks)"
+			 "match (scheduled_tasks)"
 		       : "weekdays 0 and 7 = Sunday … 6 = Saturday; of day of month and weekday, "
-			 "when "
-			 "both are restricted, either matches (cron)";
+			 "when both are restricted, either matches (cron)";
 }

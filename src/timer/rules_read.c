@@ -304,8 +304,7 @@ static void read_file(struct reading *reading)
 	if (list && old) {
 		lc_yaml_complain_key(reading->yaml, old,
 			"scheduled_tasks numbers weekdays from Monday and rules from Sunday: one "
-			"file "
-			"has one of them");
+			"file has one of them");
 	} else if (!list && !old) {
 		lc_yaml_complain(reading->yaml, root, "rules: is missing");
 	}
