@@ -347,7 +347,9 @@ static void on_reader_state(void *arg, bool reading, const struct lc_error *why)
 {
 	struct lc_interest_sync *sync = arg;
 	sync->status.reading = reading;
-	snprintf(sync->status.reason, sizeof sync->status.reason, "%s", reading ? "" : why->text);
+	const char *advice = reading ? "" : lc_kafka_advice(why->code);
+	snprintf(sync->status.reason, sizeof sync->status.reason, "%s%s%s",
+		reading ? "" : why->text, advice[0] ? ": " : "", advice);
 }
 
 /* --- storing --- */

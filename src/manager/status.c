@@ -17,6 +17,15 @@ static void check_json(
 	lc_buf_putc(out, '}');
 }
 
+/* A topic that is read: which one, and why it is not. */
+static void check_topic(
+	struct lc_buf *out, const char *name, bool ok, const char *topic, const char *reason)
+{
+	char text[640];
+	snprintf(text, sizeof text, "%s: %s", topic, reason);
+	check_json(out, false, name, ok, ok ? NULL : text);
+}
+
 /* A vendor's outage is degraded, not unready: restarting us would not mend it. */
 static bool feeders_json(struct lc_manager *manager, struct lc_buf *out)
 {
@@ -116,17 +125,15 @@ enum lc_ready lc_manager_ready(struct lc_manager *manager, struct lc_buf *out)
 	check_json(&checks, true, "settings", true, NULL);
 	/* Sets that stand are served when their topic is gone, but nobody can change them. */
 	bool follows = interest.ready && interest.reading;
-	check_json(&checks, false, "interest", follows,
-		follows              ? NULL
-		: interest.reason[0] ? interest.reason
-				     : "the topic has not been read to its end yet");
+	const struct lc_topics_config *topics = lc_config_section(manager->first_config, "topics");
+	const char *unread = interest.reason[0] ? interest.reason : "not read to its end yet";
+	check_topic(&checks, "interest", follows, topics->interest, unread);
 	check_json(&checks, false, "kafka", manager->kafka_reachable, manager->kafka_reason);
 	/* Commands sent before this are missed; without the topic there are none, so that does not
 	 * make it unready. */
 	bool hears = manager->control && lc_control_stats(manager->control).caught_up &&
 		     lc_control_stats(manager->control).reading;
-	check_json(&checks, false, "control", hears,
-		hears ? NULL : "the topic of commands is not being read");
+	check_topic(&checks, "control", hears, topics->control, "it is not being read");
 	char refused[LC_REFUSALS_TEXT];
 	lc_refusals_trouble(
 		&manager->refusals, lc_loop_mono_ns(manager->loop), refused, sizeof refused);

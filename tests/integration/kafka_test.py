@@ -64,6 +64,8 @@ class RealKafka(livecore.Case):
         code, page = self.live.ready()
         self.assertEqual((code, page["status"]), (200, "degraded"))
         self.assertRegex(page["checks"]["publishing"]["reason"], rf"{self.name('market_data')} refuses .*topics create")
+        self.assertRegex(page["checks"]["interest"]["reason"], rf"{self.name('interest')}: .*\(livecore topics create\)")
+        self.assertIn(self.name("control"), page["checks"]["control"]["reason"])
         livecore.wait_for(lambda: self.live.status()["kafka"]["refused"] > 50, "refused records")
         lines = [line for line in self.live.text.splitlines() if "records_refused" in line]
         self.assertEqual(len(lines), 1, "one line a minute and topic")
