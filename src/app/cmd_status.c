@@ -76,10 +76,12 @@ static void print_head(const struct lc_value *root)
 		text(root, "role", role), text(root, "node_id", node), text(root, "phase", phase));
 	print_duration(number(root, "uptime_seconds"));
 	printf(", stream %s\n", text(root, "stream", stream));
-	printf("follows %" PRIu64 " symbols for %" PRIu64 " portfolios; published %" PRIu64
+	uint64_t followed = number(root, "followed"), portfolios = number(root, "portfolios");
+	printf("follows %" PRIu64 " symbol%s for %" PRIu64 " portfolio%s; published %" PRIu64
 	       ", acknowledged %" PRIu64 ", on their way %" PRIu64 "\n",
-		number(root, "followed"), number(root, "portfolios"), number(root, "published"),
-		number(root, "acknowledged"), number(root, "unacknowledged"));
+		followed, followed == 1 ? "" : "s", portfolios, portfolios == 1 ? "" : "s",
+		number(root, "published"), number(root, "acknowledged"),
+		number(root, "unacknowledged"));
 }
 
 static uint64_t sum(const struct lc_value *object)
@@ -131,7 +133,7 @@ static void print_verdicts(const struct lc_value *root)
 	char name[TEXT_MAX], socket[TEXT_MAX], subscription[TEXT_MAX], stage[TEXT_MAX];
 	char silent[TEXT_MAX], expected[TEXT_MAX];
 	printf("\n%-11s %-8s %-12s %-12s %12s %14s %14s\n", "liveness", "socket", "subscription",
-		"stage", "silent for s", "ordinary up to", "silent symbols");
+		"stage", "silent s", "ordinary s", "silent symbols");
 	if (!feeders) {
 		return;
 	}
