@@ -336,10 +336,25 @@ static bool is_speed(const char *text)
 	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && times >= 1 && times <= 100000;
 }
 
+/* What is said of the tapes, and only of them. */
+static int check_tape(struct demo *demo)
+{
+	if (demo->speed && !is_speed(demo->speed)) {
+		return lc_args_wrong(
+			&usage, "--speed takes 1 to 100000, or max, not \"%s\"", demo->speed);
+	}
+	if (!demo->tape && (demo->speed || demo->tape_dir)) {
+		return lc_args_wrong(
+			&usage, "%s goes with --tape", demo->speed ? "--speed" : "--tape-dir");
+	}
+	demo->speed = demo->speed ? demo->speed : "10";
+	demo->tape_dir = demo->tape_dir ? demo->tape_dir : "tests/data";
+	return -1;
+}
+
 int lc_command_demo(int argc, char **argv)
 {
-	struct demo demo = {
-		.speed = "10", .tape_dir = "tests/data", .start_ms = 15000, .for_ms = -1};
+	struct demo demo = {.start_ms = 15000, .for_ms = -1};
 	const struct lc_option options[] = {
 		{"for", LC_OPTION_DURATION, &demo.for_ms, "TIME", "end by itself after 10s, 2m, …"},
 		{"start-timeout", LC_OPTION_DURATION, &demo.start_ms, "TIME",
@@ -361,12 +376,12 @@ int lc_command_demo(int argc, char **argv)
 	if (rc >= 0) {
 		return rc;
 	}
-	if (!is_speed(demo.speed)) {
-		return lc_args_wrong(
-			&usage, "--speed takes 1 to 100000, or max, not \"%s\"", demo.speed);
-	}
 	if (argc > 1) {
 		return lc_args_wrong(&usage, "demo takes no arguments, not \"%s\"", argv[1]);
+	}
+	rc = check_tape(&demo);
+	if (rc >= 0) {
+		return rc;
 	}
 	rc = make_state_dir(&demo);
 	rc = rc >= 0 ? rc : configure(&demo);

@@ -84,6 +84,8 @@ class WrongUsage(unittest.TestCase):
         self.wrong("version takes no arguments", "version", "now")
         for speed in ("fast", "0", "-1", "1x", "", "1000000"):
             self.wrong("--speed takes 1 to 100000, or max", "demo", "--speed", speed)
+        self.wrong("--speed goes with --tape", "demo", "--speed", "5")
+        self.wrong("--tape-dir goes with --tape", "demo", "--tape-dir", "tests/data")
         self.wrong("--role takes manager or worker", "command", "reload", "--wait", "--role", "nobody")
         self.wrong("--symbols takes a number", "check", "--symbols", "many")
         self.wrong("topics takes nothing or", "topics", "delete")
