@@ -14,7 +14,7 @@ enum {
 	ASKED = 1 << 4,  /* by a subscribe in flight: its ticks may come before the reply is read */
 	PRICES = 1 << 5, /* trades and quotes are subscribed */
 	STATUSES = 1 << 6,
-	LEAVING = 1 << 7, /* in the change's removals */
+	LISTED = 1 << 7, /* while a list of a change is made: it stands there already */
 };
 
 /* The stages of a change, in order. RELEASE comes in between when a limit is met. */
@@ -477,13 +477,13 @@ static size_t take_once(
 	size_t taken = 0;
 	for (size_t i = 0; i < count; i++) {
 		assert(from[i] < subs->n_flags);
-		if (!(subs->flags[from[i]] & LEAVING)) {
-			subs->flags[from[i]] |= LEAVING;
+		if (!(subs->flags[from[i]] & LISTED)) {
+			subs->flags[from[i]] |= LISTED;
 			to[taken++] = from[i];
 		}
 	}
 	for (size_t i = 0; i < taken; i++) {
-		subs->flags[to[i]] &= (uint8_t)~LEAVING;
+		subs->flags[to[i]] &= (uint8_t)~LISTED;
 	}
 	return taken;
 }

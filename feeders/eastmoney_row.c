@@ -11,16 +11,6 @@
 
 /* --- symbols --- */
 
-static bool all_digits(const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] < '0' || text[i] > '9') {
-			return false;
-		}
-	}
-	return true;
-}
-
 static bool is_us(unsigned market)
 {
 	return market >= LC_EASTMONEY_US_FIRST &&
@@ -68,7 +58,7 @@ enum lc_err lc_eastmoney_symbol(
 		*len = n;
 		return LC_OK;
 	}
-	if (n != (market == LC_MARKET_HK ? 5 : 6) || !all_digits(row->code, n)) {
+	if (n != (market == LC_MARKET_HK ? 5 : 6) || !lc_symbol_is_digits(row->code, n)) {
 		return LC_ERR_INVALID;
 	}
 	memcpy(out + n, market == LC_MARKET_HK ? ".HK" : china_suffix(row->market, row->code), 3);
@@ -120,7 +110,7 @@ bool lc_eastmoney_split_code(struct lc_eastmoney_row *row)
 	}
 	unsigned market = 0;
 	if (dot == row->code || dot - row->code > 3 ||
-		!all_digits(row->code, (size_t)(dot - row->code))) {
+		!lc_symbol_is_digits(row->code, (size_t)(dot - row->code))) {
 		return false;
 	}
 	for (const char *c = row->code; c < dot; c++) {
@@ -156,7 +146,7 @@ int lc_eastmoney_decimals(const struct lc_eastmoney_row *row)
 	if (row->known & LC_EM_BIT(LC_EM_MARKET) && lc_eastmoney_market(row->market, &market)) {
 		return market == LC_MARKET_CN && !china_fine(row) ? 2 : 3;
 	}
-	if (n == 6 && all_digits(row->code, n)) {
+	if (n == 6 && lc_symbol_is_digits(row->code, n)) {
 		return china_fine(row) ? 3 : 2;
 	}
 	return n == 0 ? 2 : 3;
@@ -194,7 +184,7 @@ static int volume_power(const struct lc_eastmoney_row *row)
 	if (row->known & LC_EM_BIT(LC_EM_MARKET) && lc_eastmoney_market(row->market, &market)) {
 		return market == LC_MARKET_CN ? LOT_POWER : 0;
 	}
-	return strlen(row->code) == 6 && all_digits(row->code, 6) ? LOT_POWER : 0;
+	return strlen(row->code) == 6 && lc_symbol_is_digits(row->code, 6) ? LOT_POWER : 0;
 }
 
 bool lc_eastmoney_tick(const struct lc_eastmoney_row *row, unsigned units, struct lc_tick *tick)

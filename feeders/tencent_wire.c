@@ -42,16 +42,6 @@ struct row {
 	size_t count;
 };
 
-static bool all_digits(const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] < '0' || text[i] > '9') {
-			return false;
-		}
-	}
-	return true;
-}
-
 /* --- names --- */
 
 static const struct prefix {
@@ -92,7 +82,8 @@ static bool take_symbol(const char *key, size_t len, struct row *row)
 		if (len <= start || memcmp(key, prefix->text, start) != 0) {
 			continue;
 		}
-		if (prefix->digits > 0 && (n != prefix->digits || !all_digits(key + start, n))) {
+		if (prefix->digits > 0 &&
+			(n != prefix->digits || !lc_symbol_is_digits(key + start, n))) {
 			return false;
 		}
 		memcpy(text, key + start, n);

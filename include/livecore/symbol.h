@@ -27,6 +27,8 @@ const char *lc_market_name(enum lc_market market); /* "cn", "hk", "us" */
 /* Checks text[0..len) by the rules of the contract (validity only: a fund, an index and a share are
  * alike). LC_ERR_INVALID. */
 enum lc_err lc_symbol_parse(const char *text, size_t len, struct lc_symbol *out);
+/* Digits alone, as the codes of China and Hong Kong are? */
+bool lc_symbol_is_digits(const char *text, size_t len);
 
 /* An index of Shanghai (000…) or Shenzhen (399…): its points have no shares, so volume x last is
  * not near the amount. */

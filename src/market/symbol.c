@@ -12,7 +12,7 @@ struct lc_symbols {
 	uint64_t seed[2];
 };
 
-static bool all_digits(const char *text, size_t len)
+bool lc_symbol_is_digits(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		if (text[i] < '0' || text[i] > '9') {
@@ -54,7 +54,7 @@ static bool parse_numeric(const char *text, size_t len, struct lc_symbol *out)
 		if (len == digits + 3 && memcmp(text + digits, forms[i].suffix, 3) == 0) {
 			out->market = forms[i].market;
 			out->venue = forms[i].venue;
-			return all_digits(text, digits);
+			return lc_symbol_is_digits(text, digits);
 		}
 	}
 	return false;
