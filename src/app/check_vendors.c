@@ -1,4 +1,5 @@
 #include "app/check.h"
+#include "manager/routes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -91,21 +92,9 @@ static const struct lc_feeder_host host = {.tick = on_tick,
 	.changed = on_changed,
 	.rejected = on_rejected};
 
-static bool may_run(const struct check *check, const char *name)
-{
-	const struct lc_routing_config *routing = lc_config_section(
-		check->process.config, "routing");
-	for (size_t i = 0; i < routing->feeders.count; i++) {
-		if (strcmp(routing->feeders.items[i], name) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
 static void try_vendor(struct check *check, const struct lc_feeder_impl *impl)
 {
-	if (!may_run(check, impl->name)) {
+	if (!lc_route_runs(lc_config_section(check->process.config, "routing"), impl->name)) {
 		lc_check_skip(impl->name, "off", "not among routing.feeders");
 		return;
 	}

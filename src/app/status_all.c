@@ -66,7 +66,8 @@ static void on_state(void *arg, bool up, const char *why)
 	lc_tool_wake(all->tool);
 }
 
-static bool take_error(struct all *all, const struct lc_error *err)
+/* An answer came; true when it is an error. */
+static bool take_answer(struct all *all, const struct lc_error *err)
 {
 	all->answered = true;
 	lc_tool_wake(all->tool);
@@ -77,7 +78,7 @@ static bool take_error(struct all *all, const struct lc_error *err)
 	return err != NULL;
 }
 
-static void on_members(struct all *all, const struct lc_redis_reply *reply, bool known)
+static void add_members(struct all *all, const struct lc_redis_reply *reply, bool known)
 {
 	for (size_t i = 0; i < lc_redis_reply_count(reply); i++) {
 		size_t len;
@@ -92,15 +93,15 @@ static void on_members(struct all *all, const struct lc_redis_reply *reply, bool
 
 static void on_known(void *arg, const struct lc_redis_reply *reply, const struct lc_error *err)
 {
-	if (!take_error(arg, err)) {
-		on_members(arg, reply, true);
+	if (!take_answer(arg, err)) {
+		add_members(arg, reply, true);
 	}
 }
 
 static void on_ended(void *arg, const struct lc_redis_reply *reply, const struct lc_error *err)
 {
-	if (!take_error(arg, err)) {
-		on_members(arg, reply, false);
+	if (!take_answer(arg, err)) {
+		add_members(arg, reply, false);
 	}
 }
 
@@ -108,7 +109,7 @@ static void on_scanned(void *arg, const struct lc_redis_reply *reply, const stru
 {
 	struct all *all = arg;
 	size_t len;
-	if (take_error(all, err)) {
+	if (take_answer(all, err)) {
 		return;
 	}
 	snprintf(all->cursor, sizeof all->cursor, "0");
@@ -172,10 +173,10 @@ static void on_value(void *arg, const struct lc_redis_reply *reply, const struct
 	const struct lc_value *root;
 	size_t len;
 	if (err && err->code == LC_ERR_REFUSED) { /* the key holds something else */
-		take_error(all, NULL);
+		take_answer(all, NULL);
 		return;
 	}
-	const char *text = take_error(all, err) ? NULL : lc_redis_reply_text(reply, &len);
+	const char *text = take_answer(all, err) ? NULL : lc_redis_reply_text(reply, &len);
 	if (!text) {
 		return; /* it has run out since */
 	}

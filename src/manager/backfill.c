@@ -237,7 +237,7 @@ static bool work(struct lc_backfills *backfills, struct job *job)
 /* --- jobs --- */
 
 static enum lc_err add_job(struct lc_backfills *backfills, const char *gap, enum lc_gap_cause cause,
-	const struct lc_plan_entry *entries, size_t count, size_t budget)
+	const struct lc_plan_entry *entries, size_t count, size_t budget, int64_t bars_from_ns)
 {
 	struct job *job = calloc(1, sizeof *job);
 	if (!job || lc_plan_init(&job->plan, entries, count, budget) != LC_OK) {
@@ -246,6 +246,7 @@ static enum lc_err add_job(struct lc_backfills *backfills, const char *gap, enum
 	}
 	snprintf(job->gap, sizeof job->gap, "%s", gap);
 	job->cause = cause;
+	job->bars_from_ns = bars_from_ns;
 	job->plan.minutes_only = gap[0] == '\0';
 	lc_list_append(&backfills->jobs, &job->node);
 	backfills->n_jobs++;
@@ -270,8 +271,8 @@ static void take_doubts(struct lc_backfills *backfills)
 	}
 	backfills->n_doubts = kept;
 	if (n > 0) {
-		add_job(backfills, "", LC_GAP_VENDOR, due, n,
-			DOUBT_REQUESTS + n / DOUBTS_A_REQUEST);
+		add_job(backfills, "", LC_GAP_VENDOR, due, n, DOUBT_REQUESTS + n / DOUBTS_A_REQUEST,
+			0);
 	}
 }
 
@@ -344,12 +345,8 @@ enum lc_err lc_backfills_add(struct lc_backfills *backfills, const char *gap,
 	if (backfills->n_jobs >= JOBS_MAX) {
 		return LC_ERR_FULL;
 	}
-	enum lc_err rc = add_job(
-		backfills, gap, cause, entries, count, budget > spent ? budget - spent : 0);
-	if (rc == LC_OK) {
-		container_of(backfills->jobs.prev, struct job, node)->bars_from_ns = bars_from_ns;
-	}
-	return rc;
+	return add_job(backfills, gap, cause, entries, count, budget > spent ? budget - spent : 0,
+		bars_from_ns);
 }
 
 void lc_backfills_minute(struct lc_backfills *backfills, uint32_t symbol, int64_t start_ns)

@@ -139,8 +139,9 @@ static void finish_update(struct lc_interest_sync *sync)
 }
 
 /* One step of an update; true while more is left. */
-static bool update_step(struct lc_interest_sync *sync)
+static bool on_update_step(void *arg)
 {
+	struct lc_interest_sync *sync = arg;
 	struct update *update = &sync->update;
 	if (update->next < update->message.count &&
 		!lc_interest_make_room(sync->registry, NAMES_A_STEP, MOVED_A_STEP)) {
@@ -152,11 +153,6 @@ static bool update_step(struct lc_interest_sync *sync)
 	}
 	return update->next < update->message.count ||
 	       !lc_interest_sweep(sync->registry, SWEEP_A_STEP);
-}
-
-static bool on_update_step(void *arg)
-{
-	return update_step(arg);
 }
 
 static void on_update_done(void *arg)
@@ -240,14 +236,14 @@ static void on_message(void *arg, const struct lc_reader_message *message)
 	if (!begin_update(sync, message)) {
 		return;
 	}
-	if (sync->update.message.count <= NAMES_A_STEP && !update_step(sync)) {
+	if (sync->update.message.count <= NAMES_A_STEP && !on_update_step(sync)) {
 		finish_update(sync);
 		return;
 	}
 	lc_reader_pause(sync->reader);
 	if (lc_slice_start(sync->setup.loop, "interest_update", on_update_step, on_update_done,
 		    sync, &sync->update.slice)) {
-		while (update_step(sync)) { /* no memory for a slice: better late than lost */
+		while (on_update_step(sync)) { /* no memory for a slice: better late than lost */
 		}
 		on_update_done(sync);
 	}

@@ -9,6 +9,8 @@
 #define COLLECT_NS (10 * LC_NS_PER_S)
 #define FIRST_OF_LAST 8 /* of an event's fields, those that only the last stage has */
 
+#define MUTE_HELP "what was done about silence; symbol: single symbols subscribed anew"
+
 /* Tenths are enough. */
 static double seconds_of(int64_t ns)
 {
@@ -26,12 +28,12 @@ void lc_watch_feed_init(struct lc_watch_feed *side, struct lc_feed *feed)
 							: lc_live_stage_name((enum lc_live_stage)i);
 		lc_metrics_label(stage, sizeof stage, "stage", name);
 		snprintf(labels, sizeof labels, "%s,%s", label, stage);
-		side->counted[i] = lc_metrics_counter(metrics, "livecore_feed_mute_total", labels,
-			"what was done about silence; symbol: single symbols subscribed anew");
+		side->counted[i] = lc_metrics_counter(
+			metrics, "livecore_feed_mute_total", labels, MUTE_HELP);
 	}
 	snprintf(labels, sizeof labels, "%s,stage=\"market\"", label);
-	side->counted_markets = lc_metrics_counter(metrics, "livecore_feed_mute_total", labels,
-		"what was done about silence; symbol: single symbols subscribed anew");
+	side->counted_markets = lc_metrics_counter(
+		metrics, "livecore_feed_mute_total", labels, MUTE_HELP);
 	side->mute_markets = lc_metrics_gauge(metrics, "livecore_feed_mute_markets", label,
 		"markets that are silent while others of the feed are not");
 	side->verdict = lc_metrics_gauge(metrics, "livecore_feed_liveness", label,
