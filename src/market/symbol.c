@@ -12,16 +12,6 @@ struct lc_symbols {
 	uint64_t seed[2];
 };
 
-bool lc_symbol_is_digits(const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] < '0' || text[i] > '9') {
-			return false;
-		}
-	}
-	return true;
-}
-
 static size_t count_capitals(const char *text, size_t len)
 {
 	size_t n = 0;
@@ -114,6 +104,16 @@ const char *lc_market_name(enum lc_market market)
 {
 	static const char *const names[] = {"cn", "hk", "us"};
 	return (size_t)market < LC_MARKETS ? names[market] : "unknown";
+}
+
+bool lc_symbol_is_digits(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] < '0' || text[i] > '9') {
+			return false;
+		}
+	}
+	return true;
 }
 
 enum lc_err lc_symbol_parse(const char *text, size_t len, struct lc_symbol *out)
