@@ -114,12 +114,18 @@ static void use_slot(struct lc_eastmoney *self, int64_t now_ns)
 	lc_pace_use(&self->pace, self->settings->poll_ms, now_ns);
 }
 
-void lc_eastmoney_probe(struct lc_eastmoney *self)
+/* Asks for the one symbol that is always there. */
+static void send_probe(struct lc_eastmoney *self, lc_http_done_cb done)
 {
 	use_slot(self, lc_loop_mono_ns(self->base.env.loop));
 	begin_url(self, "f12,f13");
 	lc_buf_puts(&self->url, PROBE_SECID);
-	send_get(self, on_probe);
+	send_get(self, done);
+}
+
+void lc_eastmoney_probe(struct lc_eastmoney *self)
+{
+	send_probe(self, on_probe);
 }
 
 static void on_knock(void *arg, const struct lc_http_answer *answer)
@@ -134,13 +140,9 @@ static void on_knock(void *arg, const struct lc_http_answer *answer)
 
 void lc_eastmoney_knock(struct lc_eastmoney *self)
 {
-	if (self->request) {
-		return; /* its answer is as good a sign */
+	if (!self->request) { /* else its answer is as good a sign */
+		send_probe(self, on_knock);
 	}
-	use_slot(self, lc_loop_mono_ns(self->base.env.loop));
-	begin_url(self, "f12,f13");
-	lc_buf_puts(&self->url, PROBE_SECID);
-	send_get(self, on_knock);
 }
 
 /* --- polls --- */

@@ -140,15 +140,20 @@ static void begin_stream(struct lc_eastmoney_stream *stream)
 	stream->changed = stream->spoke = false;
 }
 
+static void hang_up(struct lc_eastmoney_stream *stream)
+{
+	if (stream->request) {
+		lc_http_cancel(stream->request);
+		stream->request = NULL;
+	}
+}
+
 static void open_stream(struct lc_eastmoney_stream *stream)
 {
 	struct lc_eastmoney *self = stream->owner;
 	struct lc_request_headers headers;
 	struct lc_error err = {0};
-	if (stream->request) {
-		lc_http_cancel(stream->request);
-		stream->request = NULL;
-	}
+	hang_up(stream);
 	begin_stream(stream);
 	lc_request_headers(self->settings->user_agent, self->settings->referer, &headers);
 	struct lc_http_options options = {
@@ -194,10 +199,7 @@ enum lc_err lc_eastmoney_streams_open(struct lc_eastmoney *self)
 void lc_eastmoney_streams_close(struct lc_eastmoney *self)
 {
 	for (size_t i = 0; i < self->n_streams; i++) {
-		if (self->streams[i].request) {
-			lc_http_cancel(self->streams[i].request);
-			self->streams[i].request = NULL;
-		}
+		hang_up(&self->streams[i]);
 	}
 }
 
@@ -222,9 +224,8 @@ void lc_eastmoney_streams_fill(struct lc_eastmoney *self)
 		struct lc_eastmoney_stream *stream = &self->streams[i];
 		lc_eastmoney_book_fill(
 			&self->book, stream, (size_t)self->settings->max_secids, room);
-		if (lc_list_empty(&stream->entries) && stream->request) {
-			lc_http_cancel(stream->request);
-			stream->request = NULL;
+		if (lc_list_empty(&stream->entries)) {
+			hang_up(stream);
 		}
 	}
 }

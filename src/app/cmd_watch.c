@@ -137,8 +137,7 @@ static void on_message(void *arg, const struct lc_reader_message *message)
 	struct lc_price_view price;
 	const struct lc_message_in in = {.data = message->value,
 		.len = message->value_len,
-		.record_ns = message->timestamp_ms < 0 ? lc_loop_wall_ns(tool->process.loop)
-						       : message->timestamp_ms * LC_NS_PER_MS,
+		.record_ns = lc_reader_time_ns(message, lc_loop_wall_ns(tool->process.loop)),
 		.naive_zone = tool->naive_zone};
 	if (watch->full || watch->gone) {
 		return;

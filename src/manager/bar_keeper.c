@@ -285,7 +285,7 @@ static void on_save_due(void *arg)
 	}
 }
 
-/* --- */
+/* --- public --- */
 
 enum lc_err lc_bar_keeper_create(
 	const struct lc_bar_keeper_setup *setup, struct lc_bar_keeper **out)

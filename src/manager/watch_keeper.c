@@ -252,7 +252,7 @@ static void on_save_due(void *arg)
 	}
 }
 
-/* --- */
+/* --- public --- */
 
 enum lc_err lc_watch_keeper_create(
 	const struct lc_watch_keeper_setup *setup, struct lc_watch_keeper **out)

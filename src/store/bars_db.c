@@ -329,7 +329,7 @@ static int write_rows(struct bars_db *db, const struct lc_bar_row *rows, size_t 
 	return rc ? rc : sqlite3_exec(db->sqlite, "COMMIT", NULL, NULL, NULL);
 }
 
-/* --- */
+/* --- public --- */
 
 enum lc_err bars_db_open(struct bars_db *db, int64_t wall_ns, struct lc_error *err)
 {

@@ -286,7 +286,7 @@ static int save_all(struct interest_db *db, const struct lc_saved_interest *save
 	return rc;
 }
 
-/* --- */
+/* --- public --- */
 
 enum lc_err interest_db_open(struct interest_db *db, int64_t wall_ns, struct lc_saved_interest *out,
 	struct lc_error *err)

@@ -97,9 +97,7 @@ class Backfill(livecore.Case):
         self.flows()
 
     def flows(self):
-        seen = len(self.prices.records)
-        for symbol in FOLLOWED:
-            self.prices.wait(lambda r, s=symbol: r.key == s and r.value["kind"] == "trade", f"trades of {symbol}", after=seen, count=5)
+        self.prices.wait_trades(FOLLOWED)
 
     def gap(self, how, hold="hold:1"):
         """A cut; the id of its gap."""

@@ -46,11 +46,7 @@ class Gaps(livecore.Case):
         self.prices, self.events = self.read("market_data"), self.read("events")
 
     def flows(self):
-        seen = len(self.prices.records)
-        for symbol in FOLLOWED:
-            self.prices.wait(
-                lambda r, s=symbol: r.key == s and r.value["kind"] == "trade", f"trades of {symbol}", after=seen, count=5
-            )
+        self.prices.wait_trades(FOLLOWED)
 
     def gap(self, kind="gap_opened", **data):
         return self.events.event(kind, **data)

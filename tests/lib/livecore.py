@@ -313,6 +313,14 @@ class Topic:
 
         return wait_for(look, lambda: f"{what}; there are {len(self.records)}: {self.records[-20:]}", within_s)
 
+    def wait_trades(self, symbols, count=5):
+        """Until so many trades of each symbol came from now on."""
+        seen = len(self.records)
+        for symbol in symbols:
+            self.wait(
+                lambda r, s=symbol: r.key == s and r.value["kind"] == "trade", f"trades of {symbol}", after=seen, count=count
+            )
+
     def event(self, kind, within_s=LONG_S, after=0, **data):
         """The data of the first event of this type with these values."""
 
