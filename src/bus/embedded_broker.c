@@ -4,6 +4,8 @@
 
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -17,6 +19,18 @@ struct lc_embedded_broker {
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
 	(void)rk, (void)level, (void)facility, (void)text;
+}
+
+/* The mock's thread ends for good when a signal interrupts its poll() (2.0.2), and unlike librdkafka's
+ * other threads it does not block signals: it inherits that they are blocked here. */
+static rd_kafka_mock_cluster_t *create_deaf_cluster(rd_kafka_t *rk)
+{
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	rd_kafka_mock_cluster_t *cluster = rd_kafka_mock_cluster_new(rk, 1);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return cluster;
 }
 
 enum lc_err lc_embedded_broker_create(const struct lc_kafka_config *config,
@@ -37,7 +51,7 @@ enum lc_err lc_embedded_broker_create(const struct lc_kafka_config *config,
 		free(broker);
 		return lc_error_set(err, LC_ERR_IO, "the embedded broker did not start: %s", text);
 	}
-	broker->cluster = rd_kafka_mock_cluster_new(broker->rk, 1);
+	broker->cluster = create_deaf_cluster(broker->rk);
 	if (!broker->cluster) {
 		lc_embedded_broker_destroy(broker);
 		return lc_error_set(
