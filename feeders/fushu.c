@@ -154,8 +154,8 @@ static void judge_status(struct lc_poller *poller, const struct lc_http_answer *
 	}
 }
 
-/* No symbols were asked for, so any JSON will do, or nothing. A page is another server: a proxy, or the
- * network's login. */
+/* No symbols were asked for, so any JSON will do, or nothing. A page is another server: a proxy, or
+ * the network's login. */
 static bool judge_probe(struct lc_poller *poller, const struct lc_http_answer *answer)
 {
 	const struct lc_value *root;

@@ -30,6 +30,7 @@ struct lc_demo_view {
 	double rate[FEEDS_MAX], published_rate;
 	int64_t at_ns;
 	SCREEN *terminal;
+	struct lc_quote_view quotes[ROWS_MAX]; /* of the screen being drawn */
 };
 
 /* Once a second: the rates since the last time. */
@@ -186,8 +187,6 @@ static void draw_foot(const struct lc_demo_view *view, size_t shown)
 
 static void draw_screen(struct lc_demo_view *view)
 {
-	/* Too large for the stack; used by this function alone. */
-	static struct lc_quote_view quotes[ROWS_MAX];
 	struct lc_feed_view feeds[FEEDS_MAX];
 	size_t feed_count = look(view, feeds);
 	int x = 0;
@@ -201,10 +200,10 @@ static void draw_screen(struct lc_demo_view *view)
 	}
 	size_t room = LINES - row - 1 > 0 ? (size_t)(LINES - row - 1) : 0;
 	size_t count = lc_manager_quotes(
-		view->service->manager, 0, quotes, room < ROWS_MAX ? room : ROWS_MAX);
+		view->service->manager, 0, view->quotes, room < ROWS_MAX ? room : ROWS_MAX);
 	int64_t now_ns = lc_clock_mono_ns();
 	for (size_t i = 0; i < count; i++) {
-		draw_quote(row++, &quotes[i], now_ns);
+		draw_quote(row++, &view->quotes[i], now_ns);
 	}
 	move(LINES - 1, 0);
 	clrtoeol(); /* a low window: the table may have come so far */

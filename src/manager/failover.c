@@ -50,7 +50,7 @@ static void settle(struct lc_failover *failover, int64_t now_ns)
 		const struct lc_supervisor *supervisor = lc_failover_feed(failover, next)
 								 ->supervisor;
 		if (lc_subscriptions_held(lc_supervisor_subscriptions(supervisor), symbol) &&
-			!lc_failover_gate_is_open(failover, failover->manager->feed_of[symbol])) {
+			!lc_failover_waits(failover, failover->manager->feed_of[symbol])) {
 			lc_failover_take_over(failover, symbol);
 			if (++done >= SETTLED_A_LOOK) {
 				return;
@@ -231,11 +231,9 @@ bool lc_failover_takes(struct lc_feed *feed, const struct lc_tick *tick)
 {
 	struct lc_failover *failover = feed->manager->failover;
 	uint8_t active = feed->manager->feed_of[tick->symbol];
-	/* While the active one's own switch is not through, another would make an order of three
-	 * queues: it comes after it. */
+	/* While the active one's queue waits itself, three would wait for one another: later. */
 	if (failover->next_of[tick->symbol] != feed->index || !says_something(tick) ||
-		lc_failover_gate_is_open(failover, active) ||
-		lc_failover_refuses(failover, feed, tick) ||
+		lc_failover_waits(failover, active) || lc_failover_refuses(failover, feed, tick) ||
 		is_behind(failover, feed, tick, active)) {
 		return false;
 	}
@@ -247,8 +245,8 @@ bool lc_failover_may_drain(const struct lc_feed *feed)
 {
 	struct lc_failover *failover = feed->manager->failover;
 	const struct lc_failover_gate *gate = &failover->sides[feed->index].gate;
-	return !gate->open || lc_queue_begin(feed->queue) < gate->from ||
-	       !lc_failover_gate_is_open(failover, feed->index);
+	return !gate->shut || lc_queue_begin(feed->queue) < gate->from ||
+	       !lc_failover_waits(failover, feed->index);
 }
 
 static bool held_by(const struct lc_failover *failover, uint8_t index, uint32_t symbol)

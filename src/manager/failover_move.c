@@ -58,30 +58,30 @@ void lc_failover_drop_pending(struct lc_failover *failover, uint32_t symbol)
 	}
 }
 
-bool lc_failover_gate_is_open(struct lc_failover *failover, uint8_t index)
+bool lc_failover_waits(struct lc_failover *failover, uint8_t index)
 {
 	struct lc_failover_gate *gate = &failover->sides[index].gate;
-	for (uint8_t i = 0; gate->open && i < lc_failover_count(failover); i++) {
+	for (uint8_t i = 0; gate->shut && i < lc_failover_count(failover); i++) {
 		if (gate->waits[i] &&
 			lc_queue_begin(lc_failover_feed(failover, i)->queue) < gate->until[i]) {
 			return true;
 		}
 	}
-	gate->open = false;
+	gate->shut = false;
 	return false;
 }
 
 /* Ticks of the new source wait for those of the old one that are queued already. */
-static void close_behind(struct lc_failover *failover, uint8_t from, uint8_t to)
+static void queue_behind(struct lc_failover *failover, uint8_t from, uint8_t to)
 {
 	struct lc_failover_gate *gate = &failover->sides[to].gate;
 	uint64_t end = lc_queue_end(lc_failover_feed(failover, from)->queue);
 	if (lc_queue_begin(lc_failover_feed(failover, from)->queue) >= end) {
 		return;
 	}
-	if (!lc_failover_gate_is_open(failover, to)) {
+	if (!lc_failover_waits(failover, to)) {
 		*gate = (struct lc_failover_gate){
-			.open = true, .from = lc_queue_end(lc_failover_feed(failover, to)->queue)};
+			.shut = true, .from = lc_queue_end(lc_failover_feed(failover, to)->queue)};
 	}
 	gate->waits[from] = true;
 	gate->until[from] = end;
@@ -91,8 +91,8 @@ void lc_failover_behind(struct lc_manager *manager, uint8_t from, uint8_t to)
 {
 	struct lc_failover *failover = manager->failover;
 	/* While it waits itself, nobody waits for it: two queues would wait for each other. */
-	if (from != LC_NO_FEED && to != LC_NO_FEED && !lc_failover_gate_is_open(failover, from)) {
-		close_behind(failover, from, to);
+	if (from != LC_NO_FEED && to != LC_NO_FEED && !lc_failover_waits(failover, from)) {
+		queue_behind(failover, from, to);
 	}
 }
 
@@ -100,7 +100,7 @@ void lc_failover_take_over(struct lc_failover *failover, uint32_t symbol)
 {
 	struct lc_manager *manager = failover->manager;
 	uint8_t from = manager->feed_of[symbol], to = failover->next_of[symbol];
-	close_behind(failover, from, to);
+	queue_behind(failover, from, to);
 	failover->next_of[symbol] = LC_NO_FEED;
 	failover->pending--;
 	manager->feed_of[symbol] = to;

@@ -9,9 +9,9 @@
 
 /* Behind this position of a feed's queue stand ticks that must wait for those of another. */
 struct lc_failover_gate {
-	bool open;
+	bool shut;
 	uint64_t from;
-	bool waits[LC_FEEDS_MAX];
+	bool waits[LC_FEEDS_MAX];     /* for this feed's queue to come to until */
 	uint64_t until[LC_FEEDS_MAX]; /* position of the other's queue */
 };
 
@@ -86,7 +86,7 @@ void lc_failover_take_over(struct lc_failover *failover, uint32_t symbol);
 void lc_failover_drop_pending(struct lc_failover *failover, uint32_t symbol);
 void lc_failover_drop_probe(struct lc_failover *failover, uint8_t index, uint32_t symbol);
 /* Does the feed's queue still wait for another's? */
-bool lc_failover_gate_is_open(struct lc_failover *failover, uint8_t index);
+bool lc_failover_waits(struct lc_failover *failover, uint8_t index);
 /* Ends the pass and gives back what it holds. */
 void lc_failover_move_finish(struct lc_failover_move *move);
 
