@@ -32,9 +32,6 @@ struct lc_histogram;
 struct lc_histogram *lc_metrics_histogram(
 	struct lc_metrics *metrics, const char *name, const char *labels, const char *help);
 void lc_histogram_observe_ns(struct lc_histogram *histogram, int64_t ns);
-/* The upper bound in ns of the bucket that holds quantile q (0 … 1), above 10 s the largest
- * value seen; 0 when nothing was observed. */
-int64_t lc_histogram_quantile_ns(const struct lc_histogram *histogram, double q);
 
 /* Writes name="value" with value escaped into out (NUL-terminated); returns out. A value too
  * long is cut between characters, its closing quote kept; size is at least that of an empty

@@ -38,24 +38,4 @@ void lc_histogram_observe_ns(struct lc_histogram *histogram, int64_t ns)
 	if (__builtin_add_overflow(histogram->sum_ns, ns, &histogram->sum_ns)) {
 		histogram->sum_ns = INT64_MAX;
 	}
-	if (ns > histogram->max_ns) {
-		histogram->max_ns = ns;
-	}
-}
-
-int64_t lc_histogram_quantile_ns(const struct lc_histogram *histogram, double q)
-{
-	if (histogram->count == 0) {
-		return 0;
-	}
-	/* The rank of the observation wanted, 1 … count. */
-	double wanted = q * (double)histogram->count;
-	uint64_t seen = 0;
-	for (size_t i = 0; i < HISTOGRAM_BOUNDS; i++) {
-		seen += histogram->buckets[i];
-		if (seen > 0 && (double)seen >= wanted) {
-			return histogram_bounds_ns[i];
-		}
-	}
-	return histogram->max_ns; /* the last bucket has no bound of its own */
 }

@@ -9,7 +9,6 @@ struct lc_histogram {
 	uint64_t buckets[HISTOGRAM_BOUNDS + 1]; /* not cumulative */
 	uint64_t count;
 	int64_t sum_ns; /* saturates, after 292 years of latency */
-	int64_t max_ns;
 };
 
 /* The upper bounds, inclusive, 10 us … 10 s. */
