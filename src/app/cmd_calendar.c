@@ -4,6 +4,7 @@
 #include "app/process.h"
 #include "livecore/clock.h"
 #include "livecore/market.h"
+#include "manager/calendars.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -70,7 +71,7 @@ static void print_coverage(
 		printf("this day is not covered: only weekends are known\n");
 	}
 	int32_t left = lc_calendar_days_left(calendar, market, wall_ns());
-	if (left < 60) {
+	if (left < LC_CALENDAR_WARN_DAYS) {
 		printf("%d days are left: a newer livecore, or days and covers in calendar.dir\n",
 			(int)(left > 0 ? left : 0));
 	}
@@ -118,21 +119,24 @@ static bool read_early(const char *text, int32_t *day, int *minute)
 	return lc_calendar_day_parse(date, day) && lc_calendar_time_parse(text + 11, minute);
 }
 
-/* -1 to go on, or the exit code. *day is what was written. */
-static int write_overlay(
-	const struct writing *writing, const char *dir, enum lc_market market, int32_t *day)
+static int count_options(const struct writing *writing)
 {
-	int count = !!writing->close + !!writing->early + !!writing->open, early = -1;
+	return !!writing->close + !!writing->early + !!writing->open;
+}
+
+/* -1, or the exit code after having said what is wrong. */
+static int check_writing(const struct writing *writing, int32_t *day, int *early)
+{
 	const char *date = writing->close ? writing->close : writing->open;
-	if (count == 0) {
+	if (count_options(writing) == 0) {
 		return writing->why
 			       ? lc_args_wrong(&usage, "--why goes with --close, --early or --open")
 			       : -1;
 	}
-	if (count > 1) {
+	if (count_options(writing) > 1) {
 		return lc_args_wrong(&usage, "only one of --close, --early and --open");
 	}
-	if (writing->early && !read_early(writing->early, day, &early)) {
+	if (writing->early && !read_early(writing->early, day, early)) {
 		return lc_args_wrong(&usage,
 			"--early takes DATE=TIME such as 2026-11-20=12:00, not \"%s\"",
 			writing->early);
@@ -142,6 +146,18 @@ static int write_overlay(
 	}
 	if (writing->why && strpbrk(writing->why, "\r\n")) {
 		return lc_args_wrong(&usage, "--why is one line");
+	}
+	return -1;
+}
+
+/* -1 to go on, or the exit code. *day is what was written. */
+static int write_overlay(
+	const struct writing *writing, const char *dir, enum lc_market market, int32_t *day)
+{
+	int early = -1;
+	int rc = check_writing(writing, day, &early);
+	if (rc >= 0 || count_options(writing) == 0) {
+		return rc;
 	}
 	if (!*dir) {
 		return lc_args_wrong(
