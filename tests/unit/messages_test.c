@@ -375,7 +375,8 @@ Test(messages, events_and_notifications)
 
 static bool text_is(struct lc_text got, const char *wanted)
 {
-	return got.len == strlen(wanted) && memcmp(got.data, wanted, got.len) == 0;
+	return got.len == strlen(wanted) &&
+	       (got.len == 0 || memcmp(got.data, wanted, got.len) == 0);
 }
 
 static struct lc_message_in message(const char *json)
