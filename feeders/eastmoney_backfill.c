@@ -1,7 +1,7 @@
 /* Today's trades of a symbol that was not seen for a while: /api/qt/stock/details/get, whose rows
  * are sums over about 3 s. A symbol a request, in turn with the polls. */
 #include "eastmoney_priv.h"
-#include "eastmoney_details.h"
+#include "eastmoney_series.h"
 
 #include "livecore/clock.h"
 
@@ -67,12 +67,13 @@ static void give(struct lc_eastmoney *self, const struct lc_eastmoney_detail *ro
 	self->base.env.host->backfilled(&self->base, &tick);
 }
 
-static void on_row(void *arg, struct lc_text text)
+static void on_row(void *arg, const struct lc_eastmoney_series *series, struct lc_text text)
 {
 	struct reading *reading = arg;
 	const struct lc_eastmoney_backfill *fill = &reading->self->backfill;
 	struct lc_eastmoney_detail row;
-	if (lc_eastmoney_detail_parse(text, &row) != LC_OK) {
+	if (series->kind != LC_EASTMONEY_DETAILS ||
+		lc_eastmoney_detail_parse(text, &row) != LC_OK) {
 		reading->bad++;
 		return;
 	}
@@ -99,17 +100,17 @@ static void retry(struct lc_eastmoney *self, const char *why)
 }
 
 /* The rows wanted are the newest ones: are there as many as reach back to the interval's begin? */
-static bool reaches(
-	const struct lc_eastmoney_backfill *fill, const struct reading *reading, size_t rows)
+static bool reaches(const struct lc_eastmoney_backfill *fill, const struct reading *reading,
+	const struct lc_eastmoney_series *series)
 {
-	return fill->rows == 0 || rows < fill->rows || reading->first_ns <= fill->from_ns;
+	return fill->rows == 0 || series->rows < fill->rows || reading->first_ns <= fill->from_ns;
 }
 
 static void on_answer(void *arg, const struct lc_http_answer *answer)
 {
 	struct lc_eastmoney *self = arg;
 	struct lc_eastmoney_backfill *fill = &self->backfill;
-	size_t rows;
+	struct lc_eastmoney_series series;
 	struct lc_error err = {0};
 	fill->request = NULL;
 	if (!lc_eastmoney_judge(self, answer)) {
@@ -121,8 +122,8 @@ static void on_answer(void *arg, const struct lc_http_answer *answer)
 	fill->received_ns = answer->received_wall_ns;
 	struct reading reading = {
 		.self = self, .first_ns = INT64_MAX, .midnight_ns = midnight_of(fill->until_ns)};
-	if (lc_eastmoney_details_parse(self->json, answer->body, answer->body_len, on_row, &reading,
-		    &rows, &err) != LC_OK) {
+	if (lc_eastmoney_series_parse(self->json, answer->body, answer->body_len, &series, on_row,
+		    &reading, &err) != LC_OK) {
 		lc_eastmoney_bad(self, "malformed", answer->body, answer->body_len);
 		retry(self, err.text);
 		return;
@@ -131,7 +132,7 @@ static void on_answer(void *arg, const struct lc_http_answer *answer)
 	if (reading.bad > 0) {
 		lc_eastmoney_bad(self, "malformed", answer->body, answer->body_len);
 	}
-	bool whole = reaches(fill, &reading, rows);
+	bool whole = reaches(fill, &reading, &series);
 	fill->reached_ns = whole && reading.bad == 0 ? fill->until_ns + 1 : fill->reached_ns;
 	end(self, whole ? LC_OK : LC_ERR_PROTOCOL, whole ? "" : "the rows do not reach back");
 }

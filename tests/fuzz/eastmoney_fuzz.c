@@ -1,7 +1,7 @@
 /* An answer or an event of EastMoney's: as rows merged into one cache and made into ticks, as a
  * series, and as a message of the WebSocket stand-in. Prices must come out finite and times sane;
  * the rest the sanitizers watch. */
-#include "eastmoney_details.h"
+#include "eastmoney_series.h"
 #include "eastmoney_wire.h"
 
 #include <stdlib.h>
@@ -52,12 +52,17 @@ static void on_row(void *arg, const struct lc_eastmoney_answer *answer, uint32_t
 	make_tick(&fuzz->cache, LC_EM_LOTS);
 }
 
-static void on_detail(void *arg, struct lc_text row)
+static void on_series_row(void *arg, const struct lc_eastmoney_series *series, struct lc_text row)
 {
 	struct lc_eastmoney_detail detail;
+	struct lc_eastmoney_bar bar;
 	(void)arg;
+	(void)series;
 	if (lc_eastmoney_detail_parse(row, &detail) == LC_OK) {
 		require(detail.second >= 0 && detail.second < 86400 && detail.trades >= 0);
+	}
+	if (lc_eastmoney_bar_parse(row, &bar) == LC_OK) {
+		require(bar.time.month >= 1 && bar.time.month <= 12);
 	}
 }
 
@@ -71,11 +76,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	const char *text = (const char *)data;
 	struct lc_eastmoney_answer answer;
-	size_t rows;
+	struct lc_eastmoney_series series;
 	struct lc_eastmoney_row row;
 	memset(&fuzz.cache, 0, sizeof(fuzz.cache));
 	lc_eastmoney_parse(fuzz.json, text, size, &answer, on_row, &fuzz, NULL);
-	lc_eastmoney_details_parse(fuzz.json, text, size, on_detail, NULL, &rows, NULL);
+	lc_eastmoney_series_parse(fuzz.json, text, size, &series, on_series_row, NULL, NULL);
 	if (lc_eastmoney_ws_parse(fuzz.json, text, size, &row, NULL) == LC_OK) {
 		make_tick(&row, 0);
 	}

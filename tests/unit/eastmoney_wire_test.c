@@ -1,5 +1,5 @@
 #include "eastmoney_samples.h"
-#include "eastmoney_details.h"
+#include "eastmoney_series.h"
 #include "xorshift.h"
 
 static struct lc_json_parser *json;
@@ -165,76 +165,135 @@ Test(eastmoney_wire, first_events_of_streams)
 		"3:300059.SZ p=15.34 v=200123200 a=3089386792.63 b=15.34 s=15.35 pc=15.66;");
 }
 
-/* --- details --- */
+/* --- series --- */
 
-static void put_detail(void *arg, struct lc_text row)
+struct series_text {
+	struct lc_buf out;
+	struct lc_eastmoney_series series;
+};
+
+static void put_series_row(void *arg, const struct lc_eastmoney_series *series, struct lc_text row)
 {
-	struct lc_buf *out = arg;
+	struct series_text *text = arg;
 	struct lc_eastmoney_detail detail;
-	cr_assert_eq(lc_eastmoney_detail_parse(row, &detail), LC_OK);
-	lc_buf_printf(out, "%d p=", detail.second);
-	lc_buf_decimal(out, detail.price);
-	lc_buf_puts(out, " lots=");
-	lc_buf_decimal(out, detail.lots);
-	lc_buf_printf(out, " n=%lld side=%u;", (long long)detail.trades, detail.side);
+	struct lc_eastmoney_bar bar;
+	if (series->kind == LC_EASTMONEY_DETAILS) {
+		cr_assert_eq(lc_eastmoney_detail_parse(row, &detail), LC_OK);
+		lc_buf_printf(&text->out, "%d p=", detail.second);
+		lc_buf_decimal(&text->out, detail.price);
+		lc_buf_puts(&text->out, " lots=");
+		lc_buf_decimal(&text->out, detail.lots);
+		lc_buf_printf(
+			&text->out, " n=%lld side=%u;", (long long)detail.trades, detail.side);
+		return;
+	}
+	cr_assert_eq(lc_eastmoney_bar_parse(row, &bar), LC_OK);
+	lc_buf_printf(&text->out, "%04d%02u%02u", bar.time.year, bar.time.month, bar.time.day);
+	if (bar.has_minute) {
+		lc_buf_printf(&text->out, " %02u%02u", bar.time.hour, bar.time.minute);
+	}
+	const struct lc_decimal values[] = {
+		bar.open, bar.close, bar.high, bar.low, bar.volume, bar.amount};
+	for (size_t i = 0; i < 6; i++) {
+		lc_buf_putc(&text->out, ' ');
+		lc_buf_decimal(&text->out, values[i]);
+	}
+	lc_buf_putc(&text->out, ';');
 }
 
-static void expect_details(const char *name, size_t rows, const char *expected)
+static struct lc_eastmoney_series expect_series(
+	const char *before, const char *name, const char *after, size_t rows, const char *begins)
 {
-	struct lc_buf out;
+	struct series_text text = {0};
 	struct lc_error err = {0};
-	size_t len, count;
-	char *data = sample_wrapped("", name, "", &len);
+	size_t len;
+	char *data = sample_wrapped(before, name, after, &len);
 	size_t skip = strncmp(data, "data: ", 6) == 0 ? 6 : 0;
-	lc_buf_init(&out, 1 << 20);
-	cr_assert_eq(lc_eastmoney_details_parse(
-			     json, data + skip, len - skip, put_detail, &out, &count, &err),
+	lc_buf_init(&text.out, 1 << 20);
+	cr_assert_eq(lc_eastmoney_series_parse(json, data + skip, len - skip, &text.series,
+			     put_series_row, &text, &err),
 		LC_OK, "%s: %s", name, err.text);
-	cr_assert_eq(count, rows, "%s", name);
-	cr_assert_str_eq(lc_buf_text(&out), expected, "%s", name);
-	lc_buf_finish(&out);
+	cr_assert_eq(text.series.rows, rows, "%s", name);
+	cr_assert_eq(strncmp(lc_buf_text(&text.out), begins, strlen(begins)), 0, "%s: %s", name,
+		lc_buf_text(&text.out));
+	lc_buf_finish(&text.out);
 	free(data);
+	return text.series;
 }
 
 Test(eastmoney_wire, details)
 {
 	/* 09:24:57 has no trades: indicative; 15:20:15 is after hours */
-	expect_details("details_get-sz000001-4rows.json", 4,
+	struct lc_eastmoney_series day = expect_series("", "details_get-sz000001-4rows.json", "", 4,
 		"33897 p=11.19 lots=16628 n=0 side=4;33900 p=11.2 lots=21048 n=607 side=2;"
 		"34203 p=11.19 lots=8879 n=369 side=1;55215 p=11.1 lots=18 n=2 side=1;");
-	expect_details("details_sse-delta-payload.json", 2,
-		"37365 p=16.37 lots=52 n=3 side=1;37368 p=16.37 lots=54 n=2 side=1;");
-	expect_details("details_sse-first-empty.txt", 0, "");
-	expect_details("details_sse-null-event.txt", 0, "");
+	cr_assert(day.has_prev_price);
+	struct lc_eastmoney_series delta = expect_series("", "details_sse-delta-payload.json", "",
+		2, "37365 p=16.37 lots=52 n=3 side=1;37368 p=16.37 lots=54 n=2 side=1;");
+	cr_assert(!delta.full && delta.code.len == 0 && !delta.has_prev_price);
+	struct lc_eastmoney_series first = expect_series(
+		"", "details_sse-first-empty.txt", "", 0, "");
+	cr_assert(first.full && first.kind == LC_EASTMONEY_DETAILS);
+	cr_assert_eq(lc_decimal_compare(first.prev_price, (struct lc_decimal){16, -1}), 0);
+	struct lc_eastmoney_series none = expect_series(
+		"", "details_sse-null-event.txt", "", 0, "");
+	cr_assert_eq(none.kind, LC_EASTMONEY_NO_SERIES);
 }
 
-Test(eastmoney_wire, answers_without_details)
+Test(eastmoney_wire, klines)
 {
-	static const char *const others[] = {"kline-day-sh601872.json",
-		"kline-week-us-app-jsonp.txt", "kline-empty-sh000300-jsonp.txt",
-		"kline-no-klines-key-jsonp.txt", "trends2-etf159941-2rows.json"};
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		expect_details(others[i], 0, "");
-	}
+	struct lc_eastmoney_series day = expect_series("", "kline-day-sh601872.json", "", 10,
+		"20241218 6.11 6.18 6.28 6.1 842743 542829495;");
+	cr_assert(!day.full && day.kind == LC_EASTMONEY_KLINES);
+	struct lc_eastmoney_series week = expect_series("", "kline-week-us-app-jsonp.txt", "", 6,
+		"20210416 70 61 71.51 58.65 15643711 1034038718;");
+	cr_assert_eq(lc_decimal_compare(week.prev_price, lc_decimal_from_int(80)), 0);
+	struct lc_eastmoney_series empty = expect_series(
+		"", "kline-empty-sh000300-jsonp.txt", "", 0, "");
+	cr_assert(empty.kind == LC_EASTMONEY_KLINES && !empty.has_prev_price);
+	struct lc_eastmoney_series gone = expect_series(
+		"", "kline-no-klines-key-jsonp.txt", "", 0, "");
+	cr_assert_eq(gone.kind, LC_EASTMONEY_NO_SERIES);
+	expect_series("{\"rc\":0,\"data\":{", "kline-1m-row-sh600986.txt", "}}", 1,
+		"20260206 0931 14.6 13.97 14.78 13.97 366811 527498432;");
+}
+
+Test(eastmoney_wire, trends)
+{
+	expect_series("{\"rc\":0,\"data\":{", "trends2-15cols-row.txt", "}}", 1,
+		"20260107 1500 88.63 88.63 88.63 88.63 2638 23380594;");
+	expect_series("", "trends2-etf159941-2rows.json", "", 2,
+		"20260618 1031 1.689 1.684 1.691 1.683 340307 57425767;"
+		"20260618 1032 1.684 1.687 1.687 1.684 250214 42181464;");
 	/* not JSON, and said so */
+	struct lc_eastmoney_series series;
 	struct lc_error err = {0};
-	size_t len, rows;
+	size_t len;
 	char *data = sample_wrapped("", "trends2-sz300059-envelope.txt", "", &len);
-	cr_assert_eq(lc_eastmoney_details_parse(json, data, len, put_detail, NULL, &rows, &err),
+	cr_assert_eq(
+		lc_eastmoney_series_parse(json, data, len, &series, put_series_row, NULL, &err),
 		LC_ERR_INVALID);
 	free(data);
 }
 
-Test(eastmoney_wire, details_that_are_refused)
+Test(eastmoney_wire, series_rows_that_are_refused)
 {
-	static const char *const rows[] = {"", "09:30", "09:30:03", "9:30:03,1,2,3,4",
+	static const char *const details[] = {"", "09:30", "09:30:03", "9:30:03,1,2,3,4",
 		"24:00:00,1,2,3,4", "09:30:03,x,2,3,4", "09:30:03,1,2,-3,4", "09:30:03,1,2,3,44",
 		"09:30:03,1,2,99999999999999999999,4", "09:30:03,1,2,3,"};
+	static const char *const bars[] = {"", "2026-02-06", "2026-13-06,1,2,3,4,5,6",
+		"2026-02-06 09:3,1,2,3,4,5,6", "2026-02-06T09:31,1,2,3,4,5,6",
+		"2026-02-06,1,2,3,4,5", "2026-02-06,1,2,3,4,5,\"6\"", "0000-01-01,1,2,3,4,5,6"};
 	struct lc_eastmoney_detail detail;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct lc_text row = {rows[i], strlen(rows[i])};
+	struct lc_eastmoney_bar bar;
+	for (size_t i = 0; i < sizeof(details) / sizeof(details[0]); i++) {
+		struct lc_text row = {details[i], strlen(details[i])};
 		cr_assert_eq(
-			lc_eastmoney_detail_parse(row, &detail), LC_ERR_INVALID, "%s", rows[i]);
+			lc_eastmoney_detail_parse(row, &detail), LC_ERR_INVALID, "%s", details[i]);
+	}
+	for (size_t i = 0; i < sizeof(bars) / sizeof(bars[0]); i++) {
+		struct lc_text row = {bars[i], strlen(bars[i])};
+		cr_assert_eq(lc_eastmoney_bar_parse(row, &bar), LC_ERR_INVALID, "%s", bars[i]);
 	}
 }
 
