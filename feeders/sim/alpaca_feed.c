@@ -337,6 +337,8 @@ static void play_row(struct sim *sim, struct sim_symbol *symbol, const struct si
 	const int64_t size = row->conditions & OFFICIAL_PRICES ? 0 : row->size;
 	symbol->last = row->price;
 	symbol->last_size = row->size;
+	symbol->lot_last = row->size < 100 ? symbol->lot_last : row->price;
+	symbol->trade_ns = row->time_ns;
 	symbol->high = row->price > symbol->high ? row->price : symbol->high;
 	symbol->low = row->price < symbol->low ? row->price : symbol->low;
 	symbol->volume += size;

@@ -18,11 +18,12 @@ static bool authorised(struct sim *sim, struct lc_exchange *exchange)
 static void put_trade(struct lc_buf *out, const struct sim_symbol *symbol, int64_t id)
 {
 	char time[40];
-	sim_format_time(symbol->time_ns, time);
+	sim_format_time(symbol->trade_ns ? symbol->trade_ns : symbol->time_ns, time);
 	lc_buf_printf(out, "\"latestTrade\":{\"t\":\"%s\",\"x\":\"V\",\"p\":", time);
 	sim_put_price(out, symbol->last);
-	lc_buf_printf(out, ",\"s\":%lld,\"c\":[\"@\"],\"i\":%lld,\"z\":\"C\"}",
-		(long long)symbol->last_size, (long long)id);
+	lc_buf_printf(out, ",\"s\":%lld,\"c\":[\"@\"%s],\"i\":%lld,\"z\":\"C\"}",
+		(long long)symbol->last_size, symbol->last_size < 100 ? ",\"I\"" : "",
+		(long long)id);
 }
 
 static void put_quote(struct lc_buf *out, const struct sim_symbol *symbol)
@@ -64,7 +65,7 @@ static void put_snapshot(struct sim *sim, struct lc_buf *out, struct sim_symbol 
 		.open = symbol->open,
 		.high = symbol->high,
 		.low = symbol->low,
-		.close = symbol->last,
+		.close = symbol->lot_last,
 		.volume = symbol->volume,
 		.value = symbol->value,
 		.trades = symbol->trades};

@@ -334,7 +334,7 @@ static void apply(struct sim *sim, struct sim_symbol *symbol, const struct sim_t
 static void apply_first_trade(struct sim_symbol *symbol, const struct sim_tape_row *row)
 {
 	symbol->prev_close = 0;
-	symbol->open = symbol->high = symbol->low = symbol->last = row->price;
+	symbol->open = symbol->high = symbol->low = symbol->last = symbol->lot_last = row->price;
 	symbol->last_size = row->size;
 	symbol->bid[0] = symbol->ask[0] = 0;
 	symbol->volume = symbol->value = 0;

@@ -109,7 +109,7 @@ static void start(struct sim_symbol *symbol)
 	int64_t tick = sim_symbol_tick(symbol, symbol->prev_close);
 	symbol->last = symbol->prev_close + tick * between(random, -5, 5);
 	symbol->last -= symbol->last % sim_symbol_tick(symbol, symbol->last);
-	symbol->open = symbol->high = symbol->low = symbol->last;
+	symbol->open = symbol->high = symbol->low = symbol->lot_last = symbol->last;
 	symbol->last_size = symbol->lot * between(random, 1, 20);
 	symbol->volume = symbol->lot * between(random, 1000, 50000);
 	symbol->value = symbol->volume * symbol->last;
@@ -262,6 +262,8 @@ void sim_symbol_trade(struct sim_symbol *symbol, int64_t time_ns)
 	symbol->volume += symbol->last_size;
 	symbol->value += symbol->last_size * symbol->last;
 	symbol->trades++;
+	symbol->lot_last = odd ? symbol->lot_last : symbol->last;
+	symbol->trade_ns = time_ns;
 	symbol->high = symbol->last > symbol->high ? symbol->last : symbol->high;
 	symbol->low = symbol->last < symbol->low ? symbol->last : symbol->low;
 	count_in_bar(symbol, time_ns);

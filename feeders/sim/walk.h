@@ -34,7 +34,9 @@ struct sim_symbol {
 	int64_t value;                    /* price x shares of the session */
 	int64_t trades;
 	int64_t last_size;
-	int64_t time_ns; /* of the last change */
+	int64_t lot_last; /* price of the newest trade that was no odd lot: a day's close */
+	int64_t trade_ns; /* of the newest trade; 0: none yet */
+	int64_t time_ns;  /* of the last change */
 	struct sim_bar bar, last_bar;
 	uint64_t random;
 };
