@@ -112,16 +112,14 @@ class Failures(livecore.Case):
     def test_connection_limit(self):
         """406 is waited out: an old session may still count."""
         self.alpaca("--faults", "auth-error:406/1")
-        self.live.wait_state("alpaca", "RECONNECTING")
-        self.assertIn("406", self.live.feeder("alpaca")["reason"])
+        self.live.expect("feeder=alpaca .* to=RECONNECTING .*406")
         self.flows()
         self.assertEqual(self.live.feeder("alpaca")["connects"], 2)
 
     def test_upgrade_refused(self):
         """429 is waited out as Retry-After says; other refusals are tried again."""
         self.alpaca("--faults", "refuse:429/1")
-        self.live.wait_state("alpaca", "RECONNECTING")
-        self.assertIn("429", self.live.feeder("alpaca")["reason"])
+        self.live.expect("feeder=alpaca .* to=RECONNECTING .*429")
         self.flows()
         self.server.fault("refuse:503/2,drop")
         livecore.wait_for(lambda: self.live.feeder("alpaca")["connects"] >= 4, lambda: self.live.feeder("alpaca"))
