@@ -163,6 +163,30 @@ async def sessions_and_errors():
             Bar(symbol, snapshots[symbol]["dailyBar"])
 
 
+async def snapshots_of_the_stream():
+    """A snapshot names the trade that was streamed last, as it was; odd lots make no price of the day."""
+    headers = {"APCA-API-KEY-ID": KEYS[0], "APCA-API-SECRET-KEY": KEYS[1]}
+    with sim.Sim(TOOL, "alpaca", "--rate", "100") as server:
+        async with websockets.connect(server.url) as ws:
+            await log_in(ws)
+            await say(ws, action="subscribe", trades=["KO"])
+            await control(ws)
+            trades, asked = await hear(ws), []
+            while not ({1, 2} <= {len(one["latestTrade"]["c"]) for one in asked} and len(asked) >= 30):
+                asked.append(server.json("/v2/stocks/snapshots?symbols=KO", headers)["KO"])
+                trades += await hear(ws)
+            while trades[-1]["i"] < asked[-1]["latestTrade"]["i"]:
+                trades += await hear(ws)
+        by_id = {trade["i"]: trade for trade in trades}
+        for one in asked:
+            last = one["latestTrade"]
+            if last["i"] in by_id:  # else it was before we listened
+                assert {key: last[key] for key in "psc"} == {key: by_id[last["i"]][key] for key in "psc"}, (last, by_id)
+                lots = [trade["p"] for trade in trades if trade["i"] <= last["i"] and "I" not in trade["c"]]
+                assert not lots or one["dailyBar"]["c"] == lots[-1], (one, lots[-3:])
+        assert sum(one["latestTrade"]["i"] in by_id for one in asked) >= 29
+
+
 async def faults():
     with sim.Sim(TOOL, "alpaca", "--rate", "200", "--per-frame", "1") as server:
         async with websockets.connect(server.url) as ws:
@@ -330,7 +354,8 @@ async def tape():
     assert got[0]["t"] == "2013-10-11T12:11:15.725Z", got[0]  # New York was four hours behind
 
 
-CHECKS = [alpaca_py_over_msgpack, json_with_models, sessions_and_errors, faults, dead_peers, over_tls, saturated, tape]
+CHECKS = [alpaca_py_over_msgpack, json_with_models, sessions_and_errors, snapshots_of_the_stream, faults, dead_peers, over_tls, saturated,
+          tape]
 for check in CHECKS:
     asyncio.run(within(check(), 120))
     print("ok", check.__name__, flush=True)
