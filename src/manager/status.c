@@ -202,9 +202,9 @@ void lc_manager_drops(struct lc_manager *manager,
 }
 
 static void counts_json(
-	const char *head, const struct lc_reason_count *counts, size_t reasons, struct lc_buf *out)
+	const char *name, const struct lc_reason_count *counts, size_t reasons, struct lc_buf *out)
 {
-	lc_buf_puts(out, head);
+	lc_buf_printf(out, ",\"%s\":{", name);
 	const char *comma = "";
 	for (size_t i = 0; i < reasons; i++) {
 		if (counts[i].total && *counts[i].total > 0) {
@@ -213,6 +213,7 @@ static void counts_json(
 			comma = ",";
 		}
 	}
+	lc_buf_putc(out, '}');
 }
 
 static void feed_json(struct lc_feed *feed, struct lc_buf *out)
@@ -244,9 +245,9 @@ static void feed_json(struct lc_feed *feed, struct lc_buf *out)
 	lc_failover_status(feed, out);
 	lc_watch_status(feed, out);
 	lc_feed_gaps_status(feed, out);
-	counts_json(",\"dropped\":{", feed->dropped, LC_DROP_REASONS, out);
-	counts_json("},\"doubtful\":{", feed->doubted, LC_DOUBT_REASONS, out);
-	lc_buf_puts(out, "}}");
+	counts_json("dropped", feed->dropped, LC_DROP_REASONS, out);
+	counts_json("doubtful", feed->doubted, LC_DOUBT_REASONS, out);
+	lc_buf_putc(out, '}');
 }
 
 static void kafka_json(struct lc_manager *manager, struct lc_buf *out)
