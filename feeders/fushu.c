@@ -251,8 +251,10 @@ static enum lc_err fushu_usable(const struct lc_feeder *feeder, struct lc_error 
 static void fushu_explain(const void *config, size_t n_symbols, struct lc_buf *out)
 {
 	const struct settings *settings = config;
-	lc_poller_explain(section.name, &settings->poll, settings->url, sizeof("00700.HK") - 1,
-		n_symbols, out);
+	if (settings->url[0] != '\0') { /* without one it cannot run */
+		lc_poller_explain(section.name, &settings->poll, settings->url,
+			sizeof("00700.HK") - 1, n_symbols, out);
+	}
 }
 
 const struct lc_feeder_impl lc_feeder_fushu = {

@@ -39,12 +39,9 @@ static void explain(struct check *check)
 	size_t count = strtoul(check->symbols_text, NULL, 10);
 	struct lc_buf out;
 	lc_buf_init(&out, 64 * 1024);
-	bool fushu = fushu_has_url(check->process.config);
-	lc_route_explain(routing, fushu, &out);
+	lc_route_explain(routing, fushu_has_url(check->process.config), &out);
 	for (size_t i = 0; lc_feeders[i]; i++) {
-		bool needs_url = !fushu && strcmp(lc_feeders[i]->name, "fushu") == 0;
-		if (lc_feeders[i]->explain && lc_route_runs(routing, lc_feeders[i]->name) &&
-			!needs_url) {
+		if (lc_feeders[i]->explain && lc_route_runs(routing, lc_feeders[i]->name)) {
 			lc_feeders[i]->explain(lc_config_section(check->process.config,
 						       lc_feeders[i]->config->name),
 				count, &out);
